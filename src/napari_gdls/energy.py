@@ -1,0 +1,158 @@
+"""The energy calibration of a spectrum and the move of counts from one calibration to another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.errors import FieldError
+
+
+@dataclass(frozen=True)
+class EnergyAxis:
+    """Linear energy calibration of a spectrum.
+
+    Parameters
+    ----------
+    offset : float
+        Energy at the centre of channel 0, in eV. May be negative (Bruker spectra start below zero).
+    width : float
+        Width of a channel, in eV.
+    size : int
+        Number of channels.
+
+    Raises
+    ------
+    FieldError
+        If a value is not finite, or `width` or `size` is not positive.
+
+    Examples
+    --------
+    >>> axis = EnergyAxis(offset=200.0, width=10.0, size=1536)
+    >>> axis.index(6404.0)
+    620
+    """
+
+    offset: float
+    width: float
+    size: int
+
+    def __post_init__(self) -> None:
+        for name, kind in (("offset", float), ("width", float), ("size", int)):
+            value = getattr(self, name)
+            try:
+                converted = kind(value)
+            except (TypeError, ValueError, OverflowError):
+                raise FieldError(f"energy axis: {name} is {value!r}, not a number.") from None
+            if not math.isfinite(converted) or converted != value:
+                raise FieldError(f"energy axis: {name} is {value!r}; it must be a finite {kind.__name__}.")
+            object.__setattr__(self, name, converted)
+        if self.width <= 0:
+            raise FieldError(f"energy axis: the channel width is {self.width} eV; it must be positive.")
+        if self.size < 1:
+            raise FieldError(f"energy axis: {self.size} channels; at least one is needed.")
+        if not math.isfinite(self.offset + self.width * self.size):
+            raise FieldError("energy axis: the highest energy is not finite; check offset and width, in eV.")
+
+    @property
+    def centers(self) -> npt.NDArray[np.float64]:
+        """Energies of the channel centres, shape (size,), in eV."""
+        return self.offset + self.width * np.arange(self.size)
+
+    @property
+    def edges(self) -> npt.NDArray[np.float64]:
+        """Energies of the channel borders, shape (size + 1,), in eV."""
+        return self.offset + self.width * (np.arange(self.size + 1) - 0.5)
+
+    def index(self, energy: float) -> int:
+        """Channel that holds `energy` (eV); may lie outside 0..size-1."""
+        return math.floor((energy - self.offset) / self.width + 0.5)
+
+    def window(self, low: float, high: float) -> slice:
+        """Channels whose centres lie in ``low <= energy < high`` (eV), clipped to the axis."""
+        if not low < high:
+            raise FieldError(f"energy window {low}..{high} eV is empty: the lower limit must be below the upper one.")
+        first = math.ceil((low - self.offset) / self.width)
+        last = math.ceil((high - self.offset) / self.width)
+        return slice(min(max(first, 0), self.size), min(max(last, 0), self.size))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON; ``EnergyAxis(**d)`` turns them back."""
+        return {"offset": self.offset, "width": self.width, "size": self.size}
+
+
+CANONICAL_AXIS = EnergyAxis(offset=200.0, width=10.0, size=1536)
+"""The axis that embeddings take: 200 to 15,550 eV in channels of 10 eV (paper, section 3.4)."""
+
+ZERO_PEAK_END = 50.0
+"""Below this energy (eV) a spectrum holds electronic noise, not X-rays (the strobe peak of Bruker maps, for one)."""
+
+
+def rebinning_matrix(source: EnergyAxis, target: EnergyAxis) -> sp.csr_array[Any, tuple[int, int]]:
+    """Matrix that moves counts from one calibration to another.
+
+    The counts of a channel are taken as evenly spread over its width and go to the target channels in proportion to the
+    overlap, so no count inside the target band is lost or made.
+
+    Parameters
+    ----------
+    source, target : EnergyAxis
+
+    Returns
+    -------
+    csr_array, shape (source.size, target.size), float32
+        ``counts @ matrix`` are the counts on `target`. A row sums to the part of its channel that lies on `target`:
+        1 inside, less at the ends, 0 outside. Equal axes give the identity.
+    """
+    # Rows of `low`/`high`: the borders of every source channel in units of target channels.
+    borders = (source.edges - target.edges[0]) / target.width
+    borders = np.where(np.abs(borders - np.round(borders)) < 1e-9, np.round(borders), borders)
+    low, high = borders[:-1], borders[1:]
+    first = np.clip(np.floor(low), 0, target.size).astype(np.int64)
+    last = np.clip(np.ceil(high), 0, target.size).astype(np.int64)
+    span = np.maximum(last - first, 0)
+    rows = np.repeat(np.arange(source.size), span)
+    columns = np.arange(span.sum()) - np.repeat(np.cumsum(span) - span, span) + np.repeat(first, span)
+    overlap = np.minimum(high[rows], columns + 1) - np.maximum(low[rows], columns)
+    weights = np.clip(overlap / (high - low)[rows], 0.0, 1.0).astype(np.float32)
+    matrix = sp.csr_array((weights, (rows, columns)), shape=(source.size, target.size))
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def rebin(
+    counts: npt.NDArray[Any] | sp.csr_array[Any, tuple[int, int]], source: EnergyAxis, target: EnergyAxis
+) -> npt.NDArray[Any] | sp.csr_array[Any, tuple[int, int]]:
+    """Move spectra to another energy calibration; counts inside the target band are conserved.
+
+    Parameters
+    ----------
+    counts : (N, source.size) array or csr_array
+        Spectra in rows.
+    source, target : EnergyAxis
+
+    Returns
+    -------
+    (N, target.size) array or csr_array
+        Of the kind of `counts`. When the channels of both axes coincide this is a selection and the dtype is kept;
+        otherwise float32 with fractional counts.
+
+    See Also
+    --------
+    rebinning_matrix
+    """
+    if source == target:
+        return counts
+    shift = (target.offset - source.offset) / source.width
+    inside = 0 <= round(shift) and round(shift) + target.size <= source.size
+    if inside and source.width == target.width and abs(shift - round(shift)) < 1e-6:
+        return counts[:, round(shift) : round(shift) + target.size]
+    matrix = rebinning_matrix(source, target)
+    if sp.issparse(counts):
+        return sp.csr_array(counts.astype(np.float32) @ matrix)
+    return np.asarray((matrix.T @ np.asarray(counts, dtype=np.float32).T).T)

@@ -1,0 +1,58 @@
+"""Exceptions that napari-gdls raises on purpose.
+
+Everything derives from `GdlsError`, so a caller can catch the package's own complaints with one clause. Every message
+says what is wrong, where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class GdlsError(Exception):
+    """Base class of all errors of this package."""
+
+
+class FieldError(GdlsError, ValueError):
+    """The parts of a `Field` do not fit together or hold impossible values."""
+
+
+class FieldReadError(GdlsError):
+    """A file or folder cannot be read as a field.
+
+    Parameters
+    ----------
+    path : path-like
+        The file or folder that was asked for.
+    problem : str
+        What is wrong.
+    where : str, optional
+        Where in the file: a record, a byte offset, a dataset name.
+    remedy : str, optional
+        What the user can do about it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], problem: str, *, where: str = "", remedy: str = "") -> None:
+        self.path = os.fspath(path)
+        self.problem = problem
+        self.where = where
+        self.remedy = remedy
+        place = f" ({where})" if where else ""
+        advice = f" {remedy}" if remedy else ""
+        super().__init__(f"{self.path}: {problem}{place}.{advice}")
+
+
+class OutputError(GdlsError):
+    """A result cannot be written; what stood at the target before is untouched."""
+
+
+class RecipeError(GdlsError, ValueError):
+    """A parameter of a recipe, or of a step, is unknown or out of range."""
+
+
+class EmbeddingError(GdlsError):
+    """An embedding model is unknown, damaged, or does not fit the spectra."""
+
+
+class Cancelled(GdlsError):
+    """The user asked a running computation to stop; nothing was changed."""
