@@ -1,1 +1,7 @@
-"""TODO."""
+"""The planar graph of the measurements, and how it falls into segments (paper, section 3.6)."""
+
+from napari_gdls.graph.components import label_measurements
+from napari_gdls.graph.construction import build_graph, nearest_measurement
+from napari_gdls.graph.measurement_graph import MeasurementGraph
+
+__all__ = ["MeasurementGraph", "build_graph", "label_measurements", "nearest_measurement"]

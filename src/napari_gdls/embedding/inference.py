@@ -1,0 +1,154 @@
+"""Running an embedding over many spectra, in batches, on any device."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.embedding.models import Embedding, load_embedding
+from napari_gdls.energy import EnergyAxis, rebin
+from napari_gdls.errors import EmbeddingError
+from napari_gdls.field import Field
+from napari_gdls.progress import Progress, silent
+
+if TYPE_CHECKING:
+    import torch
+
+_BATCH_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20, "mps": 128 << 20}
+
+
+def available_devices() -> tuple[str, ...]:
+    """Devices of this machine that torch can use, the fastest first; "cpu" is always the last."""
+    import torch
+
+    devices = [f"cuda:{i}" if i else "cuda" for i in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    return (*devices, "cpu")
+
+
+def embed(
+    field_or_spectra: Field | npt.ArrayLike | sp.sparray,
+    model: str | os.PathLike[str] | Embedding | None = None,
+    *,
+    energy: EnergyAxis | None = None,
+    device: str = "auto",
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+) -> npt.NDArray[np.float32]:
+    """Embed spectra: unit vectors z whose distances tell materials apart (paper, section 3.5).
+
+    Parameters
+    ----------
+    field_or_spectra : Field, or (N, D) array or sparse array of counts
+    model : str, path or Embedding, optional
+        See `load_embedding`. None: the default.
+    energy : EnergyAxis, optional
+        Axis of bare spectra; a field knows its own. None: the axis of the model.
+    device : str
+        "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", "mps".
+    batch_size : int, optional
+        Spectra at a time. None: what suits the device.
+    progress : Progress, optional
+        Called after every batch.
+
+    Returns
+    -------
+    (N, d) array of float32
+        Rows of length 1.
+
+    Raises
+    ------
+    EmbeddingError
+        If the model or the device is not there, or the spectra do not fit the axis.
+    Cancelled
+        If `progress` asks for it.
+
+    Warns
+    -----
+    RuntimeWarning
+        When the device runs out of memory; smaller batches and at last the CPU are tried, with the same result.
+    """
+    embedding = load_embedding(model or "default") if not isinstance(model, Embedding) else model
+    spectra, axis = _spectra_and_axis(field_or_spectra, energy, embedding)
+    if batch_size is not None and batch_size < 1:
+        raise EmbeddingError(f"batch size {batch_size}: at least one spectrum at a time is needed.")
+    report = progress or silent
+    chosen = _chosen_device(device)
+    network = _on_device(embedding.network(), chosen)
+    size = batch_size or max(1, _BATCH_BYTES[chosen.split(":")[0]] // (4 * embedding.energy.size))
+    out = np.empty((spectra.shape[0], embedding.dimension), dtype=np.float32)
+    start = 0
+    report("embedding", 0.0)
+    while start < len(out):
+        stop = min(start + size, len(out))
+        try:
+            out[start:stop] = _embed_batch(network, spectra[start:stop], axis, embedding.energy, chosen)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error) or (chosen == "cpu" and size == 1):
+                raise
+            size, chosen = (size // 2, chosen) if size > 64 else (64, "cpu")
+            warnings.warn(
+                f"the device ran out of memory; going on with {size} spectra at a time on {chosen}.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            network = _on_device(network, chosen)
+            continue
+        start = stop
+        report("embedding", start / len(out))
+    return out
+
+
+def _spectra_and_axis(
+    source: Field | npt.ArrayLike | sp.sparray, energy: EnergyAxis | None, embedding: Embedding
+) -> tuple[Any, EnergyAxis]:
+    if isinstance(source, Field):
+        if energy is not None and energy != source.energy:
+            raise EmbeddingError("a field has its own energy axis; do not give another.")
+        return source.spectra, source.energy
+    spectra: Any = sp.csr_array(source) if sp.issparse(source) else np.asarray(source)
+    axis = energy or embedding.energy
+    if spectra.ndim != 2 or spectra.shape[1] != axis.size:
+        raise EmbeddingError(
+            f"spectra have shape {spectra.shape}; (N, {axis.size}) fits the energy axis. Give `energy` for another axis."
+        )
+    return spectra, axis
+
+
+def _chosen_device(device: str) -> str:
+    devices = available_devices()
+    if device == "auto":
+        return devices[0]
+    if device == "cuda:0":
+        device = "cuda"
+    if device not in devices:
+        raise EmbeddingError(f"no device {device!r} on this machine; there are: auto, {', '.join(devices)}.")
+    return device
+
+
+def _on_device(network: torch.nn.Module, device: str) -> torch.nn.Module:
+    return network.to(device)
+
+
+def _embed_batch(
+    network: torch.nn.Module, spectra: Any, axis: EnergyAxis, target: EnergyAxis, device: str
+) -> npt.NDArray[np.float32]:
+    import torch
+
+    counts = rebin(spectra, axis, target)
+    dense = counts.toarray() if sp.issparse(counts) else np.asarray(counts)
+    with torch.inference_mode():
+        batch = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32)).to(device)
+        return np.asarray(network(batch).cpu().numpy())
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    import torch
+
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in str(error).lower()

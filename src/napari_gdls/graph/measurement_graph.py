@@ -1,0 +1,68 @@
+"""The graph of the measurements as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+
+@dataclass(frozen=True, eq=False)
+class MeasurementGraph:
+    """Planar graph G = (V, E) of the measurements of a field (paper, section 3.6).
+
+    Attributes
+    ----------
+    locations : (N, 2) array of int64
+        Row and column of every measurement (vertex).
+    edges : (E, 2) array of int64
+        Measurements at both ends, the lower index first; sorted.
+    delta_b : (E,) array of float64
+        BSE difference as a fraction of the full scale (eq. 1).
+    delta_z : (E,) array of float64
+        Calibrated distance of the embedded spectra; see `napari_gdls.embedding.Calibration`.
+    distance_z : (E,) array of float64
+        The distance itself (eq. 2).
+    length : (E,) array of float64
+        Distance of the two locations, in px.
+    """
+
+    locations: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.int64]
+    delta_b: npt.NDArray[np.float64]
+    delta_z: npt.NDArray[np.float64]
+    distance_z: npt.NDArray[np.float64]
+    length: npt.NDArray[np.float64]
+
+    @property
+    def n_measurements(self) -> int:
+        """Number of vertices."""
+        return len(self.locations)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return len(self.edges)
+
+    def to_networkx(self) -> nx.Graph:
+        """The graph for networkx: nodes with `row` and `column`, edges with `delta_b`, `delta_z` and `length`."""
+        import networkx as nx
+
+        graph = nx.Graph()
+        graph.add_nodes_from(
+            (i, {"row": row, "column": column}) for i, (row, column) in enumerate(self.locations.tolist())
+        )
+        values = zip(self.delta_b.tolist(), self.delta_z.tolist(), self.length.tolist(), strict=True)
+        graph.add_edges_from(
+            (u, v, {"delta_b": b, "delta_z": z, "length": d})
+            for (u, v), (b, z, d) in zip(self.edges.tolist(), values, strict=True)
+        )
+        return graph
+
+    def __repr__(self) -> str:
+        return f"<MeasurementGraph: {self.n_measurements:,} measurements, {self.n_edges:,} edges>"

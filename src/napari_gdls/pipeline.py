@@ -1,0 +1,149 @@
+"""The whole chain: from a field to labels (paper, section 3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field as dataclass_field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.embedding import embed, load_embedding
+from napari_gdls.field import Field
+from napari_gdls.graph import MeasurementGraph, build_graph, label_measurements
+from napari_gdls.labelling import label_pixels
+from napari_gdls.progress import Progress, silent
+from napari_gdls.recipe import Recipe
+
+STAGES = ("embedding", "graph", "segments", "labelling")
+"""Stages of `segment`, in order, as `Progress` and `Segmentation.timings` name them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What `segment` found.
+
+    Attributes
+    ----------
+    labels : (H, W) array of int32
+        Segment of every pixel, counted from 1; 0 is invalid or beyond reach of every measurement.
+    measurement_labels : (N,) array of int64
+        Segment of every measurement, counted from 0: segment k is label k + 1.
+    phases : (K,) array of int64
+        Phase of each segment, counted from 0. The "threshold" method does not group segments: each is its own phase.
+    graph : MeasurementGraph
+    embedding : (N, d) array of float32
+        Unit vector of every spectrum.
+    recipe : Recipe
+        All parameters, so that the run can be repeated exactly.
+    timings : dict of str to float
+        Seconds that each stage took; 0 for stages whose result was given.
+    field : Field
+        What was segmented.
+    """
+
+    labels: npt.NDArray[np.int32]
+    measurement_labels: npt.NDArray[np.int64]
+    phases: npt.NDArray[np.int64]
+    graph: MeasurementGraph
+    embedding: npt.NDArray[np.float32]
+    recipe: Recipe
+    field: Field
+    timings: dict[str, float] = dataclass_field(default_factory=dict)
+
+    @property
+    def n_segments(self) -> int:
+        """Number of segments, K."""
+        return len(self.phases)
+
+    def spectra(self) -> npt.NDArray[np.float64]:
+        """Cumulative spectrum of every segment, (K, D) counts on the energy axis of the field."""
+        return self.field.summed_spectra(self.measurement_labels)
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        title = f" of {self.field.name!r}" if self.field.name else ""
+        return f"<Segmentation{title}: {height} x {width} px, {self.n_segments:,} segments ({self.recipe.method})>"
+
+
+def segment(
+    field: Field,
+    recipe: Recipe | None = None,
+    *,
+    embedding: npt.NDArray[np.float32] | None = None,
+    graph: MeasurementGraph | None = None,
+    progress: Progress | None = None,
+    **changes: Any,
+) -> Segmentation:
+    """Segment a field: embed the spectra, build and cut the measurement graph, label the pixels.
+
+    Parameters
+    ----------
+    field : Field
+    recipe : Recipe, optional
+        None: the defaults.
+    embedding : (N, d) array, optional
+        Result of an earlier run with the same model, to be taken instead of embedding again.
+    graph : MeasurementGraph, optional
+        Result of an earlier run with the same model and max_distance, likewise; needs `embedding`.
+    progress : Progress, optional
+        Hears of every stage; may cancel.
+    **changes
+        Any parameter of `Recipe`, over those of `recipe`.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    RecipeError
+        If a parameter is unknown or out of range.
+    EmbeddingError
+        If the model or the device is not there.
+    Cancelled
+        If `progress` asks for it.
+
+    Examples
+    --------
+    >>> import napari_gdls as gdls
+    >>> result = gdls.segment(gdls.sample_field("synthetic"), tau_z=1.2)  # doctest: +SKIP
+    """
+    if graph is not None and embedding is None:
+        raise TypeError("segment() takes a graph only together with the embedding that it was built from")
+    recipe = (recipe or Recipe()).replace(**changes)
+    report = progress or silent
+    model = load_embedding(recipe.model)
+    timings = dict.fromkeys(STAGES, 0.0)
+    if embedding is None:
+        with _timed(timings, "embedding", report):
+            embedding = embed(field, model, device=recipe.device, batch_size=recipe.batch_size, progress=progress)
+    if graph is None:
+        with _timed(timings, "graph", report):
+            graph = build_graph(field, embedding, max_distance=recipe.max_distance, calibration=model.calibration)
+    with _timed(timings, "segments", report):
+        measurement_labels = label_measurements(graph, method=recipe.method, tau_b=recipe.tau_b, tau_z=recipe.tau_z)
+    with _timed(timings, "labelling", report):
+        labels = label_pixels(field, measurement_labels, beta=recipe.beta, reach=recipe.reach, progress=progress)
+    return Segmentation(
+        labels=labels,
+        measurement_labels=measurement_labels,
+        phases=np.arange(measurement_labels.max() + 1),
+        graph=graph,
+        embedding=embedding,
+        recipe=recipe,
+        field=field,
+        timings=timings,
+    )
+
+
+@contextmanager
+def _timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[None]:
+    report(stage, 0.0)
+    start = time.perf_counter()
+    yield
+    timings[stage] = time.perf_counter() - start
+    report(stage, 1.0)

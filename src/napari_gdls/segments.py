@@ -1,0 +1,71 @@
+"""What can be said of each segment: size, place, counts, grey value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.errors import FieldError
+from napari_gdls.field import Field
+
+
+def segment_table(
+    labels: npt.ArrayLike, field: Field, measurement_labels: npt.ArrayLike | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """Table of segments.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        Segments from 1; 0 takes no part.
+    field : Field
+    measurement_labels : (N,) array of int, optional
+        Segment of every measurement, from 0 (label - 1). None: by the label at the measurement's pixel, which follows
+        corrections by hand.
+
+    Returns
+    -------
+    dict of str to (K,) array
+        One row per label that occurs, by rising label. ``label``; ``area [px]`` and, when the pixel size is known,
+        ``area [um2]``; ``centroid row [px]``, ``centroid column [px]``; ``measurements``; ``counts`` (X-ray counts of
+        the cumulative spectrum above 50 eV); ``mean BSE``.
+
+    Raises
+    ------
+    FieldError
+        If labels and field do not fit.
+    """
+    image = np.asarray(labels)
+    if image.shape != field.shape or image.dtype.kind not in "ui":
+        raise FieldError(f"labels are {image.dtype} of shape {image.shape}; whole numbers of shape {field.shape} are needed.")
+    if image.min() < 0:
+        raise FieldError(f"labels go down to {image.min()}; they must be 0 (nothing) or more.")
+    present, inverse = np.unique(image, return_inverse=True)
+    inverse = inverse.reshape(image.shape)
+    if measurement_labels is None:
+        group = inverse[field.locations[:, 0], field.locations[:, 1]]
+    else:
+        given = np.asarray(measurement_labels) + 1
+        if given.shape != (field.n_measurements,):
+            raise FieldError(f"{given.shape} measurement labels for {field.n_measurements} measurements.")
+        group = np.searchsorted(present, given).clip(max=len(present) - 1)
+        group = np.where(present[group] == given, group, -1)
+    member = group >= 0
+    rows, columns = np.indices(image.shape)
+    area = np.bincount(inverse.ravel(), minlength=len(present))
+
+    def mean_over_pixels(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        total = np.bincount(inverse.ravel(), weights=values.ravel(), minlength=len(present))
+        return np.asarray(total / area)
+
+    table: dict[str, npt.NDArray[Any]] = {"label": present, "area [px]": area}
+    if field.pixel_size is not None:
+        table["area [um2]"] = area * field.pixel_size**2
+    table["centroid row [px]"] = mean_over_pixels(rows)
+    table["centroid column [px]"] = mean_over_pixels(columns)
+    table["measurements"] = np.bincount(group[member], minlength=len(present))
+    table["counts"] = np.bincount(group[member], weights=field.total_counts[member], minlength=len(present))
+    table["mean BSE"] = mean_over_pixels(field.bse.astype(np.float64))
+    return {name: column[present > 0] for name, column in table.items()}
