@@ -14,8 +14,8 @@ import scipy.sparse as sp
 from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis, rebin
 from napari_gdls.errors import FieldError
 
-CSR: TypeAlias = "sp.csr_array[Any, tuple[int, int]]"
-Counts: TypeAlias = "npt.NDArray[Any] | CSR"
+Counts: TypeAlias = Any
+"""(N, D) array or `scipy.sparse.csr_array`; scipy has no types to say so."""
 
 _FULL_SCALES = {np.dtype(np.uint8): 256.0, np.dtype(np.uint16): 65536.0}
 
@@ -133,7 +133,8 @@ class Field:
     def total_counts(self) -> npt.NDArray[np.float64]:
         """X-ray counts of every measurement, shape (N,).
 
-        Channels below 50 eV are left out: they hold the zero peak of the electronics, a fifth of all counts in some maps.
+        Channels below 50 eV are left out: they hold the zero peak of the electronics, a fifth of all counts in
+        some maps.
         """
         return self.window_counts(ZERO_PEAK_END, math.inf)
 
@@ -270,7 +271,9 @@ def _checked_bse(bse: npt.ArrayLike) -> npt.NDArray[Any]:
         raise FieldError(f"bse has dtype {image.dtype}; real numbers are needed.")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         row, column = np.argwhere(~np.isfinite(image))[0]
-        raise FieldError(f"bse is {image[row, column]} at row {row}, column {column}; mark such pixels in `valid` instead.")
+        raise FieldError(
+            f"bse is {image[row, column]} at row {row}, column {column}; mark such pixels in `valid` instead."
+        )
     return image
 
 
@@ -282,8 +285,8 @@ def _checked_full_scale(bse: npt.NDArray[Any], full_scale: float | None) -> floa
         return _FULL_SCALES[bse.dtype]
     except KeyError:
         raise FieldError(
-            f"bse has dtype {bse.dtype}, which has no natural full scale; give bse_full_scale (65536 for 16-bit values, "
-            "1 for values scaled to 0..1)."
+            f"bse has dtype {bse.dtype}, which has no natural full scale; give bse_full_scale (65536 for 16-bit "
+            "values, 1 for values scaled to 0..1)."
         ) from None
 
 
@@ -299,7 +302,9 @@ def _checked_valid(valid: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.N
 def _checked_locations(locations: npt.ArrayLike, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     given = np.asarray(locations)
     if given.ndim != 2 or given.shape[1] != 2 or len(given) == 0:
-        raise FieldError(f"locations have shape {given.shape}; one row and column per spectrum, (N, 2), N > 0, are needed.")
+        raise FieldError(
+            f"locations have shape {given.shape}; one row and column per spectrum, (N, 2), N > 0, are needed."
+        )
     if given.dtype.kind not in "uif" or not np.isfinite(given).all():
         raise FieldError("locations must be whole numbers: row and column of a pixel.")
     places = given.astype(np.int64)
@@ -309,8 +314,9 @@ def _checked_locations(locations: npt.ArrayLike, valid: npt.NDArray[np.bool_]) -
     if outside.any():
         row, column = places[np.argmax(outside)]
         raise FieldError(
-            f"{np.count_nonzero(outside)} of {len(places)} locations lie outside the {valid.shape[0]} x {valid.shape[1]} px "
-            f"image, the first at row {row}, column {column}; locations are (row, column), counted from 0."
+            f"{np.count_nonzero(outside)} of {len(places)} locations lie outside the "
+            f"{valid.shape[0]} x {valid.shape[1]} px image, the first at row {row}, column {column}; "
+            "they are (row, column), counted from 0."
         )
     pixel, first = np.unique(places[:, 0] * valid.shape[1] + places[:, 1], return_index=True)
     if len(pixel) < len(places):
@@ -349,7 +355,10 @@ def _checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Count
     elif values.dtype.kind not in "uif":
         raise FieldError(f"spectra have dtype {values.dtype}; counts must be real numbers.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise FieldError(f"{np.count_nonzero(~np.isfinite(values))} counts are NaN or infinite; replace them by 0 or drop the spectra.")
+        raise FieldError(
+            f"{np.count_nonzero(~np.isfinite(values))} counts are NaN or infinite; "
+            "replace them by 0 or drop the spectra."
+        )
     if values.dtype.kind in "if" and values.size and values.min() < 0:
         raise FieldError(
             f"{np.count_nonzero(values < 0)} counts are negative, down to {values.min()}; counts must be 0 or more "

@@ -64,4 +64,4 @@ class Calibration:
         (E,) array of float64
         """
         noise = REFERENCE_COUNTS / np.maximum(counts_1, 1.0) + REFERENCE_COUNTS / np.maximum(counts_2, 1.0)
-        return np.asarray(distance / (self.c * np.sqrt(noise + 2 * self.f)), dtype=np.float64)
+        return np.asarray(np.asarray(distance) / (self.c * np.sqrt(noise + 2 * self.f)), dtype=np.float64)

@@ -116,7 +116,7 @@ def _spectra_and_axis(
     axis = energy or embedding.energy
     if spectra.ndim != 2 or spectra.shape[1] != axis.size:
         raise EmbeddingError(
-            f"spectra have shape {spectra.shape}; (N, {axis.size}) fits the energy axis. Give `energy` for another axis."
+            f"spectra have shape {spectra.shape}; (N, {axis.size}) fits the energy axis. Give `energy` for another."
         )
     return spectra, axis
 

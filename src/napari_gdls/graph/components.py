@@ -25,8 +25,8 @@ def label_measurements(
     ----------
     graph : MeasurementGraph
     method : {"threshold"}
-        "threshold": edges with delta_b > tau_b or delta_z > tau_z are cut; the connected components that are left are the
-        segments (paper, section 3.6).
+        "threshold": edges with delta_b > tau_b or delta_z > tau_z are cut; the connected components that are left are
+        the segments (paper, section 3.6).
     tau_b : float, optional
         None: 0.05 of the full BSE scale.
     tau_z : float, optional
@@ -55,8 +55,7 @@ def label_measurements(
 
 def connected_components(edges: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
     """Component of each of `n` vertices, shape (n,), numbered by first appearance."""
-    from scipy.sparse import coo_array
-    from scipy.sparse import csgraph
+    from scipy.sparse import coo_array, csgraph
 
     ones = np.ones(len(edges), dtype=np.int8)
     adjacency = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(n, n))

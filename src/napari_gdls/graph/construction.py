@@ -39,8 +39,8 @@ def nearest_measurement(field: Field) -> tuple[npt.NDArray[np.int64], npt.NDArra
 def voronoi_neighbours(field: Field, nearest: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Pairs of measurements whose cells share a pixel side.
 
-    Cells are cut down to their valid pixels, and of those to the ones joined, side by side, with the measurement. What is
-    left of a cell is connected, so the pairs make a planar graph.
+    Cells are cut down to their valid pixels, and of those to the ones joined, side by side, with the measurement. What
+    is left of a cell is connected, so the pairs make a planar graph.
 
     Parameters
     ----------
@@ -106,7 +106,9 @@ def build_graph(
     """
     vectors = np.asarray(z)
     if vectors.ndim != 2 or len(vectors) != field.n_measurements:
-        raise GdlsError(f"z has shape {vectors.shape}; one row for each of the {field.n_measurements} spectra is needed.")
+        raise GdlsError(
+            f"z has shape {vectors.shape}; one row for each of the {field.n_measurements} spectra is needed."
+        )
     if not np.isfinite(vectors).all():
         raise GdlsError("z holds NaN or infinite values; embed the spectra again.")
     if not max_distance > 0:

@@ -13,8 +13,8 @@ def colour_labels(
 ) -> npt.NDArray[np.int64]:
     """Greedy colouring of the labels.
 
-    Two labels conflict when some of their measurements are within `hops` steps of each other. Labels with many conflicts
-    choose first, so the result is the same for the same input.
+    Two labels conflict when some of their measurements are within `hops` steps of each other. Labels with many
+    conflicts choose first, so the result is the same for the same input.
 
     Parameters
     ----------

@@ -30,9 +30,9 @@ def label_pixels(
     """Give every pixel the label whose measurements a random walker on the BSE image most likely meets first.
 
     The Markov random field of the paper (section 3.7) solved as a combinatorial Dirichlet problem (Grady 2006):
-    measurements are seeds, conductances fall with the BSE step between neighbouring pixels. Labels that cannot meet share
-    a colour, and the problem is solved for a few colours instead of thousands of labels, by successive over-relaxation
-    from the nearest measurement's label. Pixels whose surroundings know one label only take it at once.
+    measurements are seeds, conductances fall with the BSE step between neighbouring pixels. Labels that cannot meet
+    share a colour, and the problem is solved for a few colours instead of thousands of labels, by successive
+    over-relaxation from the nearest measurement's label. Pixels whose surroundings know one label only take it at once.
 
     Parameters
     ----------
@@ -95,7 +95,9 @@ def _checked_labels(field: Field, measurement_labels: npt.ArrayLike) -> npt.NDAr
             f"{field.n_measurements} measurements is needed."
         )
     if given.min() < 0 or given.max() >= np.iinfo(np.int32).max:
-        raise FieldError(f"measurement labels run from {given.min()} to {given.max()}; they must be 0 or more and fit int32.")
+        raise FieldError(
+            f"measurement labels run from {given.min()} to {given.max()}; they must be 0 or more and fit int32."
+        )
     return given.astype(np.int64)
 
 
