@@ -12,7 +12,8 @@ class Progress(Protocol):
     `napari_gdls.errors.Cancelled`, which ends the computation and changes nothing.
     """
 
-    def __call__(self, stage: str, fraction: float, /) -> None: ...
+    def __call__(self, stage: str, fraction: float, /) -> None:
+        """Take note of the progress, or raise `Cancelled`."""
 
 
 def silent(stage: str, fraction: float, /) -> None:

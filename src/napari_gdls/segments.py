@@ -39,7 +39,9 @@ def segment_table(
     """
     image = np.asarray(labels)
     if image.shape != field.shape or image.dtype.kind not in "ui":
-        raise FieldError(f"labels are {image.dtype} of shape {image.shape}; whole numbers of shape {field.shape} are needed.")
+        raise FieldError(
+            f"labels are {image.dtype} of shape {image.shape}; whole numbers of shape {field.shape} are needed."
+        )
     if image.min() < 0:
         raise FieldError(f"labels go down to {image.min()}; they must be 0 (nothing) or more.")
     present, inverse = np.unique(image, return_inverse=True)
