@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_gdls import EnergyAxis, Field, embed, load_embedding
+from napari_gdls.embedding import Calibration, Embedding, available_embeddings
+from napari_gdls.energy import CANONICAL_AXIS
+from napari_gdls.errors import Cancelled, EmbeddingError
+
+
+def spectrum(*lines, axis=CANONICAL_AXIS, continuum=0.3):
+    """Probabilities of a spectrum with lines (energy, weight) of 130 eV width on an exponential continuum."""
+    energy = axis.centers
+    shape = continuum * np.exp(-energy / 3000) / np.exp(-energy / 3000).sum()
+    for position, weight in lines:
+        peak = np.exp(-0.5 * ((energy - position) / 55) ** 2)
+        shape += weight * peak / peak.sum()
+    return shape / shape.sum()
+
+
+QUARTZ = spectrum((525, 0.2), (1740, 0.6))
+OLIVINE = spectrum((525, 0.2), (1254, 0.3), (1740, 0.3), (6404, 0.1))
+
+
+def sampled(shape, counts, n, seed=0):
+    return np.random.default_rng(seed).poisson(counts * shape, (n, len(shape))).astype(np.uint16)
+
+
+@pytest.mark.parametrize("name", available_embeddings())
+def test_vectors_have_unit_length_and_the_stated_dimension(name):
+    model = load_embedding(name)
+    assert isinstance(model, Embedding)
+    z = embed(np.concatenate([sampled(QUARTZ, 300, 5), np.zeros((1, 1536), np.uint16)]), name)
+    assert z.shape == (6, model.dimension)
+    assert z.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, atol=1e-5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 40), st.sampled_from(available_embeddings()))
+def test_batches_and_sparsity_do_not_change_the_vectors(batch_size, name):
+    counts = sampled(OLIVINE, 200, 33)
+    whole = embed(counts, name)
+    np.testing.assert_allclose(embed(counts, name, batch_size=batch_size), whole, atol=1e-6)
+    np.testing.assert_allclose(embed(sp.csr_array(counts), name, batch_size=batch_size), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64, np.float32, np.float64])
+def test_the_dtype_of_the_counts_does_not_matter(dtype):
+    counts = sampled(OLIVINE, 200, 4)
+    assert np.array_equal(embed(counts.astype(dtype)), embed(counts))
+
+
+def test_scale_of_the_counts_does_not_matter_but_shape_does():
+    z = embed(np.stack([1000 * QUARTZ, 50_000 * QUARTZ, 1000 * OLIVINE]))
+    assert np.linalg.norm(z[0] - z[1]) < 1e-4
+    assert np.linalg.norm(z[0] - z[2]) > 0.3
+
+
+def test_a_field_on_another_axis_gives_the_vectors_of_the_canonical_one():
+    bruker = EnergyAxis(-470, 10, 2048)
+    counts = sampled(OLIVINE, 2000, 6)
+    shifted = np.zeros((6, bruker.size), np.uint16)
+    shifted[:, 67 : 67 + 1536] = counts
+    shifted[:, 40:50] = 500  # zero peak: below the band, so without a say
+    locations = np.argwhere(np.ones((2, 3), bool))
+    field = Field(np.zeros((2, 3), np.uint8), shifted, locations, bruker)
+    np.testing.assert_allclose(embed(field), embed(counts), atol=1e-6)
+    np.testing.assert_allclose(embed(shifted, energy=bruker), embed(counts), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", available_embeddings())
+@pytest.mark.parametrize("counts", [300, 1000, 10_000])
+def test_delta_z_of_one_material_means_the_same_at_any_counts(name, counts):
+    model = load_embedding(name)
+    exceeding = []
+    for shape in (QUARTZ, OLIVINE):
+        first, second = sampled(shape, counts, 400, 1), sampled(shape, counts, 400, 2)
+        distance = np.linalg.norm(embed(first, name) - embed(second, name), axis=1)
+        delta = model.calibration.delta_z(distance, first.sum(axis=1), second.sum(axis=1))
+        exceeding.append((delta > 1.25).mean())
+    assert max(exceeding) < 0.05
+    different = np.linalg.norm(
+        embed(sampled(QUARTZ, counts, 9), name) - embed(sampled(OLIVINE, counts, 9), name), axis=1
+    )
+    assert (model.calibration.delta_z(different, counts, counts) > 1.4).all()
+
+
+def test_calibration_follows_the_square_root_law():
+    calibration = Calibration(c=0.2, f=0.03)
+    delta = calibration.delta_z([0.3, 0.3, 0.3], [1000, 250, 0], [4000, 250, 4000])
+    expected = 0.3 / (0.2 * np.sqrt(np.array([1 + 0.25, 4 + 4, 1000 + 0.25]) + 0.06))
+    np.testing.assert_allclose(delta, expected)
+    with pytest.raises(EmbeddingError):
+        Calibration(c=0)
+    with pytest.raises(EmbeddingError):
+        Calibration(c=0.1, f=-1)
+
+
+def test_progress_is_reported_and_can_cancel():
+    seen = []
+    embed(sampled(QUARTZ, 100, 10), batch_size=3, progress=lambda stage, fraction: seen.append((stage, fraction)))
+    assert [fraction for _, fraction in seen] == [0, 0.3, 0.6, 0.9, 1]
+
+    def stop(stage, fraction):
+        if fraction > 0.5:
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        embed(sampled(QUARTZ, 100, 10), batch_size=3, progress=stop)
+
+
+def test_running_out_of_memory_makes_smaller_batches_with_the_same_result():
+    counts = sampled(OLIVINE, 200, 300)
+    expected = embed(counts)
+
+    class Narrow:
+        """The default embedding on a device that holds 70 spectra at most."""
+
+        base = load_embedding()
+        name, dimension, energy, calibration = "narrow", base.dimension, base.energy, base.calibration
+
+        def network(self):
+            inner = self.base.network()
+
+            class Network(torch.nn.Module):
+                def forward(self, x):
+                    if len(x) > 70:
+                        raise torch.OutOfMemoryError("out of memory")
+                    return inner(x)
+
+            return Network()
+
+    with pytest.warns(RuntimeWarning, match="memory"):
+        z = embed(counts, Narrow(), batch_size=256)
+    np.testing.assert_allclose(z, expected, atol=1e-6)
+
+
+def test_what_is_not_there_is_named():
+    with pytest.raises(EmbeddingError, match="no embedding 'magic'"):
+        load_embedding("magic")
+    with pytest.raises(EmbeddingError, match="no device 'abacus'"):
+        embed(np.zeros((1, 1536)), device="abacus")
+    with pytest.raises(EmbeddingError, match="energy axis"):
+        embed(np.zeros((1, 100)))
+    with pytest.raises(EmbeddingError, match="batch size"):
+        embed(np.zeros((1, 1536)), batch_size=0)
