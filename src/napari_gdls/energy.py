@@ -77,9 +77,8 @@ class EnergyAxis:
         """Channels whose centres lie in ``low <= energy < high`` (eV), clipped to the axis."""
         if not low < high:
             raise FieldError(f"energy window {low}..{high} eV is empty: the lower limit must be below the upper one.")
-        first = math.ceil((low - self.offset) / self.width)
-        last = math.ceil((high - self.offset) / self.width)
-        return slice(min(max(first, 0), self.size), min(max(last, 0), self.size))
+        first, last = (np.clip((limit - self.offset) / self.width, 0, self.size) for limit in (low, high))
+        return slice(math.ceil(first), math.ceil(last))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; ``EnergyAxis(**d)`` turns them back."""

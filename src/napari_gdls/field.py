@@ -140,8 +140,7 @@ class Field:
 
     def window_counts(self, low: float, high: float) -> npt.NDArray[np.float64]:
         """Counts in the channels centred in ``low <= energy < high`` (eV), shape (N,)."""
-        top = self.energy.offset + self.energy.width * self.energy.size
-        channels = self.energy.window(low, min(high, max(top, low + self.energy.width)))
+        channels = self.energy.window(low, high)
         return np.asarray(self.spectra[:, channels].sum(axis=1, dtype=np.float64)).ravel()
 
     def to_map(self, values: npt.ArrayLike, fill: float = math.nan) -> npt.NDArray[Any]:
@@ -226,9 +225,10 @@ class Field:
             counts.eliminate_zeros()
         else:
             counts = kept
-        return self._with_spectra(counts)
+        return self.with_spectra(counts)
 
-    def _with_spectra(self, spectra: Counts) -> Field:
+    def with_spectra(self, spectra: Counts) -> Field:
+        """Field with other spectra of the same measurements, in the order of `locations`; everything else the same."""
         return Field(
             self.bse,
             spectra,

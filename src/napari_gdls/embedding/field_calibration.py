@@ -1,0 +1,131 @@
+"""The scale of delta_z measured on a field itself, without labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.embedding.calibration import REFERENCE_COUNTS, Calibration
+from napari_gdls.embedding.inference import embed
+from napari_gdls.embedding.models import load_embedding
+from napari_gdls.energy import ZERO_PEAK_END
+from napari_gdls.errors import EmbeddingError
+
+if TYPE_CHECKING:
+    from napari_gdls.embedding.models import Embedding
+    from napari_gdls.field import Field
+    from napari_gdls.graph import MeasurementGraph
+
+_LEAST_SPECTRA = 100
+_LOW_TAIL = np.linspace(0.05, 0.60, 56)
+
+
+def calibrate_on_field(
+    field: Field,
+    graph: MeasurementGraph | None = None,
+    *,
+    model: str | Embedding | None = None,
+    device: str = "auto",
+    sample: int = 4000,
+    seed: int = 0,
+) -> Calibration:
+    """Calibration of an embedding for one field.
+
+    The constant of an embedding is the same for all materials only on average. Here it is measured on the materials at
+    hand: the counts of each spectrum are shared out at random between two halves, which are two independent
+    measurements of one spot, and `c` is the 95th percentile of their distances. Neighbouring measurements scatter by
+    more than their halves do when a material is not quite the same everywhere; `f` is what explains the excess.
+
+    Parameters
+    ----------
+    field : Field
+        With whole counts.
+    graph : MeasurementGraph, optional
+        Made with the same model. None: `f` is 0.
+    model : str or Embedding, optional
+        None: the default embedding.
+    device : str
+    sample : int
+        Edges (or spectra, without a graph) to look at, at most; chosen at random.
+    seed : int
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    EmbeddingError
+        If fewer than 100 spectra have 10 counts or more, or counts are fractional.
+
+    Notes
+    -----
+    For `f` the distribution of squared distances of halves of neighbours, F_e, is compared with that of halves of one
+    spectrum, F_s, both in units of the counting noise and with the same counts. Neighbours inside a material (a share p
+    of all) follow the halves' distribution widened by a factor k; those across borders are further apart. So in the
+    lower tail F_e(x) = p F_s(x / k), and p and k are found by least squares over the 5th to the 60th percentile. Scatter
+    in few directions (one line that varies) makes long tails that the lower part does not show, so `f` is a careful
+    estimate, rather too small than too large.
+    """
+    embedding = load_embedding(model or "default") if model is None or isinstance(model, str) else model
+    rng = np.random.default_rng(seed)
+    usable = np.flatnonzero(field.total_counts >= 10)
+    if len(usable) < _LEAST_SPECTRA:
+        raise EmbeddingError(
+            f"{len(usable)} spectra with 10 counts or more are too few to calibrate on; {_LEAST_SPECTRA} are needed."
+        )
+    if graph is None or graph.n_edges == 0:
+        edges = np.empty((0, 2), dtype=np.int64)
+        chosen = np.sort(rng.choice(usable, min(sample, len(usable)), replace=False))
+    else:
+        edges = graph.edges[np.isin(graph.edges, usable).all(axis=1)]
+        edges = edges[rng.choice(len(edges), min(sample, len(edges)), replace=False)]
+        chosen, edges = np.unique(edges, return_inverse=True)
+        edges = edges.reshape(-1, 2)
+    halves = _halves(field.spectra[chosen], rng)
+    signal = field.energy.window(ZERO_PEAK_END, np.inf)
+    counts = [np.asarray(half[:, signal].sum(axis=1), dtype=np.float64).ravel() for half in halves]
+    first, second = (embed(half, embedding, energy=field.energy, device=device) for half in halves)
+    distance = np.linalg.norm(first - second, axis=1)
+    split = distance / np.sqrt(_noise(*counts))
+    c = float(np.quantile(split, 0.95))
+    if not c > 0:
+        raise EmbeddingError("the embedding does not vary over this field; it cannot be calibrated here.")
+    if len(edges) == 0:
+        return Calibration(c)
+    noise = _noise(counts[0][edges[:, 0]], counts[0][edges[:, 1]])
+    apart = np.linalg.norm(first[edges[:, 0]] - first[edges[:, 1]], axis=1)
+    widening = _widening(apart**2 / noise, split**2)
+    return Calibration(c, f=float((widening - 1) * np.median(noise) / 2))
+
+
+def _halves(spectra: Any, rng: np.random.Generator) -> tuple[Any, Any]:
+    values = spectra.data if sp.issparse(spectra) else spectra
+    whole = values.astype(np.int64)
+    if not np.array_equal(whole, values):
+        raise EmbeddingError("only whole counts can be split in two; these spectra hold fractions (rebinned, perhaps).")
+    taken = rng.binomial(whole, 0.5)
+    if not sp.issparse(spectra):
+        return taken, whole - taken
+    shape = spectra.shape
+    return tuple(sp.csr_array((part, spectra.indices, spectra.indptr), shape=shape) for part in (taken, whole - taken))
+
+
+def _noise(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(REFERENCE_COUNTS / np.maximum(first, 1) + REFERENCE_COUNTS / np.maximum(second, 1))
+
+
+def _widening(edges: npt.NDArray[np.float64], halves: npt.NDArray[np.float64]) -> float:
+    """Factor k by which the squared distances of equal neighbours exceed those of halves; 1 at least."""
+    points = np.quantile(edges, _LOW_TAIL)
+    ordered = np.sort(halves)
+    candidates = np.geomspace(1.0, 20.0, 400)
+    misfit = np.empty(len(candidates))
+    for i, k in enumerate(candidates):
+        share = np.searchsorted(ordered, points / k, side="right") / len(ordered)
+        same = min(float(share @ _LOW_TAIL / max(share @ share, 1e-12)), 1.0)
+        misfit[i] = float(((_LOW_TAIL - same * share) ** 2).sum())
+    return float(candidates[misfit.argmin()])

@@ -1,0 +1,202 @@
+"""Drift of the energy calibration over a field: found from the lines themselves, reported, and taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.energy import EnergyAxis, rebinning_matrix
+from napari_gdls.errors import GdlsError
+from napari_gdls.field import Field
+
+_BLOCKS = 6
+_MOST_LINES = 12
+_LEAST_COUNTS = 200
+_STEP = 0.5  # eV: measurements whose calibration differs by less share a rebinning matrix
+_REFERENCE = 6000.0  # eV: where the effect of the gain is quoted
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Linear drift of offset and gain from one side of a field to the other.
+
+    Attributes
+    ----------
+    offset : (2,) array of float64
+        Change of the offset from the first to the last row, and from the first to the last column, in eV.
+    gain : (2,) array of float64
+        Likewise of the gain, as a fraction.
+    offset_error, gain_error : (2,) arrays of float64
+        Standard errors.
+    n_lines : int
+        Lines that were followed.
+    """
+
+    offset: npt.NDArray[np.float64]
+    gain: npt.NDArray[np.float64]
+    offset_error: npt.NDArray[np.float64]
+    gain_error: npt.NDArray[np.float64]
+    n_lines: int
+
+    @property
+    def significance(self) -> float:
+        """Largest of the four changes in its standard errors."""
+        errors = np.concatenate([self.offset_error, self.gain_error])
+        return float(np.max(np.abs(np.concatenate([self.offset, self.gain])) / np.maximum(errors, 1e-12)))
+
+    def shift(self, energy: float) -> float:
+        """Largest change of the position of a line at `energy` (eV) between two points of the field, in eV."""
+        return float(np.abs(self.offset + self.gain * energy).sum())
+
+    def __str__(self) -> str:
+        return (
+            f"lines at 6 keV move by {self.shift(_REFERENCE):.1f} eV over the field "
+            f"(offset {np.abs(self.offset).sum():.1f} eV, gain {100 * np.abs(self.gain).sum():.3f} %, "
+            f"{self.significance:.0f} standard errors, {self.n_lines} lines)"
+        )
+
+
+def measure_drift(field: Field) -> Drift:
+    """Find out whether the energy calibration changes over a field.
+
+    The field is divided into 6 x 6 blocks. In each the strongest lines of the field are fitted with the field's own
+    line shape, its derivative (a shift, to first order) and a straight background. A robust regression of all shifts on row,
+    column and energy gives the drift of offset and gain.
+
+    Parameters
+    ----------
+    field : Field
+
+    Returns
+    -------
+    Drift
+
+    Raises
+    ------
+    GdlsError
+        If the field has fewer than two lines strong enough to follow.
+    """
+    from scipy.optimize import least_squares
+
+    height, width = field.shape
+    block = (field.locations[:, 0] * _BLOCKS // height) * _BLOCKS + field.locations[:, 1] * _BLOCKS // width
+    present, member = np.unique(block, return_inverse=True)
+    spectra = field.summed_spectra(member)
+    n = np.bincount(member)
+    place = np.stack(
+        [np.bincount(member, weights=(field.locations[:, k] + 0.5) / field.shape[k] - 0.5) / n for k in (0, 1)], axis=1
+    )
+    shifts = [_shifts(spectra, field.energy, line) for line in _strong_lines(spectra.sum(axis=0), field.energy)]
+    if len(shifts) < 2 or len(present) < 2:
+        raise GdlsError("the drift cannot be measured: fewer than two strong lines, or measurements at one spot only.")
+    rows, values, errors = [], [], []
+    for energy, shift, error in shifts:
+        seen = np.isfinite(error)
+        slope = np.stack([place[seen, 0], place[seen, 1]], axis=1)
+        # A line's own constant takes up what other lines under it do to its mean position.
+        own = np.zeros((int(seen.sum()), len(shifts)))
+        own[:, len(rows)] = 1
+        rows.append(np.concatenate([slope, slope * energy / _REFERENCE, own], axis=1))
+        values.append(shift[seen])
+        errors.append(error[seen])
+    design, value, error = np.concatenate(rows), np.concatenate(values), np.concatenate(errors)
+    weighted = design / error[:, None]
+    fit = least_squares(lambda x: weighted @ x - value / error, np.zeros(design.shape[1]), loss="soft_l1")
+    residual = weighted @ fit.x - value / error
+    # Scatter beyond counting (other lines, topography) widens the errors.
+    inflation = max(1.0, 1.4826 * float(np.median(np.abs(residual))))
+    covariance = np.linalg.pinv(weighted.T @ weighted) * inflation**2
+    standard = np.sqrt(np.diag(covariance))
+    return Drift(
+        offset=fit.x[:2],
+        gain=fit.x[2:4] / _REFERENCE,
+        offset_error=standard[:2],
+        gain_error=standard[2:4] / _REFERENCE,
+        n_lines=len(shifts),
+    )
+
+
+def without_drift(field: Field, drift: Drift) -> Field:
+    """Bring all spectra of a field to the calibration of its centre.
+
+    Parameters
+    ----------
+    field : Field
+    drift : Drift
+        From `measure_drift`.
+
+    Returns
+    -------
+    Field
+        With fractional counts (float32); totals are kept but for counts that leave the axis at its ends.
+    """
+    height, width = field.shape
+    centre = (field.locations + 0.5) / (height, width) - 0.5
+    offset = centre @ drift.offset
+    gain = centre @ drift.gain
+    coarse_offset = np.round(offset / _STEP) * _STEP
+    coarse_gain = np.round(gain * field.energy.edges[-1] / _STEP) * _STEP / field.energy.edges[-1]
+    settings, group = np.unique(np.stack([coarse_offset, coarse_gain], axis=1), axis=0, return_inverse=True)
+    parts: list[Any] = []
+    order: list[npt.NDArray[np.int64]] = []
+    for k, (shift, stretch) in enumerate(settings):
+        here = np.flatnonzero(group == k)
+        axis = field.energy
+        # A count that the drifted detector put at E(1 + gain) + offset belongs at E.
+        true_axis = EnergyAxis((axis.offset - shift) / (1 + stretch), axis.width / (1 + stretch), axis.size)
+        moved = sp.csr_array(field.spectra[here]).astype(np.float32) @ rebinning_matrix(true_axis, axis)
+        parts.append(moved)
+        order.append(here)
+    spectra = sp.csr_array(sp.vstack(parts, format="csr"))[np.argsort(np.concatenate(order))]
+    return field.with_spectra(spectra)
+
+
+def _strong_lines(total: npt.NDArray[np.float64], axis: EnergyAxis) -> list[tuple[int, int]]:
+    """Channel windows around the strongest separate peaks of a spectrum."""
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks, peak_widths
+
+    smooth = gaussian_filter1d(total, max(20.0 / axis.width, 0.5))
+    smooth[: max(axis.index(200.0), 0)] = 0
+    peaks, properties = find_peaks(smooth, prominence=max(_LEAST_COUNTS, 0.2 * float(np.median(smooth))))
+    strongest = np.sort(peaks[np.argsort(-properties["prominences"])[:_MOST_LINES]])
+    widths = peak_widths(smooth, strongest, rel_height=0.5)[0]
+    windows = []
+    for peak, full_width in zip(strongest, widths, strict=True):
+        half = max(3, round(0.8 * full_width))
+        if peak - half >= 1 and peak + half + 2 <= axis.size:
+            windows.append((int(peak - half), int(peak + half + 1)))
+    return windows
+
+
+def _shifts(
+    spectra: npt.NDArray[np.float64], axis: EnergyAxis, window: tuple[int, int]
+) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Energy of a line, its shift in every spectrum (eV), and the standard errors; infinite where it is too weak."""
+    start, stop = window
+    shape = spectra.sum(axis=0)
+    line = shape[start:stop]
+    slope = np.gradient(shape)[start:stop] / axis.width
+    ramp = np.linspace(-1, 1, stop - start)
+    design = np.stack([line, -slope, np.full_like(ramp, line.mean()), ramp * line.mean()], axis=1)
+    shift = np.zeros(len(spectra))
+    error = np.full(len(spectra), np.inf)
+    for i, counts in enumerate(spectra[:, start:stop]):
+        if counts.sum() < _LEAST_COUNTS:
+            continue
+        weight = 1 / np.maximum(line * counts.sum() / line.sum(), 1)
+        normal = design.T @ (design * weight[:, None])
+        try:
+            inverse = np.linalg.inv(normal)
+        except np.linalg.LinAlgError:
+            continue
+        scale, moved = (inverse @ (design.T @ (weight * counts)))[:2]
+        if scale <= 0 or inverse[1, 1] <= 0:
+            continue
+        shift[i] = moved / scale
+        error[i] = np.sqrt(inverse[1, 1]) / scale
+    return float(axis.offset + axis.width * np.average(np.arange(start, stop), weights=line)), shift, error
