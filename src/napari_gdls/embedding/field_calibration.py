@@ -66,9 +66,9 @@ def calibrate_on_field(
     For `f` the distribution of squared distances of halves of neighbours, F_e, is compared with that of halves of one
     spectrum, F_s, both in units of the counting noise and with the same counts. Neighbours inside a material (a share p
     of all) follow the halves' distribution widened by a factor k; those across borders are further apart. So in the
-    lower tail F_e(x) = p F_s(x / k), and p and k are found by least squares over the 5th to the 60th percentile. Scatter
-    in few directions (one line that varies) makes long tails that the lower part does not show, so `f` is a careful
-    estimate, rather too small than too large.
+    lower tail F_e(x) = p F_s(x / k), and p and k are found by least squares over the 5th to the 60th percentile.
+    Scatter in few directions (one line that varies) makes long tails that the lower part does not show, so `f` is a
+    careful estimate, rather too small than too large.
     """
     embedding = load_embedding(model or "default") if model is None or isinstance(model, str) else model
     rng = np.random.default_rng(seed)

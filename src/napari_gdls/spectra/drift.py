@@ -64,8 +64,8 @@ def measure_drift(field: Field) -> Drift:
     """Find out whether the energy calibration changes over a field.
 
     The field is divided into 6 x 6 blocks. In each the strongest lines of the field are fitted with the field's own
-    line shape, its derivative (a shift, to first order) and a straight background. A robust regression of all shifts on row,
-    column and energy gives the drift of offset and gain.
+    line shape, its derivative (a shift, to first order) and a straight background. A robust regression of all shifts on
+    row, column and energy gives the drift of offset and gain.
 
     Parameters
     ----------
