@@ -1,0 +1,349 @@
+"""X-rays that leave a material under the electron beam, before any detector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import RecipeError
+from napari_gdls.spectra.atomic import (
+    SUBSHELLS,
+    Lines,
+    atomic_weights,
+    characteristic_lines,
+    element_density,
+    mass_absorption,
+    subshells,
+)
+from napari_gdls.spectra.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
+from napari_gdls.spectra.continuum import generated_continuum
+from napari_gdls.spectra.depth import DepthDistribution, Target, cross_section_exponent, depth_distribution, target
+from napari_gdls.spectra.detector import Detector
+from napari_gdls.spectra.ionisation import ionisation_cross_sections
+
+FloatArray = npt.NDArray[np.floating]
+
+LOWEST_ENERGY = 100.0
+"""Photons below this energy (eV) are left out."""
+
+LOWEST_BEAM_ENERGY, HIGHEST_BEAM_ENERGY = 2.0, 50.0  # keV
+
+_AVOGADRO = 6.02214076e23
+_WEAKEST_LINE = 3e-4
+_BLOCK = 256  # materials at a time: the arrays of a block stay in the cache
+_FINE_POINTS = 2  # between two nodes of the continuum
+_CONTINUUM_EXPONENT = 0.86
+_CONTINUUM_STEPS = (
+    (LOWEST_ENERGY, 3000.0, 25.0),
+    (3000.0, 10_000.0, 50.0),
+    (10_000.0, 1000 * HIGHEST_BEAM_ENERGY, 100.0),
+)
+
+
+def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
+    """Factors between tabulated and observed strengths of soft lines, (n,) float64.
+
+    Notes
+    -----
+    Rates and yields are those of free atoms. In a solid the 3d and 4f electrons of the first long period and of Ba to
+    Lu are valence electrons, and lines that they emit lie at the absorption edge, where the tabulated absorption is
+    too small. The factors are linear in the atomic number between the elements named and constant outside:
+
+    - L3 lines from the 3d band (L-alpha): Ti 0.27, Fe 0.31, Zn 0.90, 1 from Ge on. L2 lines from it (L-beta 1)
+      are weaker still, by 0.15 up to Fe and 1 from Zn on.
+    - L-l and L-eta, which come from the 3s core level: 1.2 up to Ge, 1 from Zr on.
+    - M4 and M5 lines: 0.29 up to Ba, 0.5 at Ce, 0.9 at Eu, 1 from Hf on; M1 to M3 lines: 1.8 up to Ce, 1 from Hf on.
+
+    They were fitted, together with the two constants of `continuum`, to eleven spectra of pure elements and simple
+    compounds, one value for all spectra; the glasses K412 and ADM-6005a, held out, come out as well as the others
+    (``benchmarks/spectra.py``). M lines other than those of Ba are not verified.
+    """
+    z = lines.element + 1
+    factor = np.ones(len(lines))
+    subshell = np.array(SUBSHELLS)[lines.subshell]
+    outer = np.array([name.split("-")[1] for name in lines.name])
+    from_3d = np.isin(subshell, ["L2", "L3"]) & np.isin(outer, ["M4", "M5"])
+    for chosen, at, values in (
+        (from_3d, (22, 26, 30, 32), (0.27, 0.31, 0.90, 1.0)),
+        (from_3d & (subshell == "L2"), (26, 30), (0.15, 1.0)),
+        (np.isin(subshell, ["L2", "L3"]) & (outer == "M1"), (32, 40), (1.2, 1.0)),
+        (np.isin(subshell, ["M4", "M5"]), (56, 58, 63, 72), (0.29, 0.5, 0.9, 1.0)),
+        (np.isin(subshell, ["M1", "M2", "M3"]), (58, 72), (1.8, 1.0)),
+    ):
+        factor[chosen] *= np.interp(z[chosen], at, values)
+    return factor
+
+
+def line_strengths(lines: Lines, beam_energy: float) -> npt.NDArray[np.float64]:
+    """Photons per electron and per g/cm2 of a pure element, in a film so thin that the electron does not slow down.
+
+    Parameters
+    ----------
+    lines : Lines
+    beam_energy : float
+        keV.
+
+    Returns
+    -------
+    (n,) float64
+        0 for lines that the beam cannot excite.
+
+    Notes
+    -----
+    Vacancies made by the beam, moved within their shell by Coster-Kronig transitions, times fluorescence yield,
+    radiative rate and `line_corrections`. Vacancies that decays of deeper shells leave behind are left out.
+    """
+    data = subshells()
+    vacancies = np.where(data.edge > 0, ionisation_cross_sections(beam_energy), 0.0)
+    for (source, sink), probability in sorted(data.coster_kronig.items()):
+        vacancies[:, sink] += probability * vacancies[:, source]
+    photons = vacancies * data.fluorescence_yield * (_AVOGADRO / atomic_weights()[:, None])
+    excited = data.edge[lines.element, lines.subshell] < 1000 * beam_energy
+    return photons[lines.element, lines.subshell] * lines.rate * excited * line_corrections(lines)
+
+
+class Emission:
+    """Lines and continuum that leave a flat, polished, thick material, for one beam energy and take-off angle.
+
+    The physics of the specimen is here and knows no detector; a `Detector` is one matrix (`response`), so that
+    ``emission.intensities(compositions) @ emission.response(detector, axis)`` are spectra, and another detector costs
+    one more product.
+
+    Parameters
+    ----------
+    beam_energy : float
+        keV, 2 to 50.
+    take_off : float
+        Angle between the surface and the detector, degrees; the beam falls in vertically.
+    elements : iterable of str, optional
+        Elements whose lines are wanted; None for all. Fewer elements make smaller matrices.
+    coating : (str, float), optional
+        Element and thickness (nm) of a conducting film on the surface. It absorbs and adds its lines; it does not
+        slow the beam.
+
+    Attributes
+    ----------
+    lines : Lines
+        Those that the beam excites, n_lines.
+    continuum_energies : (n_continuum,) float64
+        Energies at which the continuum is known, eV; it is linear in between.
+
+    Raises
+    ------
+    RecipeError
+        If a parameter is out of range.
+
+    Notes
+    -----
+    A line's intensity is its strength (`line_strengths`) times the mass fraction times the ionisations whose photons
+    get out (`depth.DepthDistribution.emitted`). Not included: fluorescence excited by other lines or by the
+    continuum, which adds up to some 10 % to lines just below a strong line of another element (Cr beside Fe), and
+    less elsewhere.
+    """
+
+    def __init__(
+        self,
+        beam_energy: float = 25.0,
+        take_off: float = 35.0,
+        *,
+        elements: Iterable[str] | None = None,
+        coating: tuple[str, float] | None = None,
+    ) -> None:
+        if not LOWEST_BEAM_ENERGY <= beam_energy <= HIGHEST_BEAM_ENERGY:
+            raise RecipeError(
+                f"beam energy is {beam_energy!r} keV; the model of a thick specimen holds from "
+                f"{LOWEST_BEAM_ENERGY:g} to {HIGHEST_BEAM_ENERGY:g} keV."
+            )
+        if not 5.0 <= take_off <= 90.0:
+            raise RecipeError(f"take-off angle is {take_off!r}; it must be from 5 to 90 degrees.")
+        self.beam_energy = float(beam_energy)
+        self.take_off = float(take_off)
+        self.coating = coating
+        self._cosecant = 1 / math.sin(math.radians(take_off))
+        wanted = np.ones(N_ELEMENTS, dtype=bool)
+        if elements is not None:
+            wanted[:] = False
+            wanted[[atomic_number(symbol) - 1 for symbol in elements]] = True
+        self._film = -1
+        self._film_mass = 0.0  # g/cm2
+        if coating is not None:
+            symbol, thickness = coating
+            self._film = atomic_number(symbol) - 1
+            if not 0 < thickness <= 1000:
+                raise RecipeError(
+                    f"coating: {thickness!r} nm of {symbol}; the thickness must be above 0 and at most 1000 nm."
+                )
+            self._film_mass = 1e-7 * thickness * element_density(self._film + 1)
+            wanted[self._film] = True
+
+        self._prepare_lines(wanted)
+        self._prepare_continuum()
+
+    def _prepare_lines(self, wanted: npt.NDArray[np.bool_]) -> None:
+        lines = characteristic_lines()
+        strength = line_strengths(lines, self.beam_energy)
+        strength[~wanted[lines.element] | (lines.energy < LOWEST_ENERGY)] = 0.0
+        # Compared with the strongest line of the same element and shell, so that weak L lines of heavy elements stay
+        # beside M.
+        shell = np.array(["KLM".index(name[0]) for name in SUBSHELLS])[lines.subshell]
+        strongest = np.zeros((N_ELEMENTS, 3))
+        np.maximum.at(strongest, (lines.element, shell), strength)
+        keep = (strength > 0) & (strength > _WEAKEST_LINE * strongest[lines.element, shell])
+        self.lines = lines.select(keep)
+        self._strength = strength[keep]
+        self._line_absorption = mass_absorption(self.lines.energy)
+        # The depth distribution is one for all lines of a subshell.
+        codes, self._group_of_line = np.unique(
+            self.lines.element * len(SUBSHELLS) + self.lines.subshell, return_inverse=True
+        )
+        self._group_element, subshell = np.divmod(codes, len(SUBSHELLS))
+        self._group_edge = subshells().edge[self._group_element, subshell] / 1000.0
+        exponents = [
+            cross_section_exponent(z + 1, SUBSHELLS[i][0]) for z, i in zip(self._group_element, subshell, strict=True)
+        ]
+        self._group_exponent = np.array(exponents, dtype=np.float64)
+
+    def _prepare_continuum(self) -> None:
+        end = 1000.0 * self.beam_energy
+        nodes = np.concatenate([np.arange(start, stop, step) for start, stop, step in _CONTINUUM_STEPS])
+        self.continuum_energies = np.append(nodes[nodes < end - 1.0], end)
+        self._continuum_absorption = mass_absorption(self.continuum_energies).astype(np.float32)
+        # The depth distribution changes slowly with energy: a few knots do, and linear interpolation in ln E.
+        knots = np.append(np.geomspace(LOWEST_ENERGY, 0.6 * end, 24)[:-1], np.linspace(0.6 * end, 0.98 * end, 8))
+        position = np.interp(np.log(self.continuum_energies), np.log(knots), np.arange(knots.size))
+        self._knots = knots / 1000.0
+        self._interpolation = np.maximum(1 - np.abs(position - np.arange(knots.size)[:, None]), 0.0).astype(np.float32)
+
+    def line_intensities(self, compositions: Compositions) -> npt.NDArray[np.float32]:
+        """Photons of each line that leave the specimen.
+
+        Parameters
+        ----------
+        compositions : mapping, sequence of mappings, or (n, 94) array
+            See `composition.mass_fractions`.
+
+        Returns
+        -------
+        (n, n_lines) float32
+            Per electron, as if sent into the full sphere.
+        """
+        return self.intensities(compositions)[:, : len(self.lines)]
+
+    def continuum(self, compositions: Compositions) -> npt.NDArray[np.float32]:
+        """Continuum that leaves the specimen.
+
+        Parameters
+        ----------
+        compositions : mapping, sequence of mappings, or (n, 94) array
+
+        Returns
+        -------
+        (n, n_continuum) float32
+            Photons per electron and keV at `continuum_energies`, as if sent into the full sphere.
+        """
+        return self.intensities(compositions)[:, len(self.lines) :]
+
+    def intensities(self, compositions: Compositions) -> npt.NDArray[np.float32]:
+        """Lines, then continuum: what `response` takes.
+
+        Parameters
+        ----------
+        compositions : mapping, sequence of mappings, or (n, 94) array
+
+        Returns
+        -------
+        (n, n_lines + n_continuum) float32
+            `line_intensities` and `continuum` side by side.
+
+        Raises
+        ------
+        CompositionError
+            If a composition is impossible.
+        """
+        fractions = mass_fractions(compositions)
+        n_lines = len(self.lines)
+        result = np.zeros((len(fractions), n_lines + self.continuum_energies.size), dtype=np.float32)
+        for start in range(0, len(fractions), _BLOCK):
+            block = fractions[start : start + _BLOCK]
+            material = target(block)
+            into = result[start : start + _BLOCK]
+            self._add_lines(into[:, :n_lines], block, material)
+            into[:, n_lines:] = self._continuum(block, material)
+        if self._film >= 0:
+            energies = np.append(self.lines.energy, self.continuum_energies)
+            path = self._film_mass * self._cosecant
+            result *= np.exp(-path * mass_absorption(energies)[self._film]).astype(np.float32)
+            self._add_film(result[:, :n_lines], fractions)
+        return result
+
+    def response(self, detector: Detector, axis: EnergyAxis) -> npt.NDArray[np.float32]:
+        """What a detector makes of the lines and the continuum.
+
+        Parameters
+        ----------
+        detector : Detector
+        axis : EnergyAxis
+
+        Returns
+        -------
+        (n_lines + n_continuum, axis.size) float32
+            ``intensities(...) @ response(...)`` are expected spectra without pile-up (`Detector.add_pile_up`), in
+            counts per electron and full sphere of detectors.
+        """
+        nodes = self.continuum_energies
+        # The detector sees the linear course between two nodes at a few energies closer together than its resolution.
+        low = np.repeat(np.arange(nodes.size - 1), _FINE_POINTS)
+        weight = np.tile((np.arange(_FINE_POINTS) + 0.5) / _FINE_POINTS, nodes.size - 1)
+        width = np.diff(nodes)[low]
+        energies = nodes[low] + weight * width
+        at = np.arange(energies.size)
+        weights = np.concatenate([(1 - weight) * width, weight * width]) / (1000.0 * _FINE_POINTS)
+        spread = sp.csr_array(
+            (weights, (np.append(low, low + 1), np.append(at, at))), shape=(nodes.size, energies.size), dtype=np.float32
+        )
+        continuum = spread @ detector.response(energies, axis)
+        return np.concatenate([detector.response(self.lines.energy, axis), continuum])
+
+    def _add_lines(self, into: npt.NDArray[np.float32], fractions: FloatArray, material: Target) -> None:
+        present = fractions[:, self._group_element] > 0
+        row, group = np.nonzero(present)
+        if not row.size:
+            return
+        distribution = depth_distribution(
+            material[row], self.beam_energy, self._group_edge[group], self._group_exponent[group]
+        )
+        number = np.zeros(present.shape, dtype=np.int64)
+        number[row, group] = np.arange(row.size)
+        row, line = np.nonzero(present[:, self._group_of_line])
+        distribution = distribution[number[row, self._group_of_line[line]]]
+        chi = (fractions @ self._line_absorption)[row, line] * self._cosecant
+        into[row, line] = fractions[row, self.lines.element[line]] * self._strength[line] * distribution.emitted(chi)
+
+    def _add_film(self, into: npt.NDArray[np.float32], fractions: FloatArray) -> None:
+        """Lines of the coating: it sees the surface ionisation of the material below, which sends electrons back."""
+        own = np.flatnonzero(self.lines.element == self._film)
+        group = self._group_of_line[own]
+        surface = depth_distribution(
+            target(fractions)[:, None], self.beam_energy, self._group_edge[group], self._group_exponent[group]
+        ).surface
+        depth = self._film_mass * self._cosecant * self._line_absorption[self._film, own]
+        into[:, own] += surface * (self._strength[own] * self._film_mass * -np.expm1(-depth) / depth)
+
+    def _continuum(self, fractions: FloatArray, material: Target) -> npt.NDArray[np.float32]:
+        knots = depth_distribution(
+            material[:, None], self.beam_energy, self._knots, np.full(self._knots.shape, _CONTINUUM_EXPONENT)
+        )
+        # Only the part that gets out counts here: an area of 1.
+        quantities = (knots.surface / knots.area, knots.slope / knots.area, knots.decay_deep, knots.decay_shallow)
+        surface, slope, deep, shallow = (np.asarray(q, dtype=np.float32) @ self._interpolation for q in quantities)
+        distribution = DepthDistribution(np.ones_like(surface), surface, slope, deep, shallow)
+        chi = (fractions.astype(np.float32) @ self._continuum_absorption) * np.float32(self._cosecant)
+        mean_z = (fractions @ np.arange(1.0, N_ELEMENTS + 1)).astype(np.float32)[:, None]
+        energies = (self.continuum_energies / 1000.0).astype(np.float32)
+        emitted = generated_continuum(energies, self.beam_energy, mean_z) * distribution.emitted(chi)
+        return np.asarray(emitted, dtype=np.float32)

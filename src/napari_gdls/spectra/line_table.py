@@ -1,0 +1,100 @@
+"""A table of X-ray lines for users: what lies where, and how high it stands."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_gdls.errors import RecipeError
+from napari_gdls.spectra.atomic import siegbahn_name
+from napari_gdls.spectra.composition import SYMBOLS, Composition
+from napari_gdls.spectra.detector import Detector
+from napari_gdls.spectra.emission import Emission
+
+
+class SpectralLine(NamedTuple):
+    """One row of `line_table`.
+
+    Parameters
+    ----------
+    element : str
+        Symbol.
+    siegbahn : str
+        Such as "K\u03b11"; "" for transitions without such a name.
+    iupac : str
+        Such as "K-L3".
+    energy : float
+        In eV.
+    height : float
+        Height of the peak in a spectrum; the highest line of the table has 1.
+    """
+
+    element: str
+    siegbahn: str
+    iupac: str
+    energy: float
+    height: float
+
+
+def line_table(
+    material: str | Composition,
+    beam_energy: float = 25.0,
+    *,
+    take_off: float = 35.0,
+    detector: Detector | None = None,
+    smallest: float = 1e-3,
+) -> list[SpectralLine]:
+    """Lines of an element or a material, by energy.
+
+    Parameters
+    ----------
+    material : str or mapping
+        An element symbol, or mass fractions by element symbol.
+    beam_energy : float
+        keV. Lines that it cannot excite are left out.
+    take_off : float
+        Degrees.
+    detector : Detector, optional
+        Its efficiency and resolution decide on the heights. None: `Detector()`.
+    smallest : float
+        Lines lower than this are left out, 0 to 1.
+
+    Returns
+    -------
+    list of SpectralLine
+
+    Raises
+    ------
+    CompositionError
+        If the material is impossible.
+    RecipeError
+        If another parameter is out of range.
+
+    Examples
+    --------
+    >>> for line in line_table("Fe", 15.0, smallest=0.1):
+    ...     print(f"{line.element} {line.siegbahn:3} {line.energy:6.0f} eV {line.height:.2f}")
+    """
+    if not 0 <= smallest <= 1:
+        raise RecipeError(f"smallest is {smallest!r}; a height from 0 to 1 is needed.")
+    composition = {material: 1.0} if isinstance(material, str) else material
+    detector = Detector() if detector is None else detector
+    emission = Emission(beam_energy, take_off, elements=[symbol for symbol, part in composition.items() if part])
+    lines = emission.lines
+    if not len(lines):
+        return []
+    counts = emission.line_intensities(composition)[0] * detector.efficiency(lines.energy)
+    heights = counts / detector.resolution(lines.energy)
+    heights /= heights.max()
+    return [
+        SpectralLine(
+            SYMBOLS[lines.element[i]],
+            siegbahn_name(lines.name[i]),
+            lines.name[i],
+            float(lines.energy[i]),
+            float(heights[i]),
+        )
+        for i in np.argsort(lines.energy, kind="stable")
+        if heights[i] >= smallest
+    ]

@@ -1,0 +1,92 @@
+"""Spectra of materials: emission, detector and counting statistics put together."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis
+from napari_gdls.errors import RecipeError
+from napari_gdls.spectra.composition import SYMBOLS, Compositions, mass_fractions
+from napari_gdls.spectra.detector import Detector
+from napari_gdls.spectra.emission import Emission
+from napari_gdls.spectra.sampling import sample_counts
+
+
+def simulate_spectra(
+    compositions: Compositions,
+    *,
+    beam_energy: float = 25.0,
+    take_off: float = 35.0,
+    detector: Detector | None = None,
+    energy: EnergyAxis | None = None,
+    coating: tuple[str, float] | None = None,
+    counts: npt.ArrayLike | None = None,
+    seed: int | None = None,
+) -> npt.NDArray[np.float32]:
+    """EDS spectra of flat, polished, thick materials.
+
+    Parameters
+    ----------
+    compositions : mapping, sequence of mappings, or (n, 94) array
+        Mass fractions: from element symbols, as in ``{"Si": 0.467, "O": 0.533}``, or with a column for each element
+        from H to Pu. Rows are normalised. H, He, Li and Be have no line here but count as mass.
+    beam_energy : float
+        keV.
+    take_off : float
+        Degrees.
+    detector : Detector, optional
+        None: `Detector()`, a drift detector behind a polymer window.
+    energy : EnergyAxis, optional
+        Channels of the result. None: the canonical axis, 1,536 channels of 10 eV from 200 eV.
+    coating : (str, float), optional
+        Element and thickness (nm) of a conducting film, as in ``("C", 15.0)``.
+    counts : float or (n,) array, optional
+        Counts of each spectrum on `energy`. None: the spectra sum to 1.
+    seed : int, optional
+        Draw Poisson-distributed counts; None: expected spectra, without noise.
+
+    Returns
+    -------
+    (n, energy.size) float32
+
+    Raises
+    ------
+    CompositionError
+        If a composition is impossible.
+    RecipeError
+        If another parameter is out of range, `seed` comes without `counts`, or no photon falls on `energy`.
+
+    See Also
+    --------
+    Emission : for many detectors on the same materials.
+
+    Examples
+    --------
+    >>> quartz, hematite = simulate_spectra([{"Si": 0.467, "O": 0.533}, {"Fe": 0.699, "O": 0.301}])
+    >>> CANONICAL_AXIS.centers[quartz.argmax()]
+    np.float64(1740.0)
+    """
+    if seed is not None and counts is None:
+        raise RecipeError("a seed draws counts: say how many counts the spectra have.")
+    fractions = mass_fractions(compositions)
+    detector = Detector() if detector is None else detector
+    energy = CANONICAL_AXIS if energy is None else energy
+    present = [SYMBOLS[column] for column in np.flatnonzero(fractions.max(axis=0) > 0)]
+    emission = Emission(beam_energy, take_off, elements=present, coating=coating)
+    spectra = emission.intensities(fractions) @ emission.response(detector, energy)
+    spectra = detector.add_pile_up(spectra, energy)
+    totals = spectra.sum(axis=1, dtype=np.float64)
+    if not (totals > 0).all():
+        raise RecipeError(
+            f"no photon of composition {np.flatnonzero(totals <= 0)[0]} falls on {energy.size} channels of "
+            f"{energy.width} eV from {energy.offset} eV; choose another energy axis or a higher beam energy."
+        )
+    if seed is not None:
+        return sample_counts(spectra, 1.0 if counts is None else counts, seed)
+    wanted = np.ones(1) if counts is None else np.asarray(counts, dtype=np.float64)
+    try:
+        scale = np.broadcast_to(wanted, len(spectra)) / totals
+    except ValueError:
+        raise RecipeError(f"{len(spectra)} spectra cannot have {wanted.size} different counts.") from None
+    return np.asarray(spectra * scale[:, None], dtype=np.float32)
