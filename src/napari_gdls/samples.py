@@ -12,7 +12,7 @@ SAMPLES = MappingProxyType(
     {
         "dacite": "Real: a dacite, 75 x 100 px, a spectrum of about 6,700 counts at every pixel",
         "dacite-fast": "Real: the same area measured for a short time, about 120 counts per pixel",
-        "synthetic": "Simulated: a garnet-mica gneiss, 256 x 256 px, a spectrum of 1,000 counts every 3 px, truth known",
+        "synthetic": "Simulated: a garnet-mica gneiss, 256 x 256 px, 1,000 counts every 3 px, truth known",
     }
 )
 """Names of the sample fields, and what each is."""
