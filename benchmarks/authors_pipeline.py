@@ -78,6 +78,9 @@ def pixel_labels(field: Field, colour: npt.NDArray[np.int64]) -> npt.NDArray[np.
     markers[field.locations[:, 0], field.locations[:, 1]] = colour + _BACKGROUND + 1
     markers[distance_transform_edt(markers == 0) > field.sampling_distance] = _BACKGROUND
     bse = BSE_FACTOR * field.bse / field.bse_full_scale
-    walked: npt.NDArray[Any] = random_walker(bse, markers, beta=BETA, mode="bf")
+    walked = markers
+    if (markers == 0).any():
+        # The walker numbers the markers anew, from 1.
+        walked = np.unique(markers[markers > 0])[random_walker(bse, markers, beta=BETA, mode="bf") - 1]
     segments: npt.NDArray[Any] = label(walked, background=_BACKGROUND, connectivity=1)
     return segments.astype(np.int32)

@@ -25,15 +25,15 @@ def test_dacite_in_two_doses() -> None:
     assert full.shape == fast.shape == (75, 100)
     assert full.is_dense
     assert fast.is_dense
-    assert np.median(full.total_counts) == pytest.approx(6700, rel=0.1)
-    assert np.median(fast.total_counts) == pytest.approx(122, rel=0.2)
+    assert np.median(full.total_counts) == pytest.approx(5600, rel=0.02)
+    assert np.median(fast.total_counts) == pytest.approx(101, rel=0.05)
 
 
 def test_synthetic_holds_every_mineral_and_is_quick() -> None:
     sample_field("synthetic")
-    start = time.perf_counter()
+    start = time.process_time()
     field = gdls.sample_field("synthetic")
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     truth, phases = field.metadata["truth"], field.metadata["truth_phases"]
     assert truth.shape == field.shape
     area = np.bincount(phases.ravel(), minlength=len(ROCK) + 1)[1:]

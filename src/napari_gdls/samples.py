@@ -10,8 +10,8 @@ from napari_gdls.field import Field
 
 SAMPLES = MappingProxyType(
     {
-        "dacite": "Real: a dacite, 75 x 100 px, a spectrum of about 6,700 counts at every pixel",
-        "dacite-fast": "Real: the same area measured for a short time, about 120 counts per pixel",
+        "dacite": "Real: a dacite, 75 x 100 px, about 5,600 X-ray counts at every pixel",
+        "dacite-fast": "Real: the same area measured for a short time, about 100 X-ray counts per pixel",
         "synthetic": "Simulated: a garnet-mica gneiss, 256 x 256 px, 1,000 counts every 3 px, truth known",
     }
 )
