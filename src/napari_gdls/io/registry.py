@@ -107,14 +107,17 @@ def describe(
         raise FieldReadError(place, f"cannot be read: {error.strerror or error}") from error
 
 
-def find_reader(path: Path, name: str | None = None) -> FieldReader:
+def find_reader(path: str | os.PathLike[str], name: str | None = None) -> FieldReader:
     """The reader for a file or folder: the named one, else by content, else by the ending of the file name.
+
+    Reads some bytes only.
 
     Raises
     ------
     FieldReadError
-        If there is none.
+        If nothing is there, or no reader takes it.
     """
+    path = existing_path(path)
     known = readers()
     if name is not None:
         for reader in known:
@@ -124,7 +127,7 @@ def find_reader(path: Path, name: str | None = None) -> FieldReader:
             path, f"there is no format {name!r}", remedy=f"There are {', '.join(r.name for r in known)}."
         )
     for reader in known:
-        if reader.sniff(path):
+        if _recognises(reader, path):
             return reader
     if path.is_file() and path.stat().st_size == 0:
         raise FieldReadError(path, "is an empty file", remedy="Copy it again from its source.")
@@ -145,6 +148,13 @@ def find_reader(path: Path, name: str | None = None) -> FieldReader:
         "is a folder without a field" if path.is_dir() else "is of no known format",
         remedy=f"Known are TIMA field folders (bse.png beside xray.map) and {endings}.",
     )
+
+
+def _recognises(reader: FieldReader, path: Path) -> bool:
+    try:
+        return reader.sniff(path)
+    except OSError:  # what may not be looked into cannot be recognised; the name remains
+        return False
 
 
 def _out_of_memory(path: Path) -> FieldReadError:

@@ -26,7 +26,7 @@ from napari_gdls.io.bse_choice import COUNTS, BseImage, bse_from_counts, choose_
 from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions, summarise
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
 from napari_gdls.io.rosetta_signals import SignalImage, SignalMap, as_image, as_map
-from napari_gdls.io.sparse_spectra import BLOCK_BYTES, spectra_of_blocks, spectra_of_cube
+from napari_gdls.io.sparse_spectra import BLOCK_BYTES, collected_in_one_pass, spectra_of_cube
 
 _INSTALL = 'Install the optional readers: pip install "napari-gdls[formats]"'
 
@@ -187,7 +187,7 @@ class RosettaReader:
                 # One chunk is unpacked as a whole, however little of it is asked for.
                 require_memory(path, n_bytes + n_bytes // 2, limit, "the spectra")
                 return spectra_of_cube(np.asarray(chosen.counts.compute(scheduler="synchronous")))
-            return spectra_of_blocks(_row_blocks(chosen.counts), (height * width, channels), path, limit)
+            return collected_in_one_pass(_row_blocks(chosen.counts), (height * width, channels), path, limit)
         except FieldReadError:
             raise
         except Exception as error:  # data are first read here, so the errors of `_signals` come up again

@@ -288,7 +288,9 @@ class _Store:
         rising[indptr[:-1][lengths > 0]] = True
         if not rising.all() or rows.max(initial=0) >= shape[0]:
             raise StoreError("counts: gaps lead out of the measurements")
-        channels = sp.csc_array((data, rows.astype(np.int32), indptr), shape=shape)
+        # scipy turns all indices into 8 bytes as soon as one array has 8.
+        pointers = indptr.astype(np.int32) if len(data) < 2**31 else indptr
+        channels = sp.csc_array((data, rows.astype(np.int32), pointers), shape=shape)
         return sp.csr_array(channels)
 
     def results(self) -> StoredResults:

@@ -29,6 +29,7 @@ from napari_gdls.io.contracts import (
 )
 from napari_gdls.io.images import png_bytes, png_shape, read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.sparse_spectra import total_counts
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
 
 CHANNEL_WIDTH = 10.0
@@ -103,10 +104,9 @@ def read_tima_field(
     distance = 1.0 if dense else None
     if not dense and profile.pixel_spacing and profile.dot_spacing:
         distance = profile.dot_spacing / profile.pixel_spacing
-    totals = np.asarray(spectra.sum(axis=1, dtype=np.float64)).ravel()
     if low_counts is None:
         low_counts = LOW_COUNTS if profile.x_ray_count is None else LOW_COUNT_SHARE * profile.x_ray_count
-    is_low = totals <= low_counts
+    is_low = total_counts(spectra) <= low_counts
     return Field(
         bse,
         spectra,

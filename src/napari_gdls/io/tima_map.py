@@ -25,6 +25,7 @@ import scipy.sparse as sp
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Counts
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
+from napari_gdls.io.sparse_spectra import collected, stored_bytes
 
 MAGIC = b"Tescan X-ray map"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -35,7 +36,7 @@ _MAX_RECORDS = 1000
 _MAX_CHANNELS = 1 << 16
 _MAX_SIDE = 1 << 31
 _DEPTHS = (0, 1, 2, 4, 8, 16, 32)
-_BLOCK_CHANNELS = 64
+_PIECE = 8192  # spectra that are unpacked at a time; a multiple of 8
 _EXPORT_AGAIN = "Copy it again from the instrument."
 
 
@@ -134,16 +135,14 @@ def read_map(path: Path, limit: int) -> tuple[MapHeader, Counts]:
         header = _checked_header(path, stream, size, compressed)
         require_memory(path, header.payload_bytes + 16 * header.n_spectra, limit, "the packed spectra")
         payload = _read_payload(path, stream, header.payload_bytes)
-    stored = np.zeros(header.n_spectra, np.int64)
-    for _, samples in _planes(header, payload):
-        stored += samples != 0
-    itemsize = header.counts_dtype.itemsize
-    sparse_bytes = int(stored.sum()) * (itemsize + 4) + 8 * header.n_spectra
-    dense_bytes = header.n_spectra * header.n_channels * itemsize
-    require_memory(path, header.payload_bytes + min(sparse_bytes, dense_bytes), limit, "the spectra")
-    if sparse_bytes < dense_bytes:
-        return header, _sparse_spectra(header, payload, stored)
-    return header, _dense_spectra(header, payload)
+    n_stored = sum(
+        int(np.count_nonzero(_unpacked(plane, depth)[:, : header.width]))
+        for _, depth, plane in _planes(header, payload)
+    )
+    shape, dtype = (header.n_spectra, header.n_channels), header.counts_dtype
+    needed = header.payload_bytes + stored_bytes(n_stored, shape, dtype)
+    require_memory(path, needed, limit, "the spectra")
+    return header, collected(_blocks(header, payload), n_stored, shape, dtype)
 
 
 def encode_map(spectra: Any, shape: tuple[int, int]) -> bytes:
@@ -284,15 +283,35 @@ def _read_payload(path: Path, stream: BinaryIO, n_bytes: int) -> npt.NDArray[np.
     return payload
 
 
-def _planes(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
-    """Channels that are not empty, with their samples in raster order."""
+def _planes(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int, npt.NDArray[np.uint8]]]:
+    """Channels that are not empty: number, bit depth, and packed plane of shape (height, bytes per row)."""
     position = 0
     for channel, depth in enumerate(header.depths.tolist()):
         if depth:
             n_bytes = header.plane_bytes(depth)
-            packed = payload[position : position + n_bytes].reshape(header.height, -1)
+            yield channel, depth, payload[position : position + n_bytes].reshape(header.height, -1)
             position += n_bytes
-            yield channel, _unpacked(packed, depth)[:, : header.width].reshape(-1)
+
+
+def _pieces(header: MapHeader) -> Iterator[tuple[slice, int, int]]:
+    """Parts of a plane that follow each other in raster order: rows, first column, and column after the last."""
+    if header.width <= _PIECE:
+        step = max(_PIECE // header.width, 1)
+        for row in range(0, header.height, step):
+            yield slice(row, row + step), 0, header.width
+        return
+    for row in range(header.height):
+        for column in range(0, header.width, _PIECE):
+            yield slice(row, row + 1), column, min(column + _PIECE, header.width)
+
+
+def _samples_of_bytes(depth: int) -> npt.NDArray[Any]:
+    """The samples of every byte, low end first, as the bytes of one integer: one look-up unpacks them all."""
+    samples = (np.arange(256)[:, None] >> np.arange(0, 8, depth)) & ((1 << depth) - 1)
+    return samples.astype(np.uint8).view(np.dtype(f"u{8 // depth}"))[:, 0]
+
+
+_SAMPLES_OF_BYTES = {depth: _samples_of_bytes(depth) for depth in (2, 4)}
 
 
 def _unpacked(packed: npt.NDArray[np.uint8], depth: int) -> npt.NDArray[Any]:
@@ -300,9 +319,7 @@ def _unpacked(packed: npt.NDArray[np.uint8], depth: int) -> npt.NDArray[Any]:
     if depth == 1:
         return np.unpackbits(packed, axis=1)
     if depth in (2, 4):
-        shifts = np.arange(0, 8, depth, dtype=np.uint8)
-        samples = (packed[:, :, None] >> shifts) & np.uint8((1 << depth) - 1)
-        return cast("npt.NDArray[Any]", samples.reshape(len(packed), -1))
+        return _SAMPLES_OF_BYTES[depth].take(packed).view(np.uint8).reshape(len(packed), -1)
     return packed.view(np.dtype(f"<u{depth // 8}"))
 
 
@@ -322,35 +339,20 @@ def _packed(samples: npt.NDArray[np.uint32], depth: int) -> bytes:
     return cast("bytes", np.bitwise_or.reduce(parts, axis=2).astype(np.uint8).tobytes())
 
 
-def _sparse_spectra(header: MapHeader, payload: npt.NDArray[np.uint8], stored: npt.NDArray[np.int64]) -> Counts:
-    """CSR straight from the planes: channels come in order, so every row fills from left to right."""
-    indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(stored)])
-    data = np.empty(indptr[-1], header.counts_dtype)
-    indices = np.empty(indptr[-1], np.int32)
-    free = indptr[:-1].copy()
-    for channel, samples in _planes(header, payload):
-        rows = np.flatnonzero(samples)
-        places = free[rows]
-        data[places] = samples[rows]
-        indices[places] = channel
-        free[rows] = places + 1
-    return sp.csr_array((data, indices, indptr), shape=(header.n_spectra, header.n_channels))
+def _blocks(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[Any]]:
+    """All spectra in order, some thousand at a time, as (n, channels) arrays.
 
-
-def _dense_spectra(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Counts:
-    spectra = np.zeros((header.n_spectra, header.n_channels), header.counts_dtype)
-    # Some channels at a time: a single column touches every page of the array.
-    block = np.zeros((_BLOCK_CHANNELS, header.n_spectra), header.counts_dtype)
-    first = 0
-    for channel, samples in _planes(header, payload):
-        while channel >= first + _BLOCK_CHANNELS:
-            spectra[:, first : first + _BLOCK_CHANNELS] = block.T
-            block[:] = 0
-            first += _BLOCK_CHANNELS
-        block[channel - first] = samples
-    rest = min(_BLOCK_CHANNELS, header.n_channels - first)
-    spectra[:, first : first + rest] = block[:rest].T
-    return spectra
+    Whole planes would be quicker to unpack, but scattering them over all spectra misses the cache at every count.
+    """
+    planes = list(_planes(header, payload))
+    for rows, first, last in _pieces(header):
+        n_rows = len(range(*rows.indices(header.height)))
+        block = np.zeros((header.n_channels, n_rows * (last - first)), header.counts_dtype)
+        for channel, depth, plane in planes:
+            # `first` is a multiple of 8, so pieces begin at whole bytes.
+            packed = np.ascontiguousarray(plane[rows, first * depth // 8 : (last * depth + 7) // 8])
+            block[channel] = _unpacked(packed, depth)[:, : last - first].reshape(-1)
+        yield np.ascontiguousarray(block.T)
 
 
 def _record(key: str, value: str) -> bytes:
@@ -360,6 +362,6 @@ def _record(key: str, value: str) -> bytes:
 def compressed_map(data: bytes) -> bytes:
     """The content of ``xray.map.gz``; equal input gives equal bytes."""
     packed = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, mtime=0) as file:
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as file:
         file.write(data)
     return packed.getvalue()
