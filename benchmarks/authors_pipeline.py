@@ -45,7 +45,8 @@ def voronoi_edges(field: Field, z: npt.NDArray[np.float32], tau_b: float, tau_z:
     bse = field.bse_at_measurements.astype(np.float64) / field.bse_full_scale
     delta_b = np.abs(bse[pairs[:, 0]] - bse[pairs[:, 1]])
     delta_z = np.linalg.norm(z[pairs[:, 0]] - z[pairs[:, 1]], axis=1)
-    return pairs[(length < LONGEST_EDGE * field.sampling_distance) & (delta_b < tau_b) & (delta_z < tau_z)]
+    kept = (length < LONGEST_EDGE * field.sampling_distance) & (delta_b < tau_b) & (delta_z < tau_z)
+    return np.compress(kept, pairs, axis=0)
 
 
 def components(edges: npt.NDArray[np.intp], n_dots: int) -> npt.NDArray[np.int64]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +36,7 @@ from napari_gdls import (
     load_embedding,
 )
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 RATIO_TARGET = 15.0
@@ -73,12 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.memory_of:
         return _print_memory(Path(options.memory_of), options.model)
+    if options.repeat is not None and options.repeat < 1:
+        parser.error("--repeat must be 1 or more")
     repeats = options.repeat or (1 if options.quick else 3)
     large = not options.quick if options.large is None else options.large
 
     print(machine())
     small, _ = example_field(crop=64)
-    print(f"first run on 64 x 64 px, compilation included: {_timed(lambda: _chain(small, options.model))[1]}\n")
+    print(f"first run on 64 x 64 px, compilation included: {_timed(_chain, small, options.model)[1]}\n")
     field, origin = example_field(crop=200 if options.quick else None)
     total = compare(field, origin, options.model, repeats)
     if not options.quick:
@@ -105,29 +107,33 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
     from benchmarks import authors_pipeline as authors
 
     print(f"{field!r}\n{origin}")
-    z, embedding_time = _timed(lambda: embed(field, model))
+    z, embedding_time = _timed(embed, field, model)
     rate = field.n_measurements / embedding_time.elapsed
     print(f"embedding ({model}), the same for both: {embedding_time}, {rate:,.0f} spectra/s\n")
     calibration = load_embedding(model).calibration
 
-    graph, graph_time = _best(repeats, lambda: build_graph(field, z, calibration=calibration))
-    found, segments_time = _best(repeats, lambda: label_measurements(graph, tau_b=TAU_B, tau_z=TAU_Z))
-    labels, labelling_time = _best(repeats, lambda: label_pixels(field, found))
-
     # Their threshold is on the bare distance: the one that means the same at the counts of this field.
+    graph = build_graph(field, z, calibration=calibration)
     bare = graph.distance_z > 0
     tau_z = TAU_Z * float(np.median(graph.distance_z[bare] / graph.delta_z[bare]))
-    edges, edges_time = _best(repeats, lambda: authors.voronoi_edges(field, z, TAU_B, tau_z))
-    theirs, components_time = _best(repeats, lambda: authors.components(edges, field.n_measurements))
-    colours, colours_time = _best(repeats, lambda: authors.colours(field.locations, theirs))
-    their_labels, walker_time = _best(repeats, lambda: authors.pixel_labels(field, colours))
+
+    clock = _Clock()
+    # Both take turns, so that a machine that is busy for a while is so for both.
+    for _ in range(repeats):
+        graph = clock("graph", build_graph, field, z, calibration=calibration)
+        found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
+        labels = clock("labelling", label_pixels, field, found)
+        edges = clock("their graph", authors.voronoi_edges, field, z, TAU_B, tau_z)
+        theirs = clock("their components", authors.components, edges, field.n_measurements)
+        colours = clock("their colouring", authors.colours, field.locations, theirs)
+        their_labels = clock("their walker", authors.pixel_labels, field, colours)
 
     rows = [
-        ("graph", graph_time, edges_time),
-        ("components", segments_time, components_time),
-        ("labelling", labelling_time, colours_time + walker_time),
+        ("graph", clock.least("graph"), clock.least("their graph")),
+        ("components", clock.least("components"), clock.least("their components")),
+        ("labelling", clock.least("labelling"), clock.least("their colouring") + clock.least("their walker")),
     ]
-    total = ("total", graph_time + segments_time + labelling_time, edges_time + components_time + rows[2][2])
+    total = ("total", rows[0][1] + rows[1][1] + rows[2][1], rows[0][2] + rows[1][2] + rows[2][2])
     for name, result in (("ours", labels), ("authors", their_labels)):
         print(f"{name}:\n{evaluate(result, field.metadata['truth'])}\n")
     print(f"{'':<12}{'elapsed, s':^26}{'processor, s':^26}")
@@ -135,7 +141,8 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
     for name, ours, reference in (*rows, total):
         pairs = ((ours.elapsed, reference.elapsed), (ours.processor, reference.processor))
         print(f"{name:<12}" + "".join(f"{x:>9.3f}{y:>9.3f}{y / x:>7.1f}x" for x, y in pairs))
-    print(f"authors' labelling: colouring {colours_time}, random walker and regions {walker_time}")
+    colouring, walker = clock.least("their colouring"), clock.least("their walker")
+    print(f"authors' labelling: colouring {colouring}, random walker and regions {walker}")
     return total[2].elapsed / total[1].elapsed
 
 
@@ -143,13 +150,16 @@ def time_large_field(model: str, repeats: int) -> None:
     """Print the times of our steps on a field of 4 million pixels."""
     field = large_field()
     print(f"\n{field!r}")
-    z, embedding_time = _timed(lambda: embed(field, model))
+    z, embedding_time = _timed(embed, field, model)
     calibration = load_embedding(model).calibration
-    graph, graph_time = _best(repeats, lambda: build_graph(field, z, calibration=calibration))
-    found, segments_time = _best(repeats, lambda: label_measurements(graph, tau_b=TAU_B, tau_z=TAU_Z))
-    _, labelling_time = _best(repeats, lambda: label_pixels(field, found))
-    print(f"graph {graph_time}, components {segments_time}, labelling {labelling_time}; ", end="")
-    total = graph_time + segments_time + labelling_time
+    clock = _Clock()
+    for _ in range(repeats):
+        graph = clock("graph", build_graph, field, z, calibration=calibration)
+        found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
+        clock("labelling", label_pixels, field, found)
+    times = [clock.least(step) for step in ("graph", "components", "labelling")]
+    total = times[0] + times[1] + times[2]
+    print(f"graph {times[0]}, components {times[1]}, labelling {times[2]}; ", end="")
     print(f"together {total}\n{int(found.max()) + 1:,} segments; embedding ({model}) {embedding_time}")
     print(_verdict("elapsed without embedding", total.elapsed, LARGE_TARGET, " s", higher_is_better=False))
 
@@ -201,6 +211,8 @@ def _peak_memory() -> float:
         # The kernel's own figure: ru_maxrss of a child starts at the size of the process that started it.
         line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
+    import resource  # not on Windows
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
 
@@ -208,19 +220,31 @@ def _peak_memory() -> float:
 def _chain(field: Field, model: str) -> npt.NDArray[np.int32]:
     from napari_gdls import segment
 
-    return segment(field, model=model, method="threshold", tau_b=TAU_B, tau_z=TAU_Z).labels
+    labels: npt.NDArray[np.int32] = segment(field, model=model, method="threshold", tau_b=TAU_B, tau_z=TAU_Z).labels
+    return labels
 
 
-def _timed(function: Callable[[], T]) -> tuple[T, Time]:
+def _timed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, Time]:
     elapsed, processor = time.perf_counter(), time.process_time()
-    result = function()
+    result = function(*args, **kwargs)
     return result, Time(time.perf_counter() - elapsed, time.process_time() - processor)
 
 
-def _best(repeats: int, function: Callable[[], T]) -> tuple[T, Time]:
-    """Result of a function and the least of its times."""
-    results, times = zip(*(_timed(function) for _ in range(max(repeats, 1))), strict=True)
-    return results[-1], Time(min(each.elapsed for each in times), min(each.processor for each in times))
+class _Clock:
+    """Times steps by name, any number of times each."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[Time]] = {}
+
+    def __call__(self, step: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result, duration = _timed(function, *args, **kwargs)
+        self.times.setdefault(step, []).append(duration)
+        return result
+
+    def least(self, step: str) -> Time:
+        """Shortest time of a step."""
+        times = self.times[step]
+        return Time(min(each.elapsed for each in times), min(each.processor for each in times))
 
 
 def _verdict(what: str, value: float, target: float, unit: str, *, higher_is_better: bool) -> str:
