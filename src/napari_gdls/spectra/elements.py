@@ -61,7 +61,7 @@ def mass_fractions(composition: Composition) -> dict[str, float]:
     Examples
     --------
     >>> {symbol: round(fraction, 4) for symbol, fraction in mass_fractions("SiO2").items()}
-    {'O': 0.5326, 'Si': 0.4674}
+    {'O': 0.5325, 'Si': 0.4675}
     """
     masses = _formula_masses(composition) if isinstance(composition, str) else dict(composition)
     for element, mass in masses.items():

@@ -171,7 +171,7 @@ def element_window(
     Examples
     --------
     >>> [round(limit) for limit in element_window("Fe")]
-    [6318, 6481]
+    [6319, 6480]
     """
     return _window(element, line, beam_energy, width, math.inf)
 
