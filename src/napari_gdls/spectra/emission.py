@@ -25,7 +25,7 @@ _CROSS_SECTION = dict(zip(SHELLS, (7.82, 6.42, 8.06, 16.4, 4.19, 4.98, 10.4, 14.
 # L lines of the light transition elements are weaker than yields and cross-sections say (fitted to NIST standards).
 _L_CORRECTION = ((20, 21, 22, 26, 27, 28, 29, 30), (0.8, 0.7, 0.47, 0.42, 0.5, 0.65, 0.85, 1.0))
 
-# Kramers' constant in the unit of the lines: the median of fits to 13 measured standards, which lie within a quarter.
+# Kramers' constant in the unit of the lines: the median over 13 measured standards, which lie within a third of it.
 _CONTINUUM_SCALE = 4.2e-8
 
 
