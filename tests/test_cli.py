@@ -13,11 +13,8 @@ from napari_gdls.io import read_field, read_labels, write_field, write_labels
 
 
 def run(*arguments):
-    """Exit code, standard output and standard error of the command in this process."""
-    runner = CliRunner()
-    sys_argv = [str(argument) for argument in arguments]
-    result = runner.invoke(cli.app, sys_argv)
-    return result
+    """Run the command in this process."""
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
 def napari_gdls(*arguments, cwd=None):
@@ -116,6 +113,7 @@ def test_errors_are_one_line_and_usage_errors_another_code(arguments, code, word
 
 
 def test_importing_the_package_is_quick():
-    code = "import sys, napari_gdls; print(*(m for m in ('torch', 'numba', 'napari', 'skimage', 'zarr') if m in sys.modules))"
+    heavy = ("torch", "numba", "napari", "skimage", "zarr", "numpy")
+    code = f"import sys, napari_gdls; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -229,8 +229,8 @@ def test_large_maps_are_quick() -> None:
     rng = np.random.default_rng(0)
     truth = np.kron(rng.permutation(40_000).reshape(200, 200) + 1, np.ones((10, 10), np.int32))
     labels = np.roll(truth, (2, 3), axis=(0, 1))
-    start = time.perf_counter()
+    start = time.process_time()
     scores = evaluate(labels, truth)
-    # About 0.6 s; the limit leaves room for a busy machine and still fails for a loop over segments.
-    assert time.perf_counter() - start < 6
+    # About 0.6 s; the limit leaves room for slower machines and still fails for a loop over segments.
+    assert time.process_time() - start < 4
     assert scores.n_truth == 40_000

@@ -75,10 +75,13 @@ class Cosine:
         return _CosineNetwork().eval()
 
 
+# The constants are medians over 36 rock-forming and ore minerals (simulated) of the 95th percentile at 1,000 counts.
+# Single minerals lie between 0.12 and 0.20 (square root) or 0.04 and 0.18 (plain): an untrained distance knows nothing of
+# how many lines share the counts. From 300 to 10,000 counts the square-root law holds within 5 %.
 COSINES = {
     model.name: model
     for model in (
-        Cosine("cosine", square_root=True, calibration=Calibration(c=0.15)),
-        Cosine("cosine-plain", square_root=False, calibration=Calibration(c=0.10)),
+        Cosine("cosine", square_root=True, calibration=Calibration(c=0.16)),
+        Cosine("cosine-plain", square_root=False, calibration=Calibration(c=0.11)),
     )
 }

@@ -224,7 +224,7 @@ def _overlap(truth: npt.NDArray[Any], labels: npt.NDArray[Any]) -> sp.csr_array[
     """Contingency table of two lists of labels: pixels by truth segment (rows) and segment (columns), both from 0."""
     from skimage.metrics import contingency_table
 
-    table: sp.csr_array[Any, tuple[int, int]] = contingency_table(  # type: ignore[no-untyped-call]
+    table: sp.csr_array[Any, tuple[int, int]] = contingency_table(
         _renumbered(truth), _renumbered(labels), sparse_type="array"
     )
     table.sum_duplicates()
@@ -274,7 +274,7 @@ def _adapted_rand_error(overlap: sp.csr_array[Any, tuple[int, int]]) -> float:
     if overlap.shape[0] == n_pixels or overlap.shape[1] == n_pixels:
         # A map of single pixels has no pair of equal pixels: nothing to divide by. Right only if both are such maps.
         return 0.0 if overlap.shape[0] == overlap.shape[1] else 1.0
-    return float(adapted_rand_error(table=overlap)[0])  # type: ignore[no-untyped-call]
+    return float(adapted_rand_error(table=overlap)[0])
 
 
 def _panoptic_quality(overlap: sp.csr_array[Any, tuple[int, int]]) -> float:

@@ -69,7 +69,8 @@ def voronoi_neighbours(field: Field, nearest: npt.NDArray[np.int64]) -> npt.NDAr
         border = (nearest[here] != nearest[there]) & joined[here] & joined[there]
         a, b = nearest[here][border], nearest[there][border]
         keys.append(np.minimum(a, b) * field.n_measurements + np.maximum(a, b))
-    key = np.unique(np.concatenate(keys))
+    key = np.sort(np.concatenate(keys))
+    key = key[np.diff(key, prepend=-1) > 0]
     return np.stack([key // field.n_measurements, key % field.n_measurements], axis=1)
 
 

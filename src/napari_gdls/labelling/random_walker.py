@@ -32,7 +32,7 @@ def label_pixels(
     The Markov random field of the paper (section 3.7) solved as a combinatorial Dirichlet problem (Grady 2006):
     measurements are seeds, conductances fall with the BSE step between neighbouring pixels. Labels that cannot meet
     share a colour, and the problem is solved for a few colours instead of thousands of labels, by successive
-    over-relaxation from the nearest measurement's label. Pixels whose surroundings know one label only take it at once.
+    over-relaxation that starts from the nearest measurements and follows the borders.
 
     Parameters
     ----------
@@ -76,13 +76,11 @@ def label_pixels(
     start = labels[nearest]
     if not field.is_dense and labels.max() > 0:
         neighbours = voronoi_neighbours(field, nearest)
-        undecided = _undecided(field, nearest, neighbours, labels)
         report("labelling", 0.1)
         colours = colour_labels(neighbours, labels)
         report("labelling", 0.2)
-        winner = _walk(field, colours[start], undecided, default_beta(field) if beta is None else beta, report)
-        seeds = field.locations[:, 0] * field.shape[1] + field.locations[:, 1]
-        start = _spread(seeds, labels, winner, start, undecided)
+        winner = _walk(field, colours[start], default_beta(field) if beta is None else beta, report)
+        start = _spread(field.locations, labels, winner, start)
     report("labelling", 1.0)
     return np.where(within, start + 1, 0).astype(np.int32)
 
@@ -101,48 +99,71 @@ def _checked_labels(field: Field, measurement_labels: npt.ArrayLike) -> npt.NDAr
     return given.astype(np.int64)
 
 
-def _undecided(
-    field: Field, nearest: npt.NDArray[np.int64], neighbours: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """Valid pixels without a measurement in cells that border on another label, (H, W)."""
-    borders = labels[neighbours[:, 0]] != labels[neighbours[:, 1]]
-    contested = np.zeros(field.n_measurements, dtype=bool)
-    contested[neighbours[borders]] = True
-    pixels = contested[nearest] & field.valid
-    pixels[field.locations[:, 0], field.locations[:, 1]] = False
-    return pixels
-
-
-def _walk(
-    field: Field, colours: npt.NDArray[np.int64], undecided: npt.NDArray[np.bool_], beta: float, report: Progress
-) -> npt.NDArray[np.int64]:
-    """Most probable colour of every pixel, (H, W); `colours` where nothing is undecided."""
-    n_colours = int(colours.max()) + 1
+def _walk(field: Field, colours: npt.NDArray[np.int64], beta: float, report: Progress) -> npt.NDArray[np.int64]:
+    """Most probable colour of every pixel, (H, W), from the colours of the nearest measurements."""
     right, down = conductances(field, beta)
-    probability = np.zeros((*field.shape, n_colours), dtype=np.float32)
+    probability = np.zeros((*field.shape, int(colours.max()) + 1), dtype=np.float32)
     np.put_along_axis(probability, colours[..., None], np.float32(1), axis=2)
-    rows, columns = np.nonzero(undecided)
-    even = (rows + columns) % 2 == 0
-    pixels = [np.stack([rows[half], columns[half]], axis=1).astype(np.int32) for half in (even, ~even)]
+    free = field.valid.copy()
+    free[field.locations[:, 0], field.locations[:, 1]] = False
+    # Where all pixels around have one colour nothing can change, so the work starts along the borders of the colours
+    # and goes on only where probabilities still change, and beside that.
+    moving = _border(colours)
     for sweep in range(0, _MOST_SWEEPS, _SWEEPS_AT_A_TIME):
+        pixels = _free_pixels_around(moving, free)
         for _ in range(_SWEEPS_AT_A_TIME - 1):
             for half in pixels:
                 _relax(probability, half, right, down, np.float32(_OVERRELAXATION))
-        before = probability[rows, columns]
+        moving[:] = False
         for half in pixels:
+            rows, columns = half.T
+            before = probability[rows, columns]
             _relax(probability, half, right, down, np.float32(_OVERRELAXATION))
-        change = float(np.abs(probability[rows, columns] - before).max(initial=0.0))
-        # Errors shrink by a constant factor a sweep, so the logarithm of the change tells how much is left.
-        done = np.log(max(change, _TOLERANCE)) / np.log(_TOLERANCE)
-        report("labelling", 0.2 + 0.7 * max(float(done), sweep / _MOST_SWEEPS))
-        if change < _TOLERANCE:
+            change = np.abs(probability[rows, columns] - before).max(axis=1, initial=0.0)
+            moving[rows, columns] = change > _TOLERANCE
+        report("labelling", 0.2 + 0.7 * (sweep + _SWEEPS_AT_A_TIME) / _MOST_SWEEPS)
+        if not moving.any():
             break
-    winner = colours.copy()
-    winner[undecided] = probability[undecided].argmax(axis=1)
-    return winner
+    return np.where(free, probability.argmax(axis=2), colours)
 
 
-@nb.njit(cache=True, nogil=True, fastmath=False)
+def _border(colours: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Pixels beside one of another colour, (H, W)."""
+    border = np.zeros(colours.shape, dtype=bool)
+    across = colours[:, 1:] != colours[:, :-1]
+    along = colours[1:] != colours[:-1]
+    border[:, 1:] |= across
+    border[:, :-1] |= across
+    border[1:] |= along
+    border[:-1] |= along
+    return border
+
+
+@nb.njit(cache=True, nogil=True)
+def _free_pixels_around(
+    moving: npt.NDArray[np.bool_], free: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Free pixels at most 2 px from a moving one, as on a chessboard: the white ones, (n, 2), and the black ones."""
+    height, width = moving.shape
+    near = np.zeros((height, width), dtype=np.bool_)
+    for y in range(height):
+        for x in range(width):
+            if moving[y, x]:
+                for yy in range(max(y - 2, 0), min(y + 3, height)):
+                    for xx in range(max(x - 2, 0), min(x + 3, width)):
+                        near[yy, xx] = free[yy, xx]
+    pixels = np.empty((2, np.count_nonzero(near), 2), dtype=np.int32)
+    n = np.zeros(2, dtype=np.int64)
+    for y in range(height):
+        for x in range(width):
+            if near[y, x]:
+                colour = (y + x) % 2
+                pixels[colour, n[colour], 0], pixels[colour, n[colour], 1] = y, x
+                n[colour] += 1
+    return pixels[0, : n[0]].copy(), pixels[1, : n[1]].copy()
+
+
+@nb.njit(cache=True, nogil=True)
 def _relax(
     probability: npt.NDArray[np.float32],
     pixels: npt.NDArray[np.int32],
@@ -193,23 +214,23 @@ def _spread(
     labels: npt.NDArray[np.int64],
     colour: npt.NDArray[np.int64],
     start: npt.NDArray[np.int64],
-    undecided: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.int64]:
-    """Labels of the pixels from the colours: each seed's label grows through the undecided pixels of its colour.
+    """Labels of the pixels from their colours: each seed's label grows through the pixels of its colour.
 
-    Decided pixels keep `start`. Undecided ones that no label of their colour reaches take the label of a neighbour.
+    Islands of a colour without a seed take the label of a neighbour; `start` is the label where nothing arrives.
     """
     height, width = colour.shape
-    out = np.where(undecided, -1, start)
-    queue = np.empty(height * width, dtype=np.int64)
+    out = np.full((height, width), -1, dtype=np.int64)
+    queue = np.empty((height * width, 2), dtype=np.int32)
+    tail = 0
+    for k in range(len(seeds)):
+        out[seeds[k, 0], seeds[k, 1]] = labels[k]
+        queue[tail] = seeds[k]
+        tail += 1
     for same_colour in (True, False):
-        head, tail = 0, 0
-        for pixel in range(height * width):
-            if out[pixel // width, pixel % width] >= 0:
-                queue[tail] = pixel
-                tail += 1
+        head = 0  # the second round goes over all pixels again, now across colours
         while head < tail:
-            y, x = queue[head] // width, queue[head] % width
+            y, x = queue[head]
             head += 1
             for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
                 yy, xx = y + dy, x + dx
@@ -217,6 +238,6 @@ def _spread(
                     if same_colour and colour[yy, xx] != colour[y, x]:
                         continue
                     out[yy, xx] = out[y, x]
-                    queue[tail] = yy * width + xx
+                    queue[tail, 0], queue[tail, 1] = yy, xx
                     tail += 1
     return np.where(out < 0, start, out)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The napari plugin: the only part of the package that knows napari and Qt."""

@@ -1,0 +1,62 @@
+"""The fields that benchmarks run on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from scipy.ndimage import median_filter
+
+from napari_gdls import EnergyAxis, Field, simulate_field
+from napari_gdls.spectra import Mineral, Texture, rock_texture
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = Path(os.environ.get("GDLS_DATA", ROOT / ".." / "shared" / "data"))
+
+# Minerals by brightness on the BSE image of the authors: each third is painted on pixels of one class.
+_DARK = ("quartz", "SiO2"), ("orthoclase", "K0.85Na0.15AlSi3O8"), ("plagioclase", "Na0.6Ca0.4Al1.4Si2.6O8")
+_MIDDLE = ("muscovite", "KAl3Si3O10(OH)2"), ("calcite", "CaCO3"), ("apatite", "Ca5(PO4)3F")
+_BRIGHT = ("almandine", "Fe2.3Mg0.5Ca0.2Al2Si3O12"), ("ilmenite", "FeTiO3"), ("magnetite", "Fe3O4")
+_CLASS_LIMITS = (12400, 20000)
+_MINERALS = [Mineral(name, formula, 1.0) for name, formula in (*_DARK, *_MIDDLE, *_BRIGHT)]
+
+COARSE_AXIS = EnergyAxis(offset=200.0, width=40.0, size=384)
+
+
+def example_field(*, counts: float = 1000.0, crop: int | None = None) -> tuple[Field, str]:
+    """Field like the example of the authors, 500 x 500 px with 31,766 dots, and a line that says what it is.
+
+    With the public data at hand BSE image and dots are theirs, and spectra of nine minerals are painted on: the
+    brightness picks three of them, simulated grains one of the three. Otherwise everything is simulated.
+    """
+    folder = SHARED_DATA / "reference"
+    if not (folder / "bse.png").is_file():
+        size = crop or 500
+        field = simulate_field((size, size), seed=1, counts=counts, spacing=2.806, grain_size=14.0)
+        return field, "simulated BSE, dots and spectra (the authors' example field is not at hand)"
+    bse, mask = (iio.imread(folder / name)[:crop, :crop] for name in ("bse.png", "pixelmask.png"))
+    brightness = np.digitize(median_filter(bse, 3), _CLASS_LIMITS).astype(np.int32)
+    grains = rock_texture(bse.shape, _MINERALS[:3], seed=1, grain_size=14.0)
+    texture = Texture(3 * brightness + grains.phases, grains.grains, np.zeros(bse.shape, dtype=np.float32))
+    painted = simulate_field(
+        bse.shape, seed=1, counts=counts, minerals=_MINERALS, texture=texture, locations=np.argwhere(mask)
+    )
+    field = Field(
+        bse,
+        painted.spectra,
+        painted.locations,
+        painted.energy,
+        sampling_distance=3.0,
+        pixel_size=3.0,
+        beam_energy=25.0,
+        name="example",
+        metadata=painted.metadata,
+    )
+    return field, "BSE image and dots of the authors' example field, simulated spectra"
+
+
+def large_field(size: int = 2000) -> Field:
+    """Field of 2,000 x 2,000 px with 304,704 dots of 1,000 counts, on coarse channels to spare memory."""
+    return simulate_field((size, size), seed=2, spacing=3.62, energy=COARSE_AXIS, grain_size=20.0, name="large")

@@ -1,0 +1,257 @@
+"""How long each step takes, beside the authors' way: ``python -m benchmarks.speed [--quick] [--repeat N]``.
+
+One run prints: the machine; the time of compilation; a table of the steps from embedded spectra to pixel labels on a
+field like the authors' example, ours and theirs on the same embedding and equal thresholds, with ratios; the scores of
+both results; the steps on 2,000 x 2,000 px; and the peak memory of the whole chain. Times are the least of the repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from benchmarks.reference_field import example_field, large_field
+from napari_gdls import (
+    EnergyAxis,
+    Field,
+    build_graph,
+    embed,
+    evaluate,
+    label_measurements,
+    label_pixels,
+    load_embedding,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RATIO_TARGET = 15.0
+LARGE_TARGET = 12.0  # seconds without the embedding
+MEMORY_TARGET = 1024.0  # MiB
+
+TAU_B = 0.05
+TAU_Z = 1.0
+
+
+@dataclass(frozen=True)
+class Time:
+    """Seconds on the clock, and of all processor cores together: on a busy machine these tell more."""
+
+    elapsed: float
+    processor: float
+
+    def __add__(self, other: Time) -> Time:
+        return Time(self.elapsed + other.elapsed, self.processor + other.processor)
+
+    def __str__(self) -> str:
+        return f"{self.elapsed:.2f} s (processor {self.processor:.2f} s)"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a 200 x 200 px corner, one repeat, no large field")
+    parser.add_argument(
+        "--large", action=argparse.BooleanOptionalAction, default=None, help="the 2,000 x 2,000 px field"
+    )
+    parser.add_argument("--repeat", type=int, default=None, help="repeats, of which the quickest counts (default 3)")
+    parser.add_argument("--model", default="cosine", help="embedding (default: cosine)")
+    parser.add_argument("--memory-of", metavar="FILE", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.memory_of:
+        return _print_memory(Path(options.memory_of), options.model)
+    if options.repeat is not None and options.repeat < 1:
+        parser.error("--repeat must be 1 or more")
+    repeats = options.repeat or (1 if options.quick else 3)
+    large = not options.quick if options.large is None else options.large
+
+    print(machine())
+    small, _ = example_field(crop=64)
+    print(f"first run on 64 x 64 px, compilation included: {_timed(_chain, small, options.model)[1]}\n")
+    field, origin = example_field(crop=200 if options.quick else None)
+    total = compare(field, origin, options.model, repeats)
+    if not options.quick:
+        print(_verdict("total ratio", total, RATIO_TARGET, "x", higher_is_better=True))
+    if large:
+        time_large_field(options.model, min(repeats, 2))
+    report_memory(field, options.model)
+    return 0
+
+
+def machine() -> str:
+    """One line on the processor and the libraries that matter here."""
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "scikit-image", "networkx"))
+    return f"{processor}, {n_cores} cores; Python {platform.python_version()}, {packages}"
+
+
+def compare(field: Field, origin: str, model: str, repeats: int) -> float:
+    """Print scores and times of our steps and of the authors'; the ratio of the total times."""
+    from benchmarks import authors_pipeline as authors
+
+    print(f"{field!r}\n{origin}")
+    z, embedding_time = _timed(embed, field, model)
+    rate = field.n_measurements / embedding_time.elapsed
+    print(f"embedding ({model}), the same for both: {embedding_time}, {rate:,.0f} spectra/s\n")
+    calibration = load_embedding(model).calibration
+
+    # Their threshold is on the bare distance: the one that means the same at the counts of this field.
+    graph = build_graph(field, z, calibration=calibration)
+    bare = graph.distance_z > 0
+    tau_z = TAU_Z * float(np.median(graph.distance_z[bare] / graph.delta_z[bare]))
+
+    clock = _Clock()
+    # Both take turns, so that a machine that is busy for a while is so for both.
+    for _ in range(repeats):
+        graph = clock("graph", build_graph, field, z, calibration=calibration)
+        found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
+        labels = clock("labelling", label_pixels, field, found)
+        edges = clock("their graph", authors.voronoi_edges, field, z, TAU_B, tau_z)
+        theirs = clock("their components", authors.components, edges, field.n_measurements)
+        colours = clock("their colouring", authors.colours, field.locations, theirs)
+        their_labels = clock("their walker", authors.pixel_labels, field, colours)
+
+    rows = [
+        ("graph", clock.least("graph"), clock.least("their graph")),
+        ("components", clock.least("components"), clock.least("their components")),
+        ("labelling", clock.least("labelling"), clock.least("their colouring") + clock.least("their walker")),
+    ]
+    total = ("total", rows[0][1] + rows[1][1] + rows[2][1], rows[0][2] + rows[1][2] + rows[2][2])
+    for name, result in (("ours", labels), ("authors", their_labels)):
+        print(f"{name}:\n{evaluate(result, field.metadata['truth'])}\n")
+    print(f"{'':<12}{'elapsed, s':^26}{'processor, s':^26}")
+    print(f"{'':<12}" + 2 * f"{'ours':>9}{'authors':>9}{'ratio':>8}")
+    for name, ours, reference in (*rows, total):
+        pairs = ((ours.elapsed, reference.elapsed), (ours.processor, reference.processor))
+        print(f"{name:<12}" + "".join(f"{x:>9.3f}{y:>9.3f}{y / x:>7.1f}x" for x, y in pairs))
+    colouring, walker = clock.least("their colouring"), clock.least("their walker")
+    print(f"authors' labelling: colouring {colouring}, random walker and regions {walker}")
+    return total[2].elapsed / total[1].elapsed
+
+
+def time_large_field(model: str, repeats: int) -> None:
+    """Print the times of our steps on a field of 4 million pixels."""
+    field = large_field()
+    print(f"\n{field!r}")
+    z, embedding_time = _timed(embed, field, model)
+    calibration = load_embedding(model).calibration
+    clock = _Clock()
+    for _ in range(repeats):
+        graph = clock("graph", build_graph, field, z, calibration=calibration)
+        found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
+        clock("labelling", label_pixels, field, found)
+    times = [clock.least(step) for step in ("graph", "components", "labelling")]
+    total = times[0] + times[1] + times[2]
+    print(f"graph {times[0]}, components {times[1]}, labelling {times[2]}; ", end="")
+    print(f"together {total}\n{int(found.max()) + 1:,} segments; embedding ({model}) {embedding_time}")
+    print(_verdict("elapsed without embedding", total.elapsed, LARGE_TARGET, " s", higher_is_better=False))
+
+
+def report_memory(field: Field, model: str) -> None:
+    """Print the peak memory of a fresh process that loads the field and runs the whole chain."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "field.npz"
+        counts = sp.csr_array(field.spectra)
+        np.savez(
+            path, bse=field.bse, locations=field.locations, data=counts.data, indices=counts.indices,
+            indptr=counts.indptr, energy=list(field.energy.to_dict().values()), spacing=field.sampling_distance,
+        )  # fmt: skip
+        command = [sys.executable, "-m", "benchmarks.speed", "--model", model, "--memory-of", str(path)]
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+    imported, loaded, peak = (float(value) for value in answer.stdout.split())
+    print(f"\npeak memory of the chain on {field.shape[0]} x {field.shape[1]} px: {peak:,.0f} MiB in all, ", end="")
+    print(
+        f"{peak - imported:,.0f} MiB above the {imported:,.0f} MiB after the imports (field loaded: {loaded:,.0f} MiB)"
+    )
+    print(_verdict("peak memory", peak, MEMORY_TARGET, " MiB", higher_is_better=False))
+
+
+def _print_memory(path: Path, model: str) -> int:
+    """In a process of its own: memory after the imports, with the field, and at the peak of the chain, in MiB."""
+    load_embedding(model).network()
+    import napari_gdls.labelling.random_walker  # noqa: F401  (numba)
+
+    figures = [_peak_memory()]
+    with np.load(path) as saved:
+        offset, width, size = saved["energy"]
+        axis = EnergyAxis(float(offset), float(width), int(size))
+        counts = sp.csr_array(
+            (saved["data"], saved["indices"], saved["indptr"]), shape=(len(saved["locations"]), axis.size)
+        )
+        field = Field(saved["bse"], counts, saved["locations"], axis, sampling_distance=float(saved["spacing"]))
+    del counts
+    figures.append(_peak_memory())
+    _chain(field, model)
+    figures.append(_peak_memory())
+    print(*figures)
+    return 0
+
+
+def _peak_memory() -> float:
+    """Highest resident memory of this process so far, in MiB."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # The kernel's own figure: ru_maxrss of a child starts at the size of the process that started it.
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
+
+
+def _chain(field: Field, model: str) -> npt.NDArray[np.int32]:
+    from napari_gdls import segment
+
+    labels: npt.NDArray[np.int32] = segment(field, model=model, method="threshold", tau_b=TAU_B, tau_z=TAU_Z).labels
+    return labels
+
+
+def _timed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, Time]:
+    elapsed, processor = time.perf_counter(), time.process_time()
+    result = function(*args, **kwargs)
+    return result, Time(time.perf_counter() - elapsed, time.process_time() - processor)
+
+
+class _Clock:
+    """Times steps by name, any number of times each."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, list[Time]] = {}
+
+    def __call__(self, step: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result, duration = _timed(function, *args, **kwargs)
+        self.times.setdefault(step, []).append(duration)
+        return result
+
+    def least(self, step: str) -> Time:
+        """Shortest time of a step."""
+        times = self.times[step]
+        return Time(min(each.elapsed for each in times), min(each.processor for each in times))
+
+
+def _verdict(what: str, value: float, target: float, unit: str, *, higher_is_better: bool) -> str:
+    met = value >= target if higher_is_better else value <= target
+    bound = "at least" if higher_is_better else "at most"
+    return f"{what}: {value:,.1f}{unit}; target {bound} {target:,.0f}{unit}: {'met' if met else 'MISSED'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""Writing that leaves either the old content or the new one, whatever interrupts it.
+
+The new content goes to a temporary sibling, is flushed to the disk, and takes the place of the target in one step. A
+file is replaced with `os.replace`. A folder is exchanged with the target in one step where the system can do that
+(Linux, macOS); elsewhere the old folder is renamed to ``.NAME.replaced`` first and, should the power fail between the
+two renames, stands there. A process that is killed leaves its temporary sibling, ``.NAME.*.tmp``, which may be deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from napari_gdls.errors import OutputError
+
+_RENAME_EXCHANGE = 2  # Linux renameat2(2); the same value is RENAME_SWAP in macOS renamex_np(2)
+_AT_FDCWD = -100
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[BinaryIO]:
+    """Open a file whose content appears at `path` only when the block ends without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        Target. A link is followed: the file that it names is replaced, the link stays.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Yields
+    ------
+    file
+        Binary file, open for writing, reading and seeking.
+
+    Raises
+    ------
+    OutputError
+        If the target exists and `overwrite` is False, is a folder, or the system refuses (disk full, read-only, no such
+        folder). What stood at the target is untouched.
+    """
+    target = _checked_target(path, overwrite=overwrite, kind="file")
+    temporary = _sibling(target)
+    with _explained(path):
+        # 0o666: the user's umask decides, as for any file; tempfile would make it private.
+        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            with os.fdopen(descriptor, "w+b") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                _checked_target(path, overwrite=overwrite, kind="file")
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)  # noqa: PTH105 (the name of the call that is atomic)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _flush_folder(target.parent)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a folder that appears at `path` only when the block ends without an error.
+
+    Parameters
+    ----------
+    path : path-like
+        Target folder.
+    overwrite : bool
+        Whether an existing folder may be replaced, with all that it holds.
+
+    Yields
+    ------
+    Path
+        Empty temporary folder beside the target, to be filled.
+
+    Raises
+    ------
+    OutputError
+        As in `atomic_file`.
+    """
+    target = _checked_target(path, overwrite=overwrite, kind="folder")
+    temporary = _sibling(target)
+    with _explained(path):
+        temporary.mkdir()
+        try:
+            yield temporary
+            _flush_tree(temporary)
+            if target.exists():
+                _checked_target(path, overwrite=overwrite, kind="folder")
+                _exchange(temporary, target)
+            else:
+                temporary.rename(target)
+            _flush_folder(target.parent)
+        finally:
+            # After an exchange this is the old content; after an error, the unfinished one.
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = True) -> None:
+    """Write a whole file atomically.
+
+    Raises
+    ------
+    OutputError
+        See `atomic_file`.
+    """
+    with atomic_file(path, overwrite=overwrite) as file:
+        file.write(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str, *, overwrite: bool = True) -> None:
+    """Write a whole UTF-8 text file atomically; line ends are written as they are.
+
+    Raises
+    ------
+    OutputError
+        See `atomic_file`.
+    """
+    write_bytes(path, text.encode("utf-8"), overwrite=overwrite)
+
+
+def _checked_target(path: str | os.PathLike[str], *, overwrite: bool, kind: str) -> Path:
+    name = os.fspath(path)
+    if not name or "\0" in name:
+        raise OutputError(f"{name!r} is no valid file name; nothing was written.")
+    try:
+        target = Path(name).resolve()
+        exists = target.exists()
+        is_folder = target.is_dir()
+    except (OSError, RuntimeError) as error:
+        raise OutputError(f"{name}: cannot be written ({error}).") from None
+    if exists and is_folder != (kind == "folder"):
+        found = "folder" if is_folder else "file"
+        raise OutputError(f"{name} is a {found}, and a {kind} is to be written there; choose another name.")
+    if exists and not overwrite:
+        raise OutputError(f"{name} exists; choose another name, or allow it to be replaced (overwrite=True).")
+    if not target.parent.is_dir():
+        raise OutputError(f"{name}: there is no folder {target.parent}; make it first.")
+    return target
+
+
+def _sibling(target: Path) -> Path:
+    # Short, so that the name stays valid when the target's own is near the longest that the file system takes.
+    return target.with_name(f".{target.name[:64]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+@contextlib.contextmanager
+def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(
+            f"{os.fspath(path)}: cannot be written ({reason}). What stood there is unchanged; check the free space of "
+            "the disk and that the folder may be written to, or choose another place."
+        ) from error
+
+
+def _flush_tree(folder: Path) -> None:
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with Path(root, name).open("rb+") as file:
+                os.fsync(file.fileno())
+        _flush_folder(Path(root))
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable; systems without that (Windows) do it on their own."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Let two folders swap their names; afterwards `new` holds the old content."""
+    if _swap_names(os.fsencode(new), os.fsencode(old)):
+        return
+    replaced = old.with_name(f".{old.name}.replaced")
+    shutil.rmtree(replaced, ignore_errors=True)
+    old.rename(replaced)
+    try:
+        new.rename(old)
+    except OSError:
+        replaced.rename(old)
+        raise
+    replaced.rename(new)
+
+
+def _swap_names(first: bytes, second: bytes) -> bool:
+    """Exchange two names in one step; False where the system or the file system cannot."""
+    platform: str = sys.platform
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if platform == "linux":
+            return int(libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE)) == 0
+        if platform == "darwin":
+            return int(libc.renamex_np(first, second, _RENAME_EXCHANGE)) == 0
+    except (AttributeError, OSError, TypeError):  # no such call, or no C library to be loaded
+        return False
+    return False

@@ -1,0 +1,158 @@
+"""Which image of a file is the BSE image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.errors import FieldReadError
+from napari_gdls.io.images import read_image
+from napari_gdls.io.limits import existing_path
+
+COUNTS = "counts"
+"""Choice of the map of total counts as a stand-in for the BSE image."""
+
+# Names that detectors for backscattered electrons go by, and their like in transmission (HAADF), whose contrast also
+# rises with the atomic number. Compared without case, spaces and punctuation.
+_BACKSCATTER = (
+    "bse", "bseimage", "bsed", "bsd", "bei", "asb", "ntsbsd", "qbsd", "hdbsd", "cbs", "dbs", "abs", "compo", "bedc"
+)  # fmt: skip
+_TRANSMISSION = ("haadf", "haadf1", "adf", "df", "df4")
+# What an image is called when the file does not say which electrons it shows. They stand in with a warning.
+_UNSPECIFIC = ("electronimage", "sem", "semimage", "sei", "se", "sed", "se1", "se2", "etd", "inlens", "tld")
+
+
+@dataclass(frozen=True)
+class BseImage:
+    """The chosen image.
+
+    Attributes
+    ----------
+    pixels : (H, W) array
+    full_scale : float or None
+        See `napari_gdls.Field`; None where the dtype says it.
+    title : str
+    note : str
+        What the user should know about the choice; may be empty.
+    """
+
+    pixels: npt.NDArray[Any]
+    full_scale: float | None
+    title: str
+    note: str = ""
+
+
+def choose_bse(
+    path: Path,
+    choice: str | int | os.PathLike[str] | None,
+    images: Sequence[tuple[str, npt.NDArray[Any]]],
+    shape: tuple[int, int],
+    limit: int,
+) -> BseImage | None:
+    """The BSE image of a field.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    choice : str, int, path-like or None
+        Title or index of an image of the file, path of an image file, "counts", or None for the image that the file
+        calls by a name of the BSE detector.
+    images : sequence of (title, array)
+        All images of the file.
+    shape : (int, int)
+        Height and width of the map of spectra.
+    limit : int
+        Most bytes that an image file may take.
+
+    Returns
+    -------
+    BseImage or None
+        None for the choice "counts"; see `bse_from_counts`.
+
+    Raises
+    ------
+    FieldReadError
+        If the choice does not exist or fit, or there is none and the names in the file do not tell.
+    """
+    if choice is None:
+        return _named_bse(path, images, shape)
+    if isinstance(choice, int):
+        if not 0 <= choice < len(images):
+            raise FieldReadError(path, f"has no image {choice}", remedy=_advice(images, shape))
+        return _fitting(path, *images[choice], shape)
+    titled = [(title, pixels) for title, pixels in images if title == choice]
+    if titled:
+        # Several images may share a title; the one in the frame of the map is meant.
+        best = next((image for image in titled if image[1].shape == shape), titled[0])
+        return _fitting(path, *best, shape)
+    if choice == COUNTS:
+        return None
+    if isinstance(choice, str | os.PathLike) and Path(choice).is_file():
+        file = existing_path(choice)
+        pixels = read_image(file, limit)
+        if pixels.shape != shape:
+            raise FieldReadError(
+                file,
+                f"has {_size(pixels.shape)} px; the map of spectra has {_size(shape)}",
+                remedy="Crop or scale it to the map.",
+            )
+        return BseImage(pixels.astype(np.uint8) if pixels.dtype == bool else pixels, _full_scale(pixels), file.name)
+    raise FieldReadError(
+        path, f"has no image {os.fspath(choice)!r}, nor is there such a file", remedy=_advice(images, shape)
+    )
+
+
+def bse_from_counts(totals: npt.NDArray[Any]) -> BseImage:
+    """Map of total counts, (H, W), as a stand-in for the BSE image."""
+    note = "the map of total counts stands in for the BSE image: another contrast, and the noise of the counts"
+    return BseImage(totals.astype(np.float32), max(float(totals.max(initial=0)), 1.0), COUNTS, note)
+
+
+def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
+    fitting = [(title, pixels) for title, pixels in images if pixels.shape == shape]
+    for names in (_BACKSCATTER, _TRANSMISSION, _UNSPECIFIC):
+        for name in names:
+            for title, pixels in fitting:
+                if "".join(letter for letter in title.lower() if letter.isalnum()) == name:
+                    image = _fitting(path, title, pixels, shape)
+                    if names is not _UNSPECIFIC:
+                        return image
+                    note = f"the image {title!r} is taken for the BSE image; its detector is not named"
+                    return BseImage(image.pixels, image.full_scale, image.title, note)
+    raise FieldReadError(path, "does not say which image is the BSE image", remedy=_advice(images, shape))
+
+
+def _fitting(path: Path, title: str, pixels: npt.NDArray[Any], shape: tuple[int, int]) -> BseImage:
+    if pixels.shape != shape:
+        raise FieldReadError(
+            path, f"its image {title!r} has {_size(pixels.shape)} px, the map of spectra {_size(shape)}",
+            remedy="Choose an image in the frame of the map, or give a cropped image file.",
+        )  # fmt: skip
+    return BseImage(pixels, _full_scale(pixels), title)
+
+
+def _full_scale(pixels: npt.NDArray[Any]) -> float | None:
+    """Full scale of dtypes that have no natural one: the range of the values."""
+    if pixels.dtype in (np.uint8, np.uint16) or pixels.dtype == bool or not pixels.size:
+        return None
+    span = float(pixels.max()) - float(pixels.min())
+    return span if np.isfinite(span) and span > 0 else 1.0
+
+
+def _advice(images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> str:
+    held = "; ".join(f"{i}: {title!r} ({_size(pixels.shape)})" for i, (title, pixels) in enumerate(images)) or "none"
+    return (
+        f"Choose with bse=: an image of the file by name or index, an image file of {_size(shape)} px, or 'counts' for "
+        f"the map of total counts. Images in the file: {held}."
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,184 @@
+"""What a format reader offers, and what is known of a file without segmenting it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.field import Field
+from napari_gdls.io.limits import DEFAULT_MEMORY_LIMIT
+
+LOW_COUNTS = 800.0
+"""Spectra with this many counts or fewer are called low when the aim of the measurement is not known.
+
+The paper's authors leave such spectra out; here they are flagged and kept.
+"""
+
+LOW_COUNT_SHARE = 0.8
+"""Share of the counts that the measurement aimed at, where that is known, below which a spectrum is called low."""
+
+_PERCENTILES = (5, 25, 50, 75, 95)
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a file is to be read.
+
+    Attributes
+    ----------
+    memory_limit : int
+        Most bytes that reading may take.
+    bse : str, int, path-like or None
+        Which image is the BSE image: its name or index in the file, the path of an image file, or "counts" for the map
+        of total counts. None: the one that the file calls so.
+    dataset : str, int or None
+        Which map to take from a file that holds several, by title or index.
+    """
+
+    memory_limit: int = DEFAULT_MEMORY_LIMIT
+    bse: str | int | os.PathLike[str] | None = None
+    dataset: str | int | None = None
+
+
+class FieldReader(Protocol):
+    """A format. `napari_gdls.io.registry` asks its readers in turn."""
+
+    @property
+    def name(self) -> str:
+        """Short name, for ``read_field(..., reader=name)``."""
+
+    @property
+    def title(self) -> str:
+        """Name of the format, for people."""
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Lower-case endings of file names, with the dot; empty for folders that are known by their content."""
+
+    def sniff(self, path: Path) -> bool:
+        """Whether the content of `path`, a file or folder, is of this format. Reads a few bytes; raises nothing."""
+
+    def read(self, path: Path, options: ReadOptions) -> Field:
+        """Read the field; raises `FieldReadError`, or `FieldError` when the parts do not fit together."""
+
+    def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
+        """What the file holds, also when `read` would ask for a choice; raises as `read`."""
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """An image in a file: title, shape in pixels, dtype."""
+
+    title: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class FieldSummary:
+    """What a file holds; None where it does not say or it was not worked out.
+
+    Attributes
+    ----------
+    path : str
+    format : str
+    images : tuple of ImageInfo
+    shape : (int, int) or None
+        Height and width of the field, in pixels.
+    n_measurements : int or None
+    counts_dtype : str or None
+    energy : EnergyAxis or None
+    sampling_distance : float or None, px
+    pixel_size : float or None, um
+    beam_energy : float or None, keV
+    counts : dict of int to float, or None
+        Percentiles of the counts of a spectrum above 50 eV.
+    low_counts : (int, float) or None
+        How many spectra have at most so many counts; they are kept.
+    warnings : tuple of str
+    """
+
+    path: str
+    format: str
+    images: tuple[ImageInfo, ...] = ()
+    shape: tuple[int, int] | None = None
+    n_measurements: int | None = None
+    counts_dtype: str | None = None
+    energy: EnergyAxis | None = None
+    sampling_distance: float | None = None
+    pixel_size: float | None = None
+    beam_energy: float | None = None
+    counts: dict[int, float] | None = None
+    low_counts: tuple[int, float] | None = None
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{heading + ':':<20} {text}" for heading, text in self.rows())
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Pairs of heading and text, for a table; unknown values read "not in the file"."""
+        unknown = "not in the file"
+        axis = self.energy
+        rows = [("file", self.path), ("format", self.format)]
+        rows += [("image", f"{im.title!r}, {' x '.join(map(str, im.shape))} px, {im.dtype}") for im in self.images]
+        if self.shape and self.n_measurements is not None:
+            dense = self.n_measurements == self.shape[0] * self.shape[1]
+            kind = "one per pixel" if dense else f"every {self.sampling_distance or float('nan'):.3g} px"
+            rows.append(("spectra", f"{self.n_measurements:,}, {kind}, {self.counts_dtype}"))
+        if axis:
+            top = axis.offset + axis.width * (axis.size - 1)
+            rows.append(("energy", f"{axis.size} channels of {axis.width:g} eV, {axis.offset:g} to {top:g} eV"))
+        rows.append(("pixel size", f"{self.pixel_size:.4g} um" if self.pixel_size else unknown))
+        rows.append(("beam energy", f"{self.beam_energy:g} keV" if self.beam_energy else unknown))
+        if self.counts:
+            spread = ", ".join(f"{value:,.0f} ({percent} %)" for percent, value in self.counts.items())
+            rows.append(("counts per spectrum", spread))
+        if self.low_counts:
+            rows.append(
+                ("low counts", f"{self.low_counts[0]:,} spectra with {self.low_counts[1]:g} counts or fewer, kept")
+            )
+        rows += [("warning", text) for text in self.warnings]
+        return rows
+
+
+def summarise(path: Path, title: str, field: Field, images: tuple[ImageInfo, ...] = ()) -> FieldSummary:
+    """Summary of a field that has been read.
+
+    Parameters
+    ----------
+    path : Path
+    title : str
+        Name of the format.
+    field : Field
+        ``metadata["low_counts"]`` and ``metadata["warnings"]`` are shown where a reader has put them there.
+    images : tuple of ImageInfo
+        Images in the file. Empty: the BSE image of the field.
+    """
+    low = field.metadata.get("low_counts", {})
+    threshold = float(low.get("threshold", LOW_COUNTS))
+    n_low = int(low["number"]) if "number" in low else int(np.count_nonzero(field.total_counts <= threshold))
+    return FieldSummary(
+        path=os.fspath(path),
+        format=title,
+        images=images or (ImageInfo("BSE", field.shape, str(field.bse.dtype)),),
+        shape=field.shape,
+        n_measurements=field.n_measurements,
+        counts_dtype=str(field.spectra.dtype),
+        energy=field.energy,
+        sampling_distance=field.sampling_distance,
+        pixel_size=field.pixel_size,
+        beam_energy=field.beam_energy,
+        counts={q: float(np.percentile(field.total_counts, q)) for q in _PERCENTILES},
+        low_counts=(n_low, threshold),
+        warnings=tuple(map(str, field.metadata.get("warnings", ()))),
+    )

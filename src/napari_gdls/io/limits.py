@@ -1,0 +1,143 @@
+"""What a file may ask for: sizes are checked before anything is allocated, and paths before they are opened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_gdls.errors import FieldReadError
+
+DEFAULT_MEMORY_LIMIT = 4 * 1024**3
+"""Memory (bytes) that one field may take while it is read, unless the caller says otherwise: 4 GiB."""
+
+SAFE_BYTES = 256 * 1024**2
+"""Decompressed sizes up to this many bytes are never refused for their compression ratio."""
+
+MAX_EXPANSION = 200
+"""Larger data that claim to expand more than this from their compressed form are refused.
+
+Deflate cannot exceed 1,032; BSE images and X-ray maps reach 2 to 50.
+"""
+
+
+def format_bytes(n_bytes: float) -> str:
+    """Size in the largest binary unit that keeps it at or above 1: ``1.5 GiB``."""
+    size = float(n_bytes)
+    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
+        if abs(size) < 1024 or unit == "TiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+
+
+def checked_memory_limit(limit: int | None) -> int:
+    """`limit`, or `DEFAULT_MEMORY_LIMIT` for None.
+
+    Raises
+    ------
+    ValueError
+        If `limit` is no positive number of bytes.
+    """
+    if limit is None:
+        return DEFAULT_MEMORY_LIMIT
+    if isinstance(limit, bool) or not limit > 0:
+        raise ValueError(f"memory_limit is {limit!r}; a positive number of bytes is needed.")
+    return int(limit)
+
+
+def require_memory(path: str | os.PathLike[str], needed: int, limit: int, what: str) -> None:
+    """Refuse `what` when it needs more than `limit` bytes.
+
+    Raises
+    ------
+    FieldReadError
+    """
+    if needed > limit:
+        raise FieldReadError(
+            path,
+            f"{what} would take {format_bytes(needed)} of memory; the limit is {format_bytes(limit)}",
+            remedy=f"If you trust the file and have the memory, give memory_limit={needed + needed // 4} (bytes).",
+        )
+
+
+def require_plausible_expansion(path: str | os.PathLike[str], declared: int, compressed: int, what: str) -> None:
+    """Refuse compressed data that claim to become unbelievably large ("decompression bombs").
+
+    Raises
+    ------
+    FieldReadError
+    """
+    if declared > max(SAFE_BYTES, MAX_EXPANSION * compressed):
+        raise FieldReadError(
+            path,
+            f"{what} would expand from {format_bytes(compressed)} to {format_bytes(declared)}, "
+            f"more than {MAX_EXPANSION} times; this is a damaged or malicious file",
+            remedy="Export it again from the instrument.",
+        )
+
+
+def existing_path(path: str | os.PathLike[str]) -> Path:
+    """The path, after checking that it names something that exists.
+
+    Raises
+    ------
+    FieldReadError
+        If the name is empty, holds a NUL character, or nothing that can be reached stands there.
+    """
+    name = os.fspath(path)
+    if not name or "\0" in name:
+        raise FieldReadError(
+            name.replace("\0", "\\0"), "no valid file name", remedy="Names are not empty and hold no NUL."
+        )
+    try:
+        Path(name).stat()
+    except FileNotFoundError:
+        raise FieldReadError(name, "does not exist", remedy="Check the spelling and the folder.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise FieldReadError(name, f"cannot be opened: {reason}") from None
+    return Path(name)
+
+
+def member(folder: Path, *parts: str, root: Path | None = None) -> Path | None:
+    """A file inside a folder, or None when it is not there.
+
+    Parameters
+    ----------
+    folder : Path
+    *parts : str
+        Path of the file relative to `folder`.
+    root : Path, optional
+        Folder that the file must stay in once links are followed. None: `folder`.
+
+    Raises
+    ------
+    FieldReadError
+        If the file is a link that leads out of `root`, or is no regular file.
+    """
+    path = folder.joinpath(*parts)
+    if not os.path.lexists(path):
+        return None
+    base = (folder if root is None else root).resolve()
+    if not path.resolve().is_relative_to(base):
+        raise FieldReadError(path, "is a link that leads out of its folder", remedy="Replace it by a copy of the file.")
+    if not path.is_file():
+        raise FieldReadError(path, "is no regular file")
+    return path
+
+
+def read_bounded(path: Path, limit: int, what: str) -> bytes:
+    """All bytes of a file, unless it is larger than `limit`.
+
+    Raises
+    ------
+    FieldReadError
+    """
+    try:
+        with path.open("rb") as file:
+            require_memory(path, os.fstat(file.fileno()).st_size, limit, what)
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise FieldReadError(path, f"cannot be read: {error.strerror or error}") from None
+    require_memory(path, len(data), limit, what)
+    return data

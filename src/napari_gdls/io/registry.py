@@ -1,0 +1,161 @@
+"""Which reader takes a file, and the two questions that are asked of any file: its field, and what it holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_gdls.errors import FieldError, FieldReadError
+from napari_gdls.field import Field
+from napari_gdls.io.contracts import FieldReader, FieldSummary, ReadOptions
+from napari_gdls.io.limits import checked_memory_limit, existing_path
+
+
+def readers() -> tuple[FieldReader, ...]:
+    """All readers, in the order in which they are asked whether a file is theirs."""
+    from napari_gdls.io.rosetta import ROSETTA_READERS
+    from napari_gdls.io.store import STORE_READER
+    from napari_gdls.io.tima import TIMA_READER
+
+    return (STORE_READER, TIMA_READER, *ROSETTA_READERS)
+
+
+def supported_formats() -> list[tuple[str, str, tuple[str, ...]]]:
+    """Name, title and file name endings of every format that `read_field` takes."""
+    return [(reader.name, reader.title, reader.endings) for reader in readers()]
+
+
+def read_field(
+    path: str | os.PathLike[str],
+    *,
+    reader: str | None = None,
+    memory_limit: int | None = None,
+    bse: str | int | os.PathLike[str] | None = None,
+    dataset: str | int | None = None,
+) -> Field:
+    """Read a field from a file or folder of any supported format.
+
+    The format is recognised by content, and by the ending of the name where the content does not tell.
+
+    Parameters
+    ----------
+    path : path-like
+        File or folder.
+    reader : str, optional
+        Name of the format, from `supported_formats`. None: recognised.
+    memory_limit : int, optional
+        Most bytes that reading may take. None: 4 GiB. Sizes that a file declares are checked before they are allocated.
+    bse : str, int or path-like, optional
+        For formats with several images or none: name or index of the BSE image in the file, path of a PNG or TIFF image
+        in the frame of the map, or "counts" for the map of total counts. None: the image that the file calls so.
+    dataset : str or int, optional
+        For files that hold several maps: name or index of the one to read.
+
+    Returns
+    -------
+    Field
+        With energies in eV, the pixel size in um, and all spectra of the file: none is dropped for its counts.
+
+    Raises
+    ------
+    FieldReadError
+        If nothing is there, the format is unknown, the file is damaged, a choice is needed, or it needs more memory.
+    """
+    place = existing_path(path)
+    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
+    with_reader = find_reader(place, reader)
+    try:
+        return with_reader.read(place, options)
+    except FieldError as error:
+        raise FieldReadError(place, f"read as {with_reader.title}, it is no consistent field: {error}") from error
+    except MemoryError:
+        raise _out_of_memory(place) from None
+    except OSError as error:
+        raise FieldReadError(place, f"cannot be read: {error.strerror or error}") from error
+
+
+def describe(
+    path: str | os.PathLike[str],
+    *,
+    reader: str | None = None,
+    memory_limit: int | None = None,
+    bse: str | int | os.PathLike[str] | None = None,
+    dataset: str | int | None = None,
+) -> FieldSummary:
+    """What a file holds: images, spectra, calibration, counts; also where `read_field` would ask for a choice.
+
+    Parameters
+    ----------
+    path, reader, memory_limit, bse, dataset
+        As in `read_field`. A file that needs more than `memory_limit` is described without its counts.
+
+    Raises
+    ------
+    FieldReadError
+        As in `read_field`.
+    """
+    place = existing_path(path)
+    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
+    with_reader = find_reader(place, reader)
+    try:
+        return with_reader.describe(place, options)
+    except FieldError as error:
+        raise FieldReadError(place, f"read as {with_reader.title}, it is no consistent field: {error}") from error
+    except MemoryError:
+        raise _out_of_memory(place) from None
+    except OSError as error:
+        raise FieldReadError(place, f"cannot be read: {error.strerror or error}") from error
+
+
+def find_reader(path: str | os.PathLike[str], name: str | None = None) -> FieldReader:
+    """The reader for a file or folder: the named one, else by content, else by the ending of the file name.
+
+    Reads some bytes only.
+
+    Raises
+    ------
+    FieldReadError
+        If nothing is there, or no reader takes it.
+    """
+    path = existing_path(path)
+    known = readers()
+    if name is not None:
+        for reader in known:
+            if reader.name == name:
+                return reader
+        raise FieldReadError(
+            path, f"there is no format {name!r}", remedy=f"There are {', '.join(r.name for r in known)}."
+        )
+    for reader in known:
+        if _recognises(reader, path):
+            return reader
+    if path.is_file() and path.stat().st_size == 0:
+        raise FieldReadError(path, "is an empty file", remedy="Copy it again from its source.")
+    for reader in known:
+        if path.name.lower().endswith(reader.endings):
+            return reader
+    from napari_gdls.io.mindif import is_mindif
+
+    if is_mindif(path):
+        raise FieldReadError(
+            path,
+            "is a MinDIF export, which holds phases but no spectra and so is no field",
+            remedy="As truth, read it with napari_gdls.io.read_mindif; to segment, take the TIMA field itself.",
+        )
+    endings = ", ".join(ending for reader in known for ending in reader.endings)
+    raise FieldReadError(
+        path,
+        "is a folder without a field" if path.is_dir() else "is of no known format",
+        remedy=f"Known are TIMA field folders (bse.png beside xray.map) and {endings}.",
+    )
+
+
+def _recognises(reader: FieldReader, path: Path) -> bool:
+    try:
+        return reader.sniff(path)
+    except OSError:  # what may not be looked into cannot be recognised; the name remains
+        return False
+
+
+def _out_of_memory(path: Path) -> FieldReadError:
+    return FieldReadError(path, "needs more memory than there is", remedy="Close other programs, or crop the field.")

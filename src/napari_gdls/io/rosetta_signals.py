@@ -1,0 +1,173 @@
+"""Signals as RosettaSciIO gives them, told apart into images and maps of spectra, in the units of this package."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import FieldReadError
+from napari_gdls.io.limits import require_memory
+
+_TO_EV = {"ev": 1.0, "kev": 1000.0}
+_TO_UM = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "å": 1e-4, "pm": 1e-6}
+
+
+@dataclass(frozen=True)
+class SignalImage:
+    """An image: title and (H, W) pixels."""
+
+    title: str
+    pixels: npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SignalMap:
+    """A map of spectra.
+
+    Attributes
+    ----------
+    title : str
+    counts : (H, W, D) numpy or dask array
+    energy : EnergyAxis
+    pixel_size : float or None, um
+    beam_energy : float or None, keV
+    acquisition : dict
+        What the file says of the instrument, as plain values.
+    notes : tuple of str
+        What the user should know.
+    """
+
+    title: str
+    counts: Any
+    energy: EnergyAxis
+    pixel_size: float | None
+    beam_energy: float | None
+    acquisition: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels."""
+        height, width, channels = self.counts.shape
+        return int(height), int(width), int(channels)
+
+
+def as_image(path: Path, signal: Mapping[str, Any], limit: int) -> SignalImage | None:
+    """The image in a signal, the mean of its frames if it has several; None when it holds something else.
+
+    Raises
+    ------
+    FieldReadError
+        If the image needs more than `limit` bytes.
+    """
+    data, axes = signal["data"], signal["axes"]
+    if data.ndim not in (2, 3) or data.dtype.kind not in "uif" or any(_is_energy(axis) for axis in axes):
+        return None
+    if data.ndim == 3 and not _is_frames(axes[0]):
+        return None
+    require_memory(path, 2 * math.prod(data.shape) * data.dtype.itemsize, limit, "an image")
+    pixels = np.asarray(data)
+    return SignalImage(_title(signal), pixels if pixels.ndim == 2 else pixels.mean(axis=0, dtype=np.float32))
+
+
+def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
+    """The map of spectra in a signal; None when it holds something else.
+
+    Raises
+    ------
+    FieldReadError
+        If it is a map without an energy calibration.
+    """
+    data, axes = signal["data"], signal["axes"]
+    if data.ndim != 3 or len(axes) != 3 or data.dtype.kind not in "uif":
+        return None
+    energies = [i for i, axis in enumerate(axes) if _is_energy(axis)]
+    if len(energies) != 1:
+        return None
+    (place,) = energies
+    rows, columns = (axis for i, axis in enumerate(axes) if i != place)
+    counts = data if place == 2 else data.transpose([i for i in range(3) if i != place] + [place])
+    size, notes = _pixel_size(rows, columns)
+    instrument = _plain(signal.get("metadata", {}).get("Acquisition_instrument", {}))
+    beam = next((_number(part.get("beam_energy")) for part in instrument.values() if isinstance(part, dict)), None)
+    return SignalMap(
+        _title(signal),
+        counts,
+        _energy(path, signal, axes[place]),
+        size,
+        beam if beam and beam > 0 else None,
+        instrument,
+        notes,
+    )
+
+
+def _title(signal: Mapping[str, Any]) -> str:
+    return str(signal.get("metadata", {}).get("General", {}).get("title") or "untitled")
+
+
+def _is_energy(axis: Mapping[str, Any]) -> bool:
+    return _unit(axis) in _TO_EV or "energy" in str(axis.get("name", "")).lower() or axis.get("name") == "depth"
+
+
+def _is_frames(axis: Mapping[str, Any]) -> bool:
+    return _unit(axis) not in _TO_UM
+
+
+def _unit(axis: Mapping[str, Any]) -> str:
+    return str(axis.get("units") or "").strip().lower()
+
+
+def _energy(path: Path, signal: Mapping[str, Any], axis: Mapping[str, Any]) -> EnergyAxis:
+    unit = _unit(axis)
+    if unit not in _TO_EV and "ev-per-chan" in signal.get("original_metadata", {}):
+        unit = "ev"  # the one calibration that Ripple files have names its unit in the key
+    width, offset = _number(axis.get("scale")), _number(axis.get("offset"))
+    if unit not in _TO_EV or width is None or offset is None:
+        raise FieldReadError(
+            path,
+            "has no energy calibration: the unit of the energy axis is "
+            f"{axis.get('units') or 'missing'}, its channel width {axis.get('scale')}",
+            remedy="Export it with its calibration (for .rpl: depth-scale, depth-origin and depth-units, eV or keV).",
+        )
+    # Rounded to 1e-9 eV, so that 0.010001 keV is 10.001 eV and not its neighbour.
+    return EnergyAxis(round(offset * _TO_EV[unit], 9), round(width * _TO_EV[unit], 9), int(axis["size"]))
+
+
+def _pixel_size(rows: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[float | None, tuple[str, ...]]:
+    sizes = []
+    for axis in (rows, columns):
+        scale = _number(axis.get("scale"))
+        if _unit(axis) not in _TO_UM or not scale:
+            return None, ()
+        sizes.append(abs(scale) * _TO_UM[_unit(axis)])
+    high, wide = sizes
+    if abs(high - wide) <= 1e-3 * max(sizes):
+        return round(wide, 12), ()
+    note = f"pixels are {wide:.4g} um wide and {high:.4g} um high; their geometric mean is taken as the pixel size"
+    return math.sqrt(high * wide), (note,)
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Text, numbers and maps of them; other things are left out."""
+    if isinstance(value, Mapping) and depth < 8:
+        return {str(key): plain for key, item in value.items() if (plain := _plain(item, depth + 1)) is not None}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int | str):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else None

@@ -1,0 +1,327 @@
+"""TESCAN TIMA field folders: BSE image, spectra, mask of the measured pixels, and the profile of the measurement.
+
+A measurement holds one folder per field with ``bse.png``, ``xray.map`` (or ``xray.map.gz``) and, for fields measured at
+some pixels only, ``pixelmask.png``; its profile is ``configuration/profile.xml`` beside the field folders, or
+``profile.xml`` in the field folder. Real spectra files cannot be had publicly: the format is known from the reader that
+the paper's authors published with their code, and the energy of a channel, ``i * 10 eV``, from the same source.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import FieldReadError, OutputError
+from napari_gdls.field import Field
+from napari_gdls.io.atomic import atomic_folder
+from napari_gdls.io.contracts import (
+    LOW_COUNT_SHARE,
+    LOW_COUNTS,
+    FieldSummary,
+    ImageInfo,
+    ReadOptions,
+    summarise,
+)
+from napari_gdls.io.images import png_bytes, png_shape, read_image
+from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.sparse_spectra import total_counts
+from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
+
+CHANNEL_WIDTH = 10.0
+"""Width of a channel of a TIMA map, in eV; channel i is centred at i times this."""
+
+_MAP_NAMES = ("xray.map", "xray.map.gz")
+_MAX_PROFILE_BYTES = 16 * 1024**2
+# Names under which profiles may give the energy of the beam; the public one does not give it. Over 100 it is in volts.
+_BEAM_NAMES = ("BeamEnergy", "AcceleratingVoltage", "HV")
+
+
+@dataclass(frozen=True)
+class TimaProfile:
+    """What a measurement profile says; None where it does not.
+
+    Attributes
+    ----------
+    pixel_spacing : float or None, um
+    dot_spacing : float or None, um
+        Distance of neighbouring measurements.
+    x_ray_count : float or None
+        Counts per spectrum that the measurement aimed at.
+    beam_energy : float or None, keV
+    """
+
+    pixel_spacing: float | None = None
+    dot_spacing: float | None = None
+    x_ray_count: float | None = None
+    beam_energy: float | None = None
+
+
+def read_tima_field(
+    path: str | os.PathLike[str], *, memory_limit: int | None = None, low_counts: float | None = None
+) -> Field:
+    """Read a TIMA field.
+
+    Parameters
+    ----------
+    path : path-like
+        The field folder, or the ``xray.map`` (``.gz``) in it.
+    memory_limit : int, optional
+        Most bytes that reading may take. None: 4 GiB.
+    low_counts : float, optional
+        Spectra with at most so many counts are flagged. None: 80 % of the ``XRayCount`` of the profile, or 800 without.
+
+    Returns
+    -------
+    Field
+        With every spectrum of the file. ``metadata["low_counts"]`` is a map of ``threshold``, ``number`` and ``mask``,
+        an (N,) array of bool.
+
+    Raises
+    ------
+    FieldReadError
+        If a part is missing, damaged, leads out of the folder of the measurement, or does not fit the others.
+    """
+    folder, map_file = _parts(existing_path(path))
+    limit = checked_memory_limit(memory_limit)
+    bse_file = _required(folder, "bse.png")
+    shape = png_shape(bse_file)
+    mask_file = member(folder, "pixelmask.png", root=folder.resolve().parent)
+    measured = _measured_pixels(mask_file, shape, limit)
+    header = read_map_header(map_file)
+    _check_number(map_file, header.n_spectra, measured, shape)
+    bse = read_image(bse_file, limit)
+    if bse.dtype not in (np.uint8, np.uint16):
+        raise FieldReadError(bse_file, f"has {bse.dtype} pixels; a BSE image of 8 or 16 bits is needed")
+    profile = read_profile(folder)
+    _, spectra = read_map(map_file, limit)
+    dense = measured is None
+    locations = np.argwhere(np.ones(shape, bool) if measured is None else measured)
+    distance = 1.0 if dense else None
+    if not dense and profile.pixel_spacing and profile.dot_spacing:
+        distance = profile.dot_spacing / profile.pixel_spacing
+    if low_counts is None:
+        low_counts = LOW_COUNTS if profile.x_ray_count is None else LOW_COUNT_SHARE * profile.x_ray_count
+    is_low = total_counts(spectra) <= low_counts
+    return Field(
+        bse,
+        spectra,
+        locations,
+        EnergyAxis(0.0, CHANNEL_WIDTH, header.n_channels),
+        sampling_distance=distance,
+        pixel_size=profile.pixel_spacing,
+        beam_energy=profile.beam_energy,
+        name=folder.resolve().name,
+        metadata={
+            "format": TimaReader.title,
+            "file": map_file.name,
+            "bse_image": "bse.png",
+            "x_ray_count": profile.x_ray_count,
+            "map_header": header.records,
+            "low_counts": {"threshold": float(low_counts), "number": int(is_low.sum()), "mask": is_low},
+        },
+    )
+
+
+def write_tima_field(
+    folder: str | os.PathLike[str],
+    field: Field,
+    *,
+    compress: bool = False,
+    x_ray_count: float | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a field as a TIMA field folder, atomically.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder to be made. The profile is written into it, so that it stands alone.
+    field : Field
+        With a BSE image of 8 or 16 bits, whole counts, and channels of 10 eV from 0 eV.
+    compress : bool
+        Whether to write ``xray.map.gz``.
+    x_ray_count : float, optional
+        Counts per spectrum that the measurement aimed at, for the profile.
+    overwrite : bool
+        Whether an existing folder may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the format cannot hold the field, or the system refuses.
+    """
+    if field.bse.dtype not in (np.uint8, np.uint16):
+        raise OutputError(f"a TIMA field has a BSE image of 8 or 16 bits, not {field.bse.dtype}; scale it first.")
+    if (field.energy.offset, field.energy.width) != (0.0, CHANNEL_WIDTH):
+        raise OutputError("a TIMA field has channels of 10 eV from 0 eV; rebin the spectra first (Field.rebinned).")
+    if not field.valid.all():
+        raise OutputError("a TIMA field has no specimen mask; write the native store to keep it.")
+    dense = field.is_dense
+    data = encode_map(field.spectra, field.shape if dense else (1, field.n_measurements))
+    measured = field.to_map(np.ones(field.n_measurements, bool), fill=False)
+    with atomic_folder(folder, overwrite=overwrite) as target:
+        target.joinpath("bse.png").write_bytes(png_bytes(field.bse))
+        target.joinpath("xray.map.gz" if compress else "xray.map").write_bytes(
+            compressed_map(data) if compress else data
+        )
+        if not dense:
+            target.joinpath("pixelmask.png").write_bytes(png_bytes(measured.astype(np.uint8) * np.uint8(255)))
+        target.joinpath("profile.xml").write_text(_profile_xml(field, x_ray_count), encoding="utf-8")
+
+
+def read_profile(folder: Path) -> TimaProfile:
+    """The profile of a field folder: ``profile.xml`` in it, or ``../configuration/profile.xml``; empty without either.
+
+    Raises
+    ------
+    FieldReadError
+        If it is no XML, or a value is no positive number.
+    """
+    root = folder.resolve().parent
+    file = member(folder, "profile.xml", root=root) or member(root, "configuration", "profile.xml")
+    if file is None:
+        return TimaProfile()
+    from xml.etree.ElementTree import ParseError
+
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import fromstring
+
+    try:
+        tree = fromstring(read_bounded(file, _MAX_PROFILE_BYTES, "the profile"))
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        raise FieldReadError(
+            file, f"is no XML, or a harmful one: {error}", remedy="Copy it again from the instrument."
+        ) from None
+    texts: dict[str, str] = {}
+    for element in tree.iter():
+        name = str(element.tag).rpartition("}")[2]
+        texts.setdefault(name, (element.text or "").strip())
+    beam = next((number for name in _BEAM_NAMES if (number := _positive(file, texts, name))), None)
+    return TimaProfile(
+        pixel_spacing=_positive(file, texts, "PixelSpacing"),
+        dot_spacing=_positive(file, texts, "DotSpacing"),
+        x_ray_count=_positive(file, texts, "XRayCount"),
+        beam_energy=beam / 1000 if beam and beam > 100 else beam,
+    )
+
+
+def _parts(path: Path) -> tuple[Path, Path]:
+    """The field folder and its spectra file."""
+    if not path.is_dir():
+        folder = path.parent
+        return folder, _required(folder, path.name)
+    for name in _MAP_NAMES:
+        found = member(path, name, root=path.resolve().parent)
+        if found is not None:
+            return path, found
+    raise FieldReadError(
+        path, "holds no xray.map", remedy="Give the folder of one field, with bse.png and xray.map in it."
+    )
+
+
+def _required(folder: Path, name: str) -> Path:
+    file = member(folder, name, root=folder.resolve().parent)
+    if file is None:
+        raise FieldReadError(folder, f"is incomplete: {name} is missing", remedy="Copy the whole folder of the field.")
+    return file
+
+
+def _measured_pixels(mask_file: Path | None, shape: tuple[int, int], limit: int) -> npt.NDArray[np.bool_] | None:
+    if mask_file is None:
+        return None
+    if png_shape(mask_file) != shape:
+        raise FieldReadError(
+            mask_file, f"has {png_shape(mask_file)} pixels, the BSE image {shape}", remedy="Copy the whole field."
+        )
+    return np.asarray(read_image(mask_file, limit) > 0)
+
+
+def _check_number(path: Path, n_spectra: int, measured: npt.NDArray[np.bool_] | None, shape: tuple[int, int]) -> None:
+    expected = shape[0] * shape[1] if measured is None else int(np.count_nonzero(measured))
+    if n_spectra != expected:
+        source = "the BSE image has that many pixels" if measured is None else "pixelmask.png marks that many pixels"
+        raise FieldReadError(
+            path,
+            f"holds {n_spectra:,} spectra where {expected:,} are needed ({source})",
+            remedy="Copy the whole folder of the field; its files belong together.",
+        )
+
+
+def _positive(file: Path, texts: dict[str, str], name: str) -> float | None:
+    """The number in an element; None when it is absent, empty or zero, as unused settings are."""
+    text = texts.get(name, "")
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number < 1e12:
+        raise FieldReadError(file, f"{name} is {text[:40]!r}; a positive number is needed", where=name)
+    return number or None
+
+
+def _profile_xml(field: Field, x_ray_count: float | None) -> str:
+    values: dict[str, float | None] = {
+        "PixelSpacing": field.pixel_size,
+        "DotSpacing": field.pixel_size and field.pixel_size * field.sampling_distance,
+        "XRayCount": x_ray_count,
+        "BeamEnergy": field.beam_energy,
+    }
+    lines = [f"        <{name}>{value!r}</{name}>\n" for name, value in values.items() if value]
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<JobProfile>\n    <AcquisitionProfile>\n'
+        + "".join(lines)
+        + "    </AcquisitionProfile>\n</JobProfile>\n"
+    )
+
+
+@dataclass(frozen=True)
+class TimaReader:
+    """TIMA field folders as a `napari_gdls.io.contracts.FieldReader`."""
+
+    name: str = "tima"
+    title: str = "TESCAN TIMA field"
+    endings: tuple[str, ...] = ("xray.map", "xray.map.gz")
+
+    def sniff(self, path: Path) -> bool:
+        """Whether it is a folder with a BSE image and a spectra file, or such a spectra file."""
+        if path.is_dir():
+            return (path / "bse.png").is_file() and any((path / name).is_file() for name in _MAP_NAMES)
+        return is_map(path)
+
+    def read(self, path: Path, options: ReadOptions) -> Field:
+        """Read the field; the format has one BSE image and one map."""
+        return read_tima_field(path, memory_limit=options.memory_limit)
+
+    def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
+        """What the field holds; without its counts when it needs more than the memory limit."""
+        folder, map_file = _parts(path)
+        header = read_map_header(map_file)
+        shape = png_shape(_required(folder, "bse.png"))
+        profile = read_profile(folder)
+        try:
+            return summarise(path, self.title, self.read(path, options), (ImageInfo("bse.png", shape, "uint16"),))
+        except FieldReadError as error:
+            if "memory_limit" not in error.remedy:
+                raise
+            return FieldSummary(
+                path=os.fspath(path),
+                format=self.title,
+                images=(ImageInfo("bse.png", shape, "uint16"),),
+                shape=shape,
+                n_measurements=header.n_spectra,
+                counts_dtype=str(header.counts_dtype),
+                energy=EnergyAxis(0.0, CHANNEL_WIDTH, header.n_channels),
+                pixel_size=profile.pixel_spacing,
+                beam_energy=profile.beam_energy,
+                warnings=(f"{error.problem}. {error.remedy}",),
+            )
+
+
+TIMA_READER = TimaReader()

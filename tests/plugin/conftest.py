@@ -1,0 +1,67 @@
+"""Fixtures for the tests of the napari plugin; those with a window need a display (Xvfb will do)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+# Before napari reads its settings: a test with a viewer empties the settings file in use.
+_SETTINGS = tempfile.TemporaryDirectory(prefix="napari-gdls-tests-")
+os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from napari_gdls import EnergyAxis, Field, segment  # noqa: E402
+from napari_gdls.pipeline import Segmentation  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def display() -> None:
+    """Skip where no window can be opened."""
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        pytest.skip("needs a display; run under xvfb-run, with QT_QPA_PLATFORM=xcb")
+
+
+@pytest.fixture
+def viewer(display, make_napari_viewer):
+    """A napari viewer with a hidden window."""
+    return make_napari_viewer(show=False)
+
+
+def two_minerals(step: int, *, pixel_size: float | None = 2.0, name: str = "pair", seed: int = 0) -> Field:
+    """A 60 x 48 px field: a bright disc with a peak at 6.4 keV in a dark matrix with one at 1.74 keV.
+
+    Measurements lie every `step` px; 1 gives a dense field.
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices((48, 60))
+    disc = (rows - 22) ** 2 + (columns - 30) ** 2 < 15**2
+    bse = np.where(disc, 40_000, 15_000) + rng.normal(0, 300, disc.shape)
+    axis = EnergyAxis(offset=0.0, width=20.0, size=512)
+    lines = [np.exp(-0.5 * ((axis.centers - peak) / 60) ** 2) for peak in (1740.0, 6400.0)]
+    expected = np.stack([800 * line / line.sum() + 0.2 for line in lines])
+    first = step // 2
+    places = np.stack(np.meshgrid(range(first, 48, step), range(first, 60, step), indexing="ij"), axis=-1).reshape(
+        -1, 2
+    )
+    material = disc[places[:, 0], places[:, 1]].astype(int)
+    counts = rng.poisson(expected[material]).astype(np.uint16)
+    return Field(bse.astype(np.uint16), counts, places, axis, pixel_size=pixel_size, name=name)
+
+
+@pytest.fixture(scope="session")
+def sparse_field() -> Field:
+    return two_minerals(4)
+
+
+@pytest.fixture(scope="session")
+def dense_field() -> Field:
+    return two_minerals(1, pixel_size=None, name="")
+
+
+@pytest.fixture(scope="session")
+def segmentation(sparse_field: Field) -> Segmentation:
+    return segment(sparse_field, device="cpu")
