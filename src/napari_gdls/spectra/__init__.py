@@ -1,26 +1,48 @@
-"""X-ray lines of the elements, and simulated spectra, rocks and fields with known truth."""
+"""X-ray lines of the elements, and simulated spectra, rocks and fields with known truth.
 
-from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.elements import mass_fractions
-from napari_gdls.spectra.ideal import ideal_spectra
-from napari_gdls.spectra.lines import Line, element_map, element_window, line_energy, main_lines
-from napari_gdls.spectra.minerals import ROCK, Mineral
-from napari_gdls.spectra.simulation import backscatter_coefficient, simulate_field
-from napari_gdls.spectra.texture import Texture, rock_texture
+The names below load when first used.
+"""
 
-__all__ = [
-    "Line",
-    "line_energy",
-    "main_lines",
-    "element_window",
-    "element_map",
-    "mass_fractions",
-    "Detector",
-    "ideal_spectra",
-    "Mineral",
-    "ROCK",
-    "Texture",
-    "rock_texture",
-    "backscatter_coefficient",
-    "simulate_field",
-]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Line": "lines",
+    "line_energy": "lines",
+    "main_lines": "lines",
+    "element_window": "lines",
+    "element_map": "lines",
+    "mass_fractions": "composition",
+    "Detector": "detector",
+    "Emission": "emission",
+    "simulate_spectra": "synthesis",
+    "sample_counts": "sampling",
+    "line_table": "line_table",
+    "Drift": "drift",
+    "measure_drift": "drift",
+    "without_drift": "drift",
+    "Mineral": "minerals",
+    "ROCK": "minerals",
+    "Texture": "texture",
+    "rock_texture": "texture",
+    "backscatter_coefficient": "simulation",
+    "simulate_field": "simulation",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
