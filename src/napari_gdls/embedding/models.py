@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from napari_gdls.embedding.calibration import Calibration
@@ -9,11 +10,10 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import EmbeddingError
 
 if TYPE_CHECKING:
-    import os
-
     import torch
 
 DEFAULT = "cosine"
+_SUFFIX = ".safetensors"
 
 
 @runtime_checkable
@@ -49,30 +49,37 @@ class Embedding(Protocol):
 
 
 def available_embeddings() -> tuple[str, ...]:
-    """Names that `load_embedding` knows; "default" stands for one of them."""
+    """Names that `load_embedding` knows, the learned ones first; "default" stands for one of them."""
     from napari_gdls.embedding.cosine import COSINES
+    from napari_gdls.embedding.learned import shipped_weights
 
-    return tuple(COSINES)
+    return (*shipped_weights(), *COSINES)
 
 
 def load_embedding(name_or_path: str | os.PathLike[str] = "default") -> Embedding:
-    """An embedding by name.
+    """An embedding by name, or from a file of weights.
 
     Parameters
     ----------
-    name_or_path : str
-        "default", or one of `available_embeddings`.
+    name_or_path : str or path-like
+        "default", one of `available_embeddings`, or the path of a .safetensors file that `napari_gdls.training.train`
+        wrote.
 
     Raises
     ------
     EmbeddingError
-        If there is none of that name.
+        If there is none of that name, or the file cannot be read, is damaged or holds something else.
     """
     from napari_gdls.embedding.cosine import COSINES
+    from napari_gdls.embedding.learned import load_learned, shipped_weights
 
-    name = DEFAULT if name_or_path == "default" else str(name_or_path)
-    try:
+    name = DEFAULT if name_or_path == "default" else os.fspath(name_or_path)
+    if name in COSINES:
         return COSINES[name]
-    except KeyError:
-        known = ", ".join(available_embeddings())
-        raise EmbeddingError(f"no embedding {name!r}; there are: default, {known}.") from None
+    shipped = shipped_weights()
+    if name in shipped:
+        return load_learned(shipped[name])
+    if name.endswith(_SUFFIX):
+        return load_learned(name)
+    known = ", ".join(available_embeddings())
+    raise EmbeddingError(f"no embedding {name!r}; there are: default, {known}, or the path of a {_SUFFIX} file.")
