@@ -1,0 +1,1 @@
+"""Training of embeddings on simulated spectra."""

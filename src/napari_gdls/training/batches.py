@@ -1,0 +1,324 @@
+"""Training data on the fly: families of similar materials as one instrument of one field would measure them.
+
+A batch stands for one field: one beam and detector, one error of the simulated physics. It holds families of
+solid-solution members that are just separable or nearly so, each member sampled several times with counting noise and
+with the scatter that spectra of one material show (topography, charging, neighbours within the excited volume).
+Materials that no detector could tell apart at 1,000 counts share a class.
+
+All arithmetic on spectra runs on the library's device. A batch is a function of the seed and its number, so training
+goes on from any step exactly as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_gdls.embedding.calibration import REFERENCE_COUNTS
+from napari_gdls.errors import RecipeError
+from napari_gdls.training.families import FamilySource
+from napari_gdls.training.ideal_library import N_LINE_FAMILIES, IdealLibrary, Response
+
+CONFUSABLE = 1.0
+"""Materials closer than this (d' at 1,000 counts, see `separability`) are one class."""
+
+
+@dataclass(frozen=True)
+class BatchDesign:
+    """What a batch holds and how its spectra scatter.
+
+    Parameters
+    ----------
+    families, members, samples : int
+        Families per batch, members per family, spectra per member.
+    spacing : (float, float)
+        Separability d' of neighbouring members at 1,000 counts: drawn log-uniformly from this range.
+    counts : (float, float)
+        Range of the counts of a spectrum, log-uniform in half of the batches; in the others they lie near 1,000.
+    third : float
+        Share of families that lie on a border: a third material is mixed into all members.
+    tilt : float
+        Spread (standard deviation) of the low-energy absorption inside a material, from topography and charging.
+    continuum : float
+        Spread of the continuum inside a material.
+    neighbours : float
+        Share of spectra with up to 5 % of another material of the field.
+    response_errors : bool
+        Err in the physics of the whole field as simulations do: line families, continuum, absorption, stray lines.
+
+    Raises
+    ------
+    RecipeError
+        If a value is impossible.
+    """
+
+    families: int = 16
+    members: int = 4
+    samples: int = 4
+    spacing: tuple[float, float] = (0.5, 12.0)
+    counts: tuple[float, float] = (50.0, 100_000.0)
+    third: float = 0.15
+    tilt: float = 0.03
+    continuum: float = 0.06
+    neighbours: float = 0.1
+    response_errors: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("families", "members", "samples"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise RecipeError(f"batches: {name} is {getattr(self, name)!r}; a positive whole number is needed.")
+        for name in ("spacing", "counts"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high < math.inf:
+                raise RecipeError(f"batches: {name} is {low}..{high}; it must be a range of positive numbers.")
+        for name in ("third", "neighbours"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"batches: {name} is {getattr(self, name)}; a share from 0 to 1 is needed.")
+        for name in ("tilt", "continuum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"batches: {name} is {getattr(self, name)}; a spread from 0 to below 1 is needed.")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Spectra of one simulated field.
+
+    Parameters
+    ----------
+    counts : (n, D) float32 tensor
+        Sampled spectra, in the order family, member, sample.
+    labels : (n,) int64 tensor
+        Class of each: equal for materials that cannot be told apart.
+    members : (n,) int64 tensor
+        Row of `expected` that each is a sample of.
+    expected : (families * members, D) float32 tensor
+        Spectra without noise and scatter, at a sum of 1.
+    """
+
+    counts: torch.Tensor
+    labels: torch.Tensor
+    members: torch.Tensor
+    expected: torch.Tensor
+
+
+def separability(expected: torch.Tensor) -> npt.NDArray[np.float64]:
+    """How well spectra could be told apart at 1,000 counts, by a detector that knows both.
+
+    Parameters
+    ----------
+    expected : (n, D) tensor
+        Spectra without noise, at a sum of 1.
+
+    Returns
+    -------
+    (n, n) float64
+        d' = 2 arccos(sum sqrt(p q)) sqrt(1000), the distance of the spectra in standard deviations of the counting
+        noise: twice the Bhattacharyya angle, in units of the noise that square roots of counts have.
+    """
+    roots = expected.sqrt()
+    affinity = (roots @ roots.T).double().clamp(max=1.0)
+    # arccos loses half of the digits near 1; the chord does not.
+    chord = torch.cdist(roots.double(), roots.double()) if len(roots) <= 256 else (2 - 2 * affinity).clamp(min=0).sqrt()
+    return np.asarray((4 * torch.asin((chord / 2).clamp(max=1.0)) * math.sqrt(REFERENCE_COUNTS)).cpu().numpy())
+
+
+class BatchGenerator:
+    """Batches of simulated spectra.
+
+    Parameters
+    ----------
+    library : IdealLibrary
+    source : FamilySource
+        Which materials make families.
+    design : BatchDesign
+    seed : int
+    """
+
+    def __init__(self, library: IdealLibrary, source: FamilySource, design: BatchDesign, *, seed: int = 0) -> None:
+        self.library = library
+        self.source = source
+        self.design = design
+        self.seed = seed
+        device = library.responses[0].matrix.device
+        self._device = device
+        self._generator = torch.Generator(device)
+        channel = torch.from_numpy(library.axis.centers.astype(np.float32) / 1000.0).to(device)
+        # Absorption at the surface: strong below 1 keV, bounded so that no channel explodes.
+        self._absorption = (1 / channel.clamp(min=0.2)).pow(1.2).clamp(max=4.0)
+
+    def batch(self, number: int, *, counts: float | None = None) -> Batch:
+        """Batch `number`; equal seeds and numbers give equal batches.
+
+        Parameters
+        ----------
+        number : int
+        counts : float, optional
+            Expected counts of every spectrum. None: as the design says.
+        """
+        rng = np.random.default_rng([self.seed, number])
+        self._generator.manual_seed(int(rng.integers(2**62)))
+        response = self.library.responses[rng.integers(len(self.library.responses))]
+        lines, continuum = self._ends(rng, response)
+        weights, labels = self._members(rng, lines + continuum)
+        lines, continuum = weights @ lines, weights @ continuum
+        if response.instrument.detector.pile_up > 0:
+            lines = lines + self._pile_up(response, lines + continuum)
+        expected = lines + continuum
+        expected = expected / expected.sum(dim=1, keepdim=True)
+        labels = merge_confusable(labels, separability(expected), self.design.members)
+        samples = self._samples(lines, continuum)
+        intensity = self._counts(rng, len(samples), counts)
+        drawn = torch.poisson(samples * intensity[:, None], generator=self._generator)
+        members = torch.arange(len(expected), device=self._device).repeat_interleave(self.design.samples)
+        return Batch(drawn, torch.from_numpy(labels).to(self._device)[members], members, expected)
+
+    def _ends(self, rng: np.random.Generator, response: Response) -> tuple[torch.Tensor, torch.Tensor]:
+        """Lines and continuum, each (2 families, D), of the two ends of every family."""
+        n = self.design.families
+        first, second = self.source.draw(rng, n)
+        third = rng.integers(self.library.n_materials, size=n)
+        share = np.where(rng.random(n) < self.design.third, rng.uniform(0.0, 0.5, n), 0.0)
+        rows, at = np.unique(np.concatenate([first, second, third, self.library.stray_rows]), return_inverse=True)
+        emission = self.library.emission(response.instrument.beam, torch.from_numpy(rows).to(self._device))
+        if self.design.response_errors:
+            emission = emission * self._response_error(rng, response)
+        k = response.n_lines
+        # Most lines belong to elements that the few materials at hand do not hold.
+        present = torch.nonzero((emission[:, :k] > 0).any(dim=0))[:, 0]
+        lines = emission[:, present] @ response.matrix[present]
+        continuum = emission[:, k:] @ response.matrix[k:]
+        mixing = np.zeros((2 * n, len(rows)), dtype=np.float32)
+        np.add.at(mixing, (np.arange(2 * n), at[: 2 * n]), 1 - np.tile(share, 2))
+        np.add.at(mixing, (np.arange(2 * n), np.tile(at[2 * n : 3 * n], 2)), np.tile(share, 2))
+        if self.design.response_errors and rng.random() < 0.3:
+            # The same flux of stray X-rays joins every spectrum of the field.
+            mixing[:, at[3 * n + rng.integers(len(self.library.stray_rows))]] += rng.uniform(0.0, 0.01)
+        mix = torch.from_numpy(mixing).to(self._device)
+        return mix @ lines, mix @ continuum
+
+    def _response_error(self, rng: np.random.Generator, response: Response) -> torch.Tensor:
+        """Factor on every line and continuum energy by which simulation and the field's truth may differ."""
+        z, shell = np.divmod(np.arange(N_LINE_FAMILIES), 3)
+        z = z + 1
+        spread = np.choose(shell, [np.where(z <= 9, 0.2, 0.08), np.where(z <= 30, 0.3, 0.12), 0.4])
+        factors = np.exp(spread * rng.standard_normal(N_LINE_FAMILIES))
+        of_photons = torch.from_numpy(np.append(factors, 1.0).astype(np.float32)).to(self._device)[response.families]
+        energy = response.energies.clamp(min=0.15)
+        log_energy = energy.log()
+        smooth = torch.zeros_like(energy)
+        for wave in range(1, 4):
+            smooth += rng.normal(0.0, 0.04) * torch.cos(1.1 * wave * log_energy + rng.uniform(0.0, 2 * math.pi))
+        if rng.random() < 0.5:  # a dirty window or a thicker coating
+            smooth -= rng.exponential(0.12) * (0.5 / energy).pow(1.5).clamp(max=3.0)
+        level, slope = rng.normal(0.0, 0.2), rng.normal(0.0, 0.1)
+        smooth[response.n_lines :] += level + slope * log_energy[response.n_lines :]
+        return of_photons * smooth.exp()
+
+    def _members(self, rng: np.random.Generator, ends: torch.Tensor) -> tuple[torch.Tensor, npt.NDArray[np.int64]]:
+        """Shares (families * members, 2 families) of the ends in every member, and classes (families * members,)."""
+        n, m = self.design.families, self.design.members
+        roots = (ends / ends.sum(dim=1, keepdim=True)).sqrt()
+        chord = (roots[:n] - roots[n:]).double().norm(dim=1).cpu().numpy()
+        length = 4 * np.arcsin(np.clip(chord / 2, 0, 1)) * math.sqrt(REFERENCE_COUNTS)
+        position = np.zeros((n, m))
+        labels = np.zeros((n, m), dtype=np.int64)
+        step = np.exp(rng.uniform(math.log(self.design.spacing[0]), math.log(self.design.spacing[1]), n))
+        for family in range(n):
+            if length[family] < CONFUSABLE:
+                position[family] = rng.random()
+                continue
+            gap = min(step[family] / length[family], 1.0)
+            distinct = min(m, int(1 / gap + 1e-9) + 1)
+            start = rng.uniform(0.0, max(1.0 - gap * (distinct - 1), 0.0)) if rng.random() < 0.7 else 0.0
+            labels[family] = np.arange(m) % distinct
+            position[family] = start + gap * labels[family]
+        labels += m * np.arange(n)[:, None]
+        shares = np.zeros((n, m, 2 * n), dtype=np.float32)
+        each = np.arange(n)
+        shares[each, :, each] = 1 - position
+        shares[each, :, each + n] = position
+        return torch.from_numpy(shares.reshape(n * m, 2 * n)).to(self._device), labels.ravel()
+
+    def _pile_up(self, response: Response, expected: torch.Tensor) -> torch.Tensor:
+        """What pile-up adds to spectra (n, D) and takes from them; see `Detector.add_pile_up`."""
+        axis = self.library.axis
+        total = expected.sum(dim=1, keepdim=True)
+        shape = expected / total
+        transform = torch.fft.rfft(shape, 2 * axis.size)
+        pairs = torch.fft.irfft(transform * transform, 2 * axis.size)
+        # Entry k of `pairs` has the energy 2 offset + k width: the channel k + offset / width.
+        shift = round(axis.offset / axis.width)
+        pairs = torch.nn.functional.pad(pairs, (max(shift, 0), 0))[:, max(-shift, 0) :][:, : axis.size]
+        return total * response.instrument.detector.pile_up * (pairs.clamp(min=0.0) - 2 * shape)
+
+    def _samples(self, lines: torch.Tensor, continuum: torch.Tensor) -> torch.Tensor:
+        """Expected spectra (n, D), at a sum of 1, of single measurements: members with scatter inside a material."""
+        design = self.design
+        n = len(lines) * design.samples
+
+        def normal(spread: float) -> torch.Tensor:
+            return spread * torch.randn(n, 1, generator=self._generator, device=self._device)
+
+        expanded = continuum.repeat_interleave(design.samples, dim=0)
+        if design.continuum:
+            expanded = expanded * normal(design.continuum).exp()
+        spectra = lines.repeat_interleave(design.samples, dim=0) + expanded
+        if design.tilt:
+            spectra = spectra * (normal(design.tilt) * self._absorption).exp()
+        spectra = spectra.clamp(min=0.0)
+        spectra = spectra / spectra.sum(dim=1, keepdim=True)
+        if design.neighbours:
+            draw = torch.rand(n, 2, generator=self._generator, device=self._device)
+            other = torch.randint(n, (n,), generator=self._generator, device=self._device)
+            share = torch.where(draw[:, :1] < design.neighbours, 0.05 * draw[:, 1:], 0.0)
+            mixed = torch.nonzero(share[:, 0])[:, 0]
+            spectra[mixed] = torch.lerp(spectra[mixed], spectra[other[mixed]], share[mixed])
+        return spectra
+
+    def _counts(self, rng: np.random.Generator, n: int, fixed: float | None) -> torch.Tensor:
+        """Expected counts of every spectrum, (n,)."""
+        low, high = self.design.counts
+        if fixed is not None:
+            drawn = np.full(n, float(fixed))
+        else:
+            field = REFERENCE_COUNTS * np.exp(rng.normal(0.0, 0.5))
+            if rng.random() < 0.5:
+                field = np.exp(rng.uniform(math.log(low), math.log(high)))
+            drawn = field * np.exp(rng.normal(0.0, 0.25, n))
+            if rng.random() < 0.4:  # dots, pixels and pools of all sizes side by side
+                drawn = np.exp(rng.uniform(math.log(low), math.log(high), n))
+            drawn = np.clip(drawn, low, high)
+        return torch.from_numpy(drawn.astype(np.float32)).to(self._device)
+
+
+def merge_confusable(
+    labels: npt.NDArray[np.int64], distances: npt.NDArray[np.float64], members: int
+) -> npt.NDArray[np.int64]:
+    """Give members of different families one class where they cannot be told apart.
+
+    Parameters
+    ----------
+    labels : (n,) int64
+        Classes; those of different families differ.
+    distances : (n, n) float64
+        See `separability`.
+    members : int
+        Members of a family; they stand side by side.
+
+    Returns
+    -------
+    (n,) int64
+        A member takes the class of the nearest member of an earlier family that is closer than `CONFUSABLE`. Inside a
+        family, classes stay: their spacing is deliberate.
+    """
+    merged = labels.copy()
+    family = np.arange(len(labels)) // members
+    across = np.where(family[:, None] > family[None], distances, np.inf)
+    nearest = across.argmin(axis=1)
+    for row in np.flatnonzero(across.min(axis=1) < CONFUSABLE):  # in order, so that chains end at one class
+        merged[row] = merged[nearest[row]]
+    return merged

@@ -1,0 +1,209 @@
+"""Noise-free X-ray emission of all training materials under several beams, and instruments that measure it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.progress import Progress, silent
+from napari_gdls.spectra.composition import N_ELEMENTS, atomic_number
+from napari_gdls.spectra.detector import Detector
+from napari_gdls.spectra.emission import Emission
+
+STRAY_ELEMENTS = ("Al", "Cu", "Fe")
+"""Elements of microscope and holder, whose lines may appear in every spectrum of a field."""
+
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Beam:
+    """What decides which photons leave a material.
+
+    Parameters
+    ----------
+    energy : float
+        keV.
+    take_off : float
+        Degrees.
+    coating : (str, float), optional
+        Element and thickness in nm.
+    """
+
+    energy: float = 25.0
+    take_off: float = 35.0
+    coating: tuple[str, float] | None = ("C", 15.0)
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A beam, a detector, and the errors of the energy calibration.
+
+    Parameters
+    ----------
+    beam : int
+        Index of the beam in the library.
+    detector : Detector
+    offset : float
+        A photon of energy E is counted as E (1 + gain) + offset (eV).
+    gain : float
+    """
+
+    beam: int = 0
+    detector: Detector = field(default_factory=Detector)
+    offset: float = 0.0
+    gain: float = 0.0
+
+    def seen_axis(self, axis: EnergyAxis) -> EnergyAxis:
+        """True energies of the channels that read as `axis`."""
+        return EnergyAxis(
+            offset=(axis.offset - self.offset) / (1 + self.gain), width=axis.width / (1 + self.gain), size=axis.size
+        )
+
+
+def draw_beams(rng: np.random.Generator, number: int) -> tuple[Beam, ...]:
+    """Beams as found in practice: the default, then 15 to 30 keV, 20 to 60 degrees, coatings of C, Au or none."""
+    beams = [Beam()]
+    while len(beams) < number:
+        kind = rng.random()
+        coating: tuple[str, float] | None = None
+        if kind < 0.7:
+            coating = ("C", float(rng.uniform(5.0, 30.0)))
+        elif kind < 0.8:
+            coating = ("Au", float(rng.uniform(2.0, 10.0)))
+        energy = float(rng.choice([15.0, 20.0, 25.0, 30.0], p=[0.25, 0.3, 0.35, 0.1]))
+        beams.append(Beam(energy, float(rng.uniform(20.0, 60.0)), coating))
+    return tuple(beams[:number])
+
+
+def draw_instruments(rng: np.random.Generator, number: int, n_beams: int) -> tuple[Instrument, ...]:
+    """Instruments with detectors as they are found in practice, every beam about equally often."""
+    instruments = []
+    for index in range(number):
+        kind = rng.random()
+        detector = Detector(
+            fwhm=float(rng.uniform(118.0, 150.0)),
+            window="polymer" if kind < 0.6 else ("none" if kind < 0.8 else "nitride"),
+            tail=float(rng.uniform(0.0, 0.12)),
+            escape=float(rng.uniform(0.5, 1.5)),
+            pile_up=float(rng.uniform(0.0, 0.03)) if rng.random() < 0.5 else 0.0,
+        )
+        offset = float(np.clip(rng.normal(0.0, 4.0), -10.0, 10.0))
+        gain = float(np.clip(rng.normal(0.0, 1.5e-3), -3e-3, 3e-3))
+        instruments.append(Instrument(index % n_beams, detector, offset, gain))
+    return tuple(instruments)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One instrument as a matrix.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    matrix : (n_lines + n_continuum, D) float32 tensor
+        See `Emission.response`.
+    energies : (n_lines + n_continuum,) float32 tensor
+        Of the photons, keV.
+    families : (n_lines + n_continuum,) int64 tensor
+        Number of the family (element and shell) of every line, ``3 * element + (0 K, 1 L, 2 M)``; one more than all for
+        the continuum.
+    n_lines : int
+    """
+
+    instrument: Instrument
+    matrix: torch.Tensor
+    energies: torch.Tensor
+    families: torch.Tensor
+    n_lines: int
+
+
+N_LINE_FAMILIES = 3 * N_ELEMENTS
+
+
+class IdealLibrary:
+    """Emission of all materials under all beams, ready on a device.
+
+    A spectrum without noise is ``emission(beam, rows) @ response.matrix``.
+
+    Parameters
+    ----------
+    compositions : (n, 94) array
+        Mass fractions of the materials.
+    beams : sequence of Beam
+    instruments : sequence of Instrument
+    axis : EnergyAxis
+        Of the spectra.
+    device : str or torch.device
+    progress : Progress, optional
+
+    Notes
+    -----
+    Emission is kept in half precision, in units of 1 % of the mean material's total: its error, below a thousandth, is
+    far below that of the physics. The pure elements `STRAY_ELEMENTS` follow the materials as further rows.
+    """
+
+    def __init__(
+        self,
+        compositions: npt.NDArray[np.floating],
+        beams: Sequence[Beam],
+        instruments: Sequence[Instrument],
+        axis: EnergyAxis,
+        *,
+        device: str | torch.device = "cpu",
+        progress: Progress | None = None,
+    ) -> None:
+        report = progress or silent
+        stray = np.zeros((len(STRAY_ELEMENTS), N_ELEMENTS))
+        stray[np.arange(len(stray)), [atomic_number(symbol) - 1 for symbol in STRAY_ELEMENTS]] = 1.0
+        everything = np.concatenate([np.asarray(compositions, dtype=np.float64), stray])
+        self.axis = axis
+        self.n_materials = len(compositions)
+        self.stray_rows = tuple(range(self.n_materials, len(everything)))
+        self._emission: list[torch.Tensor] = []
+        self.responses: list[Response] = []
+        work = len(beams) * (len(everything) / 2000 + 0.3 * len(instruments) / len(beams))
+        done = 0.0
+        for index, beam in enumerate(beams):
+            source = Emission(beam.energy, beam.take_off, coating=beam.coating)
+            rows = np.empty((len(everything), len(source.lines) + source.continuum_energies.size), dtype=np.float16)
+            # Scaled by what the default detector counts of an average material.
+            usual = source.response(Detector(), axis).sum(axis=1)
+            scale = 0.0
+            for start in range(0, len(everything), _BLOCK):
+                report("ideal spectra", min(done / work, 1.0))
+                block = source.intensities(everything[start : start + _BLOCK])
+                scale = scale or 100.0 / float((block @ usual).mean())
+                rows[start : start + _BLOCK] = block * scale
+                done += len(block) / 2000
+            self._emission.append(torch.from_numpy(rows).to(device))
+            for instrument in instruments:
+                if instrument.beam == index:
+                    report("ideal spectra", min(done / work, 1.0))
+                    self.responses.append(_response(source, instrument, axis, device))
+                    done += 0.3
+        report("ideal spectra", 1.0)
+
+    def emission(self, beam: int, rows: torch.Tensor) -> torch.Tensor:
+        """Lines and continuum (len(rows), n_lines + n_continuum), float32, of some materials under a beam."""
+        return self._emission[beam][rows].float()
+
+
+def _response(source: Emission, instrument: Instrument, axis: EnergyAxis, device: str | torch.device) -> Response:
+    matrix = source.response(instrument.detector, instrument.seen_axis(axis))
+    shell = np.array([0, 1, 1, 1, 2, 2, 2, 2, 2])[source.lines.subshell]
+    families = np.full(len(matrix), N_LINE_FAMILIES)
+    families[: len(source.lines)] = 3 * source.lines.element + shell
+    energies = np.concatenate([source.lines.energy, source.continuum_energies]) / 1000.0
+    return Response(
+        instrument,
+        torch.from_numpy(matrix).to(device),
+        torch.from_numpy(energies.astype(np.float32)).to(device),
+        torch.from_numpy(families).to(device),
+        len(source.lines),
+    )

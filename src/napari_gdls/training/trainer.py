@@ -1,0 +1,328 @@
+"""Training of an embedding, from a recipe to a file of weights with its card."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_gdls.embedding.learned import save_learned, write_whole
+from napari_gdls.embedding.losses import build_loss
+from napari_gdls.embedding.networks import PrincipalComponents, SpectrumNetwork, axis_of, build_network
+from napari_gdls.errors import Cancelled, RecipeError
+from napari_gdls.progress import Progress, silent
+from napari_gdls.training.batches import BatchDesign, BatchGenerator
+from napari_gdls.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from napari_gdls.training.config import TrainingConfig
+from napari_gdls.training.families import TrainingMaterials
+from napari_gdls.training.ideal_library import IdealLibrary, draw_beams, draw_instruments
+from napari_gdls.training.validation import JUST_SEPARABLE, ONE_MATERIAL, calibrate, validation_auc
+
+# Streams of random numbers that must not touch, derived from the seed of the recipe.
+_INSTRUMENTS, _SPLIT, _TRAINING, _VALIDATION, _CALIBRATION = range(1, 6)
+_STANDARD_BATCHES = 12
+_FIRST_STANDARD_BATCH = 10**9  # far from those that are learned from
+_FINAL_RATE = 0.02
+_LOSS_RATE = 3.0  # the temperature learns faster than the weights
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Generators of the batches to learn from, to validate on and to calibrate with."""
+
+    training: BatchGenerator
+    validation: BatchGenerator
+    calibration: BatchGenerator
+
+
+def training_data(
+    config: TrainingConfig,
+    materials: TrainingMaterials,
+    *,
+    binning: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> TrainingData:
+    """Simulate what a training needs.
+
+    Validation uses pairs of materials, but not instruments, that training never mixes; calibration, single materials.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    materials : TrainingMaterials
+    binning : int
+        Canonical channels to add up; see `SpectrumNetwork`.
+    device : str
+    progress : Progress, optional
+    """
+    rng = np.random.default_rng([config.seed, _INSTRUMENTS])
+    beams = draw_beams(rng, min(config.beams, config.instruments))
+    instruments = draw_instruments(rng, config.instruments, len(beams))
+    library = IdealLibrary(
+        materials.compositions, beams, instruments, axis_of(binning), device=device, progress=progress
+    )
+    seen, unseen = materials.source().split(config.held_out, seed=config.seed + _SPLIT)
+    design = BatchDesign(config.families, config.members, config.samples, config.spacing)
+
+    def generator(source: Any, what: BatchDesign, stream: int) -> BatchGenerator:
+        return BatchGenerator(library, source, what, seed=config.seed * 10 + stream)
+
+    return TrainingData(
+        generator(seen, design, _TRAINING),
+        generator(unseen, JUST_SEPARABLE, _VALIDATION),
+        generator(seen, ONE_MATERIAL, _CALIBRATION),
+    )
+
+
+def train(
+    config: TrainingConfig,
+    *,
+    output: str | os.PathLike[str],
+    resume: bool = False,
+    progress: Progress | None = None,
+    materials: TrainingMaterials | None = None,
+    note: str = "",
+) -> Path:
+    """Train an embedding and write its weights.
+
+    Parameters
+    ----------
+    config : TrainingConfig
+    output : path-like
+        File of the weights, NAME.safetensors. Beside it: NAME.json, the card; NAME.curves.csv, loss and validation over
+        the steps; while it trains, NAME.checkpoint.safetensors.
+    resume : bool
+        Go on from the checkpoint beside `output`, if there is one. On the CPU the result is the same as without a stop.
+    progress : Progress, optional
+        May raise `Cancelled`: what was learned stays in the checkpoint.
+    materials : TrainingMaterials, optional
+        None: all of the package's.
+    note : str
+        A remark for the card.
+
+    Returns
+    -------
+    Path
+        Of the weights, for `load_embedding`.
+
+    Raises
+    ------
+    RecipeError
+        If the settings do not fit each other, the device or the checkpoint.
+    OutputError
+        If a file cannot be written.
+    Cancelled
+        If `progress` asks for it.
+    """
+    target = Path(output)
+    if target.suffix != ".safetensors":
+        raise RecipeError(f"{target}: name the weights NAME.safetensors.")
+    report = progress or silent
+    library = materials if materials is not None else TrainingMaterials.of_minerals()
+    device = training_device(config.device)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = build_network(config.architecture, config.network)
+    network.to(device)
+    data = training_data(config, library, binning=network.binning, device=device, progress=progress)
+    curves: list[dict[str, float]] = []
+    if isinstance(network, PrincipalComponents):
+        _fit(network, data.training, config.pca_batches, report)
+    else:
+        curves = _learn(network, config, data, library.digest, target, resume, report)
+    _finish(network, config, data, library, curves, target, note, report)
+    return target
+
+
+def training_device(name: str) -> str:
+    """The device of that name, "auto" being the fastest there is.
+
+    Raises
+    ------
+    RecipeError
+        If this machine has no such device.
+    """
+    from napari_gdls.embedding.inference import available_devices
+
+    devices = available_devices()
+    if name == "auto":
+        # Sampling needs Poisson numbers from a seeded generator on the device, which MPS has not.
+        return devices[0] if devices[0] != "mps" else "cpu"
+    if name not in devices:
+        raise RecipeError(f"training: no device {name!r} on this machine; there are: auto, {', '.join(devices)}.")
+    return name
+
+
+def embedder(network: SpectrumNetwork) -> Callable[[torch.Tensor], npt.NDArray[np.float32]]:
+    """The network as it is, as a function from binned counts to vectors."""
+
+    def embed(binned: torch.Tensor) -> npt.NDArray[np.float32]:
+        learning = network.training
+        network.eval()
+        with torch.inference_mode():
+            vectors = torch.cat([network.embed(part) for part in torch.split(binned, 512)])
+        network.train(learning)
+        return np.asarray(vectors.cpu().numpy())
+
+    return embed
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """Rate of a step: linear warm-up, then a cosine down to a fiftieth."""
+    fall = 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    return (
+        config.learning_rate * min(1.0, (step + 1) / max(config.warm_up, 1)) * (fall * (1 - _FINAL_RATE) + _FINAL_RATE)
+    )
+
+
+def _learn(
+    network: SpectrumNetwork,
+    config: TrainingConfig,
+    data: TrainingData,
+    digest: str,
+    target: Path,
+    resume: bool,
+    report: Progress,
+) -> list[dict[str, float]]:
+    loss = build_loss(config.loss).to(next(network.parameters()).device)
+    groups: list[dict[str, Any]] = [{"params": list(network.parameters()), "weight_decay": config.weight_decay}]
+    if list(loss.parameters()):
+        groups.append({"params": list(loss.parameters()), "weight_decay": 0.0})
+    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
+    checkpoint = target.with_suffix(".checkpoint.safetensors")
+    state = Checkpoint(0, config.to_dict(), digest, [], math.nan)
+    if resume and checkpoint.exists():
+        state = read_checkpoint(checkpoint, network, loss, optimiser)
+        _check_same_training(checkpoint, state, config, digest)
+    elif config.start_from:
+        _start_from(network, config)
+    else:
+        batches = range(_FIRST_STANDARD_BATCH, _FIRST_STANDARD_BATCH + _STANDARD_BATCHES)
+        network.standardise(torch.cat([data.training.batch(number).counts for number in batches]))
+
+    curves = list(state.curves)
+    embed = embedder(network)
+    step, recent = state.step, state.recent_loss
+    network.train()
+
+    def keep() -> None:
+        stored = Checkpoint(step, config.to_dict(), digest, curves, recent)
+        write_checkpoint(checkpoint, stored, network, loss, optimiser)
+
+    try:
+        while step < config.steps:
+            rate = learning_rate(config, step)
+            for group, factor in zip(optimiser.param_groups, (1.0, _LOSS_RATE), strict=False):
+                group["lr"] = rate * factor
+            batch = data.training.batch(step)
+            value = loss(network.embed(batch.counts), batch.labels)
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+            optimiser.step()
+            step += 1
+            recent = float(value.detach()) if math.isnan(recent) else 0.99 * recent + 0.01 * float(value.detach())
+            if not math.isfinite(recent):
+                raise RecipeError(f"training: the loss is {recent} at step {step}; lower the learning rate.")
+            if step % config.validate_every == 0 or step == config.steps:
+                scores = validation_auc(embed, data.validation)
+                row = {"step": float(step), "loss": recent, "learning_rate": rate}
+                curves.append(row | {f"auc_{counts}": value for counts, value in scores.items()})
+                keep()
+                write_whole(target.with_suffix(".curves.csv"), _as_csv(curves).encode())
+            report("training", step / config.steps)
+    except Cancelled:
+        keep()
+        raise
+    return curves
+
+
+def _fit(network: PrincipalComponents, generator: BatchGenerator, batches: int, report: Progress) -> None:
+    expected, noisy = [], []
+    for number in range(batches):
+        report("sampling", number / batches)
+        batch = generator.batch(number, counts=1000.0)
+        expected.append(batch.expected[batch.members])
+        noisy.append(batch.counts)
+    network.fit(torch.cat(expected), torch.cat(noisy))
+
+
+def _finish(
+    network: SpectrumNetwork,
+    config: TrainingConfig,
+    data: TrainingData,
+    materials: TrainingMaterials,
+    curves: list[dict[str, float]],
+    target: Path,
+    note: str,
+    report: Progress,
+) -> None:
+    report("calibration", 0.0)
+    network.eval()
+    embed = embedder(network)
+    scores = validation_auc(embed, data.validation, counts=(100, 300, 1000, 3000, 10_000))
+    report("calibration", 0.5)
+    calibrated = calibrate(embed, data.calibration)
+    card = {
+        "name": target.stem,
+        "architecture": config.architecture,
+        "network": config.network,
+        "dimension": network.dimension,
+        "calibration": vars(calibrated.calibration),
+        "false_splits_at_delta_z_1": {key: round(value, 4) for key, value in calibrated.false_splits.items()},
+        "validation_auc": {str(counts): round(value, 4) for counts, value in scores.items()},
+        "steps": int(curves[-1]["step"]) if curves else 0,
+        "recipe": config.to_dict(),
+        "materials": {"number": len(materials.names), "pairs": len(materials.pairs), "sha256": materials.digest},
+        "note": note,
+    }
+    state = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+    save_learned(target, state, card)
+    report("calibration", 1.0)
+
+
+def _check_same_training(path: Path, state: Checkpoint, config: TrainingConfig, digest: str) -> None:
+    free = ("device", "validate_every")  # what may change on the way
+    before = {key: value for key, value in state.config.items() if key not in free}
+    now = {key: value for key, value in config.to_dict().items() if key not in free}
+    if before != now:
+        changed = ", ".join(sorted(key for key in now if before.get(key) != now[key]))
+        raise RecipeError(f"{path}: belongs to a training with other settings ({changed}); train anew, or use those.")
+    if state.materials != digest:
+        raise RecipeError(f"{path}: belongs to a training with other materials; train anew, without resuming.")
+
+
+def _start_from(network: SpectrumNetwork, config: TrainingConfig) -> None:
+    from napari_gdls.embedding.learned import LearnedEmbedding
+    from napari_gdls.embedding.models import load_embedding
+
+    source = load_embedding(config.start_from)
+    if not isinstance(source, LearnedEmbedding) or source.architecture != config.architecture:
+        raise RecipeError(
+            f"training: start_from is {config.start_from!r}; weights of a {config.architecture} are needed."
+        )
+    try:
+        network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in source.tensors.items()})
+    except RuntimeError as error:
+        raise RecipeError(
+            f"training: {config.start_from} does not fit the settings of the network ({error})."
+        ) from None
+
+
+def _as_csv(rows: list[dict[str, float]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: int(value) if key == "step" else f"{value:.6g}" for key, value in row.items()})
+    return text.getvalue()
