@@ -151,6 +151,13 @@ def subshells() -> Subshells:
 
 
 @cache
+def k_absorption_share() -> npt.NDArray[np.float64]:
+    """Share of the K shell in the absorption just above the K edge, (94,) float64."""
+    jump = np.asarray(xraylib_np.JumpFactor(_all_elements(), np.array([xraylib.K_SHELL])))[:, 0]
+    return np.where(jump > 1, 1 - 1 / np.maximum(jump, 1.0), 0.0)
+
+
+@cache
 def characteristic_lines() -> Lines:
     """All K, L and M lines of boron to plutonium, by element, subshell and energy.
 
@@ -215,7 +222,7 @@ def mass_absorption(energies: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
     Notes
     -----
-    Below 1 keV the cross-sections of Kissel (2000, RTAB) serve, which put O K in silicates 7 % closer to measured
+    Below 1 keV the cross-sections of Kissel (2000, RTAB) serve, which put O K of silicates closer to measured
     spectra; above it xraylib's main table, because the fits to Kissel's values fall off for light elements from a few
     keV on. The two agree within 0.5 % at 1 keV.
     """

@@ -24,6 +24,7 @@ from napari_gdls.spectra.composition import N_ELEMENTS, Compositions, atomic_num
 from napari_gdls.spectra.continuum import generated_continuum
 from napari_gdls.spectra.depth import DepthDistribution, Target, cross_section_exponent, depth_distribution, target
 from napari_gdls.spectra.detector import Detector
+from napari_gdls.spectra.fluorescence import CharacteristicFluorescence
 from napari_gdls.spectra.ionisation import ionisation_cross_sections
 
 FloatArray = npt.NDArray[np.floating]
@@ -54,6 +55,7 @@ def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
     Lu are valence electrons, and lines that they emit lie at the absorption edge, where the tabulated absorption is
     too small. The factors are linear in the atomic number between the elements named and constant outside:
 
+    - K lines: 0.95 up to F, 1 from Na on.
     - L3 lines from the 3d band (L-alpha): Ti 0.27, Fe 0.31, Zn 0.90, 1 from Ge on. L2 lines from it (L-beta 1)
       are weaker still, by 0.15 up to Fe and 1 from Zn on.
     - L-l and L-eta, which come from the 3s core level: 1.2 up to Ge, 1 from Zr on.
@@ -61,7 +63,8 @@ def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
 
     They were fitted, together with the two constants of `continuum`, to eleven spectra of pure elements and simple
     compounds, one value for all spectra; the glasses K412 and ADM-6005a, held out, come out as well as the others
-    (``benchmarks/spectra.py``). M lines other than those of Ba are not verified.
+    (``benchmarks/spectra.py``). Only the first factor and the defaults of `Detector` were chosen on all of them. M
+    lines other than those of Ba are not verified.
     """
     z = lines.element + 1
     factor = np.ones(len(lines))
@@ -69,6 +72,7 @@ def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
     outer = np.array([name.split("-")[1] for name in lines.name])
     from_3d = np.isin(subshell, ["L2", "L3"]) & np.isin(outer, ["M4", "M5"])
     for chosen, at, values in (
+        (subshell == "K", (9, 11), (0.95, 1.0)),
         (from_3d, (22, 26, 30, 32), (0.27, 0.31, 0.90, 1.0)),
         (from_3d & (subshell == "L2"), (26, 30), (0.15, 1.0)),
         (np.isin(subshell, ["L2", "L3"]) & (outer == "M1"), (32, 40), (1.2, 1.0)),
@@ -121,7 +125,8 @@ class Emission:
     take_off : float
         Angle between the surface and the detector, degrees; the beam falls in vertically.
     elements : iterable of str, optional
-        Elements whose lines are wanted; None for all. Fewer elements make smaller matrices.
+        Elements that the materials hold; None for any. Fewer elements make smaller matrices; an element
+        that is not named has no lines.
     coating : (str, float), optional
         Element and thickness (nm) of a conducting film on the surface. It absorbs and adds its lines; it does not
         slow the beam.
@@ -141,9 +146,9 @@ class Emission:
     Notes
     -----
     A line's intensity is its strength (`line_strengths`) times the mass fraction times the ionisations whose photons
-    get out (`depth.DepthDistribution.emitted`). Not included: fluorescence excited by other lines or by the
-    continuum, which adds up to some 10 % to lines just below a strong line of another element (Cr beside Fe), and
-    less elsewhere.
+    get out (`depth.DepthDistribution.emitted`), enhanced by what lines of other elements excite
+    (`fluorescence.CharacteristicFluorescence`). Fluorescence by the continuum, a few percent for hard lines, is left
+    out.
     """
 
     def __init__(
@@ -207,6 +212,9 @@ class Emission:
             cross_section_exponent(z + 1, SUBSHELLS[i][0]) for z, i in zip(self._group_element, subshell, strict=True)
         ]
         self._group_exponent = np.array(exponents, dtype=np.float64)
+        self._fluorescence = CharacteristicFluorescence(
+            self.lines, self._strength, self._group_of_line, self.beam_energy, self._cosecant
+        )
 
     def _prepare_continuum(self) -> None:
         end = 1000.0 * self.beam_energy
@@ -309,7 +317,7 @@ class Emission:
         continuum = spread @ detector.response(energies, axis)
         return np.concatenate([detector.response(self.lines.energy, axis), continuum])
 
-    def _add_lines(self, into: npt.NDArray[np.float32], fractions: FloatArray, material: Target) -> None:
+    def _add_lines(self, into: npt.NDArray[np.float32], fractions: npt.NDArray[np.float64], material: Target) -> None:
         present = fractions[:, self._group_element] > 0
         row, group = np.nonzero(present)
         if not row.size:
@@ -317,12 +325,16 @@ class Emission:
         distribution = depth_distribution(
             material[row], self.beam_energy, self._group_edge[group], self._group_exponent[group]
         )
+        areas = np.zeros(present.shape)
+        areas[row, group] = distribution.area
         number = np.zeros(present.shape, dtype=np.int64)
         number[row, group] = np.arange(row.size)
         row, line = np.nonzero(present[:, self._group_of_line])
         distribution = distribution[number[row, self._group_of_line[line]]]
-        chi = (fractions @ self._line_absorption)[row, line] * self._cosecant
-        into[row, line] = fractions[row, self.lines.element[line]] * self._strength[line] * distribution.emitted(chi)
+        chi = fractions @ self._line_absorption * self._cosecant
+        into[row, line] = self._strength[line] * distribution.emitted(chi[row, line])
+        enhancement = self._fluorescence.enhancement(fractions, areas, chi, into)
+        into[row, line] *= fractions[row, self.lines.element[line]] * (1 + enhancement[row, self._group_of_line[line]])
 
     def _add_film(self, into: npt.NDArray[np.float32], fractions: FloatArray) -> None:
         """Lines of the coating: it sees the surface ionisation of the material below, which sends electrons back."""

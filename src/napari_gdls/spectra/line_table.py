@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_gdls.errors import RecipeError
 from napari_gdls.spectra.atomic import siegbahn_name
-from napari_gdls.spectra.composition import SYMBOLS, Composition
+from napari_gdls.spectra.composition import SYMBOLS, Composition, mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
 
@@ -79,12 +79,13 @@ def line_table(
     if not 0 <= smallest <= 1:
         raise RecipeError(f"smallest is {smallest!r}; a height from 0 to 1 is needed.")
     composition = {material: 1.0} if isinstance(material, str) else material
+    fractions = mass_fractions(composition)
     detector = Detector() if detector is None else detector
-    emission = Emission(beam_energy, take_off, elements=[symbol for symbol, part in composition.items() if part])
+    emission = Emission(beam_energy, take_off, elements=[SYMBOLS[i] for i in np.flatnonzero(fractions[0])])
     lines = emission.lines
     if not len(lines):
         return []
-    counts = emission.line_intensities(composition)[0] * detector.efficiency(lines.energy)
+    counts = emission.line_intensities(fractions)[0] * detector.efficiency(lines.energy)
     heights = counts / detector.resolution(lines.energy)
     heights /= heights.max()
     return [

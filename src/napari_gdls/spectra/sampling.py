@@ -38,7 +38,7 @@ def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int
 
     Notes
     -----
-    A channel's number is found by inversion of the distribution function below an expectation of 12 and by
+    A channel's number is found by inversion of the distribution function below an expectation of 10 and by
     transformed rejection above (Hoermann 1993, Insurance: Math. Econ. 12:39, algorithm PTRS). The random numbers come
     from SplitMix64 (Steele, Lea and Flood 2014, OOPSLA), with a stream of its own for each row.
     """

@@ -1,0 +1,120 @@
+"""Secondary fluorescence: K lines that are excited by the X-rays of heavier elements in the same material."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.spectra.atomic import Lines, k_absorption_share, mass_absorption, subshells
+
+# Lines that are strong and hard enough to excite others, each standing for those close to it.
+_EXCITERS = {"K-L3": ("K-L3", "K-L2"), "K-M3": ("K-M3", "K-M2"), "L3-M5": ("L3-M5", "L3-M4"), "L2-M4": ("L2-M4",)}
+_SOFTEST = 1000.0  # eV: below it the yields are so small that nothing comes of it
+_FARTHEST = 4.0  # times the edge: the absorption that ionises falls with the third power of the energy
+
+
+class CharacteristicFluorescence:
+    """Enhancement of K lines by the K and L lines of other elements.
+
+    Parameters
+    ----------
+    lines : Lines
+        Of the emission.
+    strength : (n_lines,) float64
+        Photons per electron and g/cm2, see `emission.line_strengths`.
+    group_of_line : (n_lines,) int64
+        Which subshell, of those that the beam ionises, a line belongs to.
+    beam_energy : float
+        keV.
+    cosecant : float
+        Of the take-off angle.
+
+    Notes
+    -----
+    Castaing's correction in the form of Reed (1965), Br. J. Appl. Phys. 16:913. Of the photons of line j, half travel
+    into the material, and a share C_i tau_i / mu ionises the K shell of element i there; the radiation of i that gets
+    out is
+
+        I_j / 2 * C_i (tau_i / mu) w_i [ln(1 + x) / x + ln(1 + y) / y],  x = chi_i / mu,  y = sigma / mu,
+
+    where mu is the absorption of line j in the material, chi_i that of line i along its way out per depth, w_i the
+    fluorescence yield, and sigma = 4.5e5 / (E0**1.65 - Ej**1.65) stands for the depth at which line j arises.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        strength: npt.NDArray[np.float64],
+        group_of_line: npt.NDArray[np.int64],
+        beam_energy: float,
+        cosecant: float,
+    ) -> None:
+        names = np.array(lines.name, dtype=object)
+        data = subshells()
+        exciters, photons = [], []
+        for name, members in _EXCITERS.items():
+            for line in np.flatnonzero((names == name) & (lines.energy > _SOFTEST)):
+                family = (lines.element == lines.element[line]) & np.isin(names, members)
+                exciters.append(line)
+                photons.append(strength[family].sum())
+        targets = np.flatnonzero(names == "K-L3")
+        edges = data.edge[lines.element[targets], 0]
+        energies = lines.energy[np.array(exciters, dtype=np.int64)]
+        ratio = energies[:, None] / edges
+        excites = (ratio > 1) & (ratio < _FARTHEST) & (edges > _SOFTEST)
+        source, sink = np.nonzero(excites)
+        self._cosecant = cosecant
+        self._exciter_absorption = mass_absorption(energies)
+        self._source = source
+        self._line = targets[sink]
+        self._exciter = np.array(exciters, dtype=np.int64)[source]
+        self._element = lines.element[self._line]
+        self._exciter_element = lines.element[self._exciter]
+        self._exciter_group = group_of_line[self._exciter]
+        self._group = group_of_line[self._line]
+        self._photons = np.array(photons)[source]
+        exciter_edge = data.edge[self._exciter_element, lines.subshell[self._exciter]] / 1000
+        self._lenard = 4.5e5 / (beam_energy**1.65 - exciter_edge**1.65)
+        own = self._exciter_absorption[self._element, source] * k_absorption_share()[self._element]
+        self._yield = 0.5 * own * data.fluorescence_yield[self._element, 0] * lines.rate[self._line]
+
+    def enhancement(
+        self,
+        fractions: npt.NDArray[np.float64],
+        areas: npt.NDArray[np.float64],
+        chi: npt.NDArray[np.float64],
+        primary: npt.NDArray[np.floating],
+    ) -> npt.NDArray[np.float64]:
+        """Fluorescence over primary intensity, by subshell.
+
+        Parameters
+        ----------
+        fractions : (n, 94) float64
+            Mass fractions.
+        areas : (n, n_groups) float64
+            Ionisations per subshell, `DepthDistribution.area`; any value where the element is absent.
+        chi : (n, n_lines) float64
+            Absorption of the lines on their way out, cm2/g.
+        primary : (n, n_lines) array
+            Intensities of the lines without fluorescence, per mass fraction of their element.
+
+        Returns
+        -------
+        (n, n_groups) float64
+            0 for all but K subshells.
+        """
+        result = np.zeros_like(areas)
+        present = (fractions[:, self._exciter_element] > 0) & (fractions[:, self._element] > 0)
+        row, pair = np.nonzero(present)
+        if not row.size:
+            return result
+        absorption = (fractions @ self._exciter_absorption)[row, self._source[pair]]
+        source = (
+            fractions[row, self._exciter_element[pair]] * self._photons[pair] * areas[row, self._exciter_group[pair]]
+        )
+        x = chi[row, self._line[pair]] / absorption
+        y = self._lenard[pair] / absorption
+        escape = np.log1p(x) / x + np.log1p(y) / y
+        made = source * self._yield[pair] / absorption * escape
+        np.add.at(result, (row, self._group[pair]), made / primary[row, self._line[pair]])
+        return result
