@@ -74,7 +74,12 @@ def line_table(
     Examples
     --------
     >>> for line in line_table("Fe", 15.0, smallest=0.1):
-    ...     print(f"{line.element} {line.siegbahn:3} {line.energy:6.0f} eV {line.height:.2f}")
+    ...     print(f"{line.element} {line.iupac:5} {line.energy:6.0f} eV {line.height:.2f}")
+    Fe L3-M1    615 eV 0.33
+    Fe L3-M4    704 eV 0.11
+    Fe L3-M5    704 eV 1.00
+    Fe K-L2    6391 eV 0.33
+    Fe K-L3    6404 eV 0.65
     """
     if not 0 <= smallest <= 1:
         raise RecipeError(f"smallest is {smallest!r}; a height from 0 to 1 is needed.")
