@@ -7,7 +7,7 @@ from napari_gdls.errors import RecipeError
 from napari_gdls.spectra.composition import mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.training.batches import BatchDesign, BatchGenerator, merge_confusable, separability
-from napari_gdls.training.families import FamilySource, TrainingMaterials, distinct_materials, exchange_pairs
+from napari_gdls.training.families import FamilySource, TrainingMaterials
 from napari_gdls.training.ideal_library import IdealLibrary, Instrument, draw_beams, draw_instruments
 
 FORSTERITE = {"Mg": 34.55, "Si": 19.96, "O": 45.49}
@@ -17,7 +17,7 @@ ALBITE = {"Na": 8.77, "Al": 10.29, "Si": 32.13, "O": 48.81}
 ANORTHITE = {"Ca": 14.41, "Al": 19.40, "Si": 20.19, "O": 46.01}
 PYRITE = {"Fe": 46.55, "S": 53.45}
 COMPOSITIONS = mass_fractions([FORSTERITE, FAYALITE, QUARTZ, ALBITE, ANORTHITE, PYRITE])
-PAIRS = np.array([[0, 1], [3, 4]])
+LINES = (np.array([0, 1]), np.array([3, 4]))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def library():
 
 
 def generator(library, design=None, *, seed=0, **shares):
-    source = FamilySource(COMPOSITIONS, PAIRS, np.ones(2), **shares)
+    source = FamilySource(COMPOSITIONS, LINES, np.ones(2), **shares)
     return BatchGenerator(library, source, design or BatchDesign(families=6), seed=seed)
 
 
@@ -87,7 +87,7 @@ def test_separability_is_the_distance_in_standard_deviations_of_counting_noise()
 
 
 def test_confusable_ends_are_one_class(library):
-    same = FamilySource(COMPOSITIONS[[2, 2]], np.array([[0, 1]]), np.ones(1), related=0.0, any_pair=0.0)
+    same = FamilySource(COMPOSITIONS[[2, 2]], (np.array([0, 1]),), np.ones(1), related=0.0, any_pair=0.0)
     small = IdealLibrary(COMPOSITIONS[[2, 2]], draw_beams(np.random.default_rng(0), 1), [Instrument()], axis_of(2))
     batch = BatchGenerator(small, same, BatchDesign(families=5, third=0.0)).batch(0)
     assert len(batch.labels.unique()) == 1
@@ -139,47 +139,51 @@ def test_calibration_errors_move_lines_as_stated():
     assert seen[1] == pytest.approx(1.01 * 1740 + 40, abs=10)
 
 
-def test_exchange_pairs_are_found_and_nothing_else():
-    pairs = exchange_pairs(COMPOSITIONS)
-    assert pairs.tolist() == [[0, 1]]
-
-
-def test_materials_that_differ_in_invisible_elements_only_count_once():
-    water = {"Ca": 23.28, "S": 18.62, "O": 55.76, "H": 2.34}
-    drier = {"Ca": 23.28, "S": 18.62, "O": 55.76}
-    kept, place = distinct_materials(mass_fractions([water, QUARTZ, drier, {"H": 99.9, "O": 0.1}, QUARTZ]))
-    assert kept.tolist() == [0, 1]
-    assert place.tolist() == [0, 1, 0, -1, 1]
-
-
-def test_the_packages_materials_hold_minerals_and_their_solid_solutions():
-    materials = TrainingMaterials.of_minerals()
-    assert len(materials.names) == len(materials.compositions) > 2000
-    np.testing.assert_allclose(materials.compositions.sum(axis=1), 1)
-    assert {"quartz", "andradite", "magnetite", "galena"} <= set(materials.names)
-    assert len(materials.pairs) == len(materials.weights) > 1000
-    assert (materials.pairs[:, 0] != materials.pairs[:, 1]).all()
-    assert materials.weights.sum() == pytest.approx(1)
-    assert materials.digest == TrainingMaterials.of_minerals().digest
-
-
-def test_validation_never_sees_a_pair_of_the_training():
-    pairs = np.array([[i, j] for i in range(6) for j in range(i)])
-    source = FamilySource(COMPOSITIONS, pairs, np.ones(len(pairs)))
-    seen, unseen = source.split(0.3, seed=1)
-    assert len(unseen.pairs) == round(0.3 * len(pairs))
-    assert {*map(tuple, seen.pairs)} | {*map(tuple, unseen.pairs)} == {*map(tuple, pairs)}
-    assert not {*map(tuple, seen.pairs)} & {*map(tuple, unseen.pairs)}
+def test_validation_never_sees_a_line_of_the_training():
+    lines = tuple(np.array([i, j]) for i in range(6) for j in range(i))
+    seen, unseen = FamilySource(COMPOSITIONS, lines, np.ones(len(lines))).split(0.3, seed=1)
+    known, new = ({tuple(line) for line in each.lines} for each in (seen, unseen))
+    assert len(new) == round(0.3 * len(lines))
+    assert known | new == {tuple(line) for line in lines}
+    assert not known & new
     first, second = unseen.draw(np.random.default_rng(0), 200)
-    drawn = {(max(a, b), min(a, b)) for a, b in zip(first, second, strict=True)}
-    assert drawn <= {*map(tuple, unseen.pairs)}
+    assert {(max(a, b), min(a, b)) for a, b in zip(first, second, strict=True)} <= new
 
 
-def test_weights_say_how_often_a_pair_is_drawn():
-    source = FamilySource(COMPOSITIONS, PAIRS, np.array([1.0, 3.0]), related=0.0, any_pair=0.0)
+def test_weights_say_how_often_a_line_is_drawn():
+    source = FamilySource(COMPOSITIONS, LINES, np.array([1.0, 3.0]), related=0.0, any_pair=0.0)
     first, second = source.draw(np.random.default_rng(0), 4000)
     share = np.mean(np.minimum(first, second) == 3)
     assert share == pytest.approx(0.75, abs=0.04)
+
+
+def test_ends_are_those_of_the_line_or_two_of_its_members():
+    line = np.arange(5)
+    whole = FamilySource(COMPOSITIONS, (line,), np.ones(1), 0.0, 0.0, inner=0.0)
+    first, second = whole.draw(np.random.default_rng(0), 100)
+    assert {(a, b) for a, b in zip(first, second, strict=True)} == {(0, 4), (4, 0)}
+    parts = FamilySource(COMPOSITIONS, (line,), np.ones(1), 0.0, 0.0, inner=1.0)
+    first, second = parts.draw(np.random.default_rng(0), 500)
+    assert len({(a, b) for a, b in zip(first, second, strict=True)}) == 20
+    assert (first != second).all()
+
+
+def test_related_materials_share_elements():
+    source = FamilySource(COMPOSITIONS, (), np.zeros(0), related=1.0, any_pair=0.0)
+    first, second = source.draw(np.random.default_rng(0), 200)
+    assert (first != second).all()
+    assert set(second[first == 3]) == {4}  # albite: anorthite shares aluminium with it
+
+
+def test_the_packages_materials_and_their_mixing_lines():
+    materials = TrainingMaterials.of_library()
+    assert len(materials.compositions) >= 4507  # as many as in the paper
+    np.testing.assert_allclose(materials.compositions.sum(axis=1), 1)
+    assert len(materials.lines) == len(materials.weights) > 1000
+    assert all(len(set(line.tolist())) == len(line) >= 2 for line in materials.lines)
+    assert materials.weights.sum() == pytest.approx(1)
+    assert materials.weights.min() > 0
+    assert materials.digest == TrainingMaterials.of_library().digest
 
 
 @pytest.mark.parametrize(

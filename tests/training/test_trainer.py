@@ -14,7 +14,6 @@ from napari_gdls.training.families import TrainingMaterials
 from napari_gdls.training.trainer import learning_rate, train
 
 MATERIALS = TrainingMaterials(
-    names=("forsterite", "fayalite", "quartz", "albite", "anorthite", "pyrite", "andradite", "grossular"),
     compositions=mass_fractions(
         [
             {"Mg": 34.55, "Si": 19.96, "O": 45.49},
@@ -27,7 +26,7 @@ MATERIALS = TrainingMaterials(
             {"Ca": 26.69, "Al": 11.98, "Si": 18.71, "O": 42.62},
         ]
     ),
-    pairs=np.array([[0, 1], [3, 4], [6, 7]]),
+    lines=(np.array([0, 1]), np.array([3, 4]), np.array([6, 7])),
     weights=np.array([1.0, 1.0, 2.0]),
 )
 SMALL = TrainingConfig(
@@ -111,7 +110,7 @@ def test_resuming_with_other_settings_or_materials_is_refused(trained):
     path = trained
     with pytest.raises(RecipeError, match=r"other settings .*learning_rate"):
         train(settings(learning_rate=0.01), output=path, materials=MATERIALS, resume=True)
-    fewer = TrainingMaterials(MATERIALS.names, MATERIALS.compositions, MATERIALS.pairs, np.ones(3))
+    fewer = TrainingMaterials(MATERIALS.compositions, MATERIALS.lines, np.ones(3))
     with pytest.raises(RecipeError, match="other materials"):
         train(SMALL, output=path, materials=fewer, resume=True)
     checkpoint = path.with_suffix(".checkpoint.safetensors")
@@ -122,7 +121,12 @@ def test_resuming_with_other_settings_or_materials_is_refused(trained):
     checkpoint.write_bytes(whole)
 
 
-@pytest.mark.parametrize("changes", [{"architecture": "cnn", "network": {}}, {"architecture": "pca", "network": {}}])
+TINY_CNN = {"channels": [2, 2, 2], "kernels": [3, 3, 3], "hidden": [8]}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"architecture": "cnn", "network": TINY_CNN}, {"architecture": "pca", "network": {}}]
+)
 def test_other_architectures(changes, tmp_path):
     recipe = settings(**changes, steps=3, samples=2)
     path = train(recipe, output=tmp_path / "other.safetensors", materials=MATERIALS)

@@ -30,7 +30,7 @@ def library():
 
 
 def generator(library, design):
-    return BatchGenerator(library, FamilySource(COMPOSITIONS, np.array([[0, 1]]), np.ones(1), 0.0, 0.0), design)
+    return BatchGenerator(library, FamilySource(COMPOSITIONS, (np.array([0, 1]),), np.ones(1), 0.0, 0.0), design)
 
 
 def roots(counts):

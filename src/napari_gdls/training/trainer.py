@@ -23,7 +23,7 @@ from napari_gdls.progress import Progress, silent
 from napari_gdls.training.batches import BatchDesign, BatchGenerator
 from napari_gdls.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from napari_gdls.training.config import TrainingConfig
-from napari_gdls.training.families import TrainingMaterials
+from napari_gdls.training.families import FamilySource, TrainingMaterials
 from napari_gdls.training.ideal_library import IdealLibrary, draw_beams, draw_instruments
 from napari_gdls.training.validation import JUST_SEPARABLE, ONE_MATERIAL, calibrate, validation_auc
 
@@ -71,10 +71,10 @@ def training_data(
     library = IdealLibrary(
         materials.compositions, beams, instruments, axis_of(binning), device=device, progress=progress
     )
-    seen, unseen = materials.source().split(config.held_out, seed=config.seed + _SPLIT)
+    seen, unseen = family_sources(config, materials)
     design = BatchDesign(config.families, config.members, config.samples, config.spacing)
 
-    def generator(source: Any, what: BatchDesign, stream: int) -> BatchGenerator:
+    def generator(source: FamilySource, what: BatchDesign, stream: int) -> BatchGenerator:
         return BatchGenerator(library, source, what, seed=config.seed * 10 + stream)
 
     return TrainingData(
@@ -82,6 +82,11 @@ def training_data(
         generator(unseen, JUST_SEPARABLE, _VALIDATION),
         generator(seen, ONE_MATERIAL, _CALIBRATION),
     )
+
+
+def family_sources(config: TrainingConfig, materials: TrainingMaterials) -> tuple[FamilySource, FamilySource]:
+    """Where a recipe draws its families from: those it learns from, and those held out of it."""
+    return materials.source().split(config.held_out, seed=config.seed + _SPLIT)
 
 
 def train(
@@ -128,7 +133,7 @@ def train(
     if target.suffix != ".safetensors":
         raise RecipeError(f"{target}: name the weights NAME.safetensors.")
     report = progress or silent
-    library = materials if materials is not None else TrainingMaterials.of_minerals()
+    library = materials if materials is not None else TrainingMaterials.of_library()
     device = training_device(config.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -283,7 +288,11 @@ def _finish(
         "validation_auc": {str(counts): round(value, 4) for counts, value in scores.items()},
         "steps": int(curves[-1]["step"]) if curves else 0,
         "recipe": config.to_dict(),
-        "materials": {"number": len(materials.names), "pairs": len(materials.pairs), "sha256": materials.digest},
+        "materials": {
+            "number": len(materials.compositions),
+            "mixing_lines": len(materials.lines),
+            "sha256": materials.digest,
+        },
         "note": note,
     }
     state = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
