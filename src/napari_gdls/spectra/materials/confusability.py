@@ -1,8 +1,8 @@
 """Which materials counting statistics cannot tell apart.
 
-Two spectra p and q, as probabilities per channel, share the Bhattacharyya coefficient BC = sum sqrt(p q). For N counts of
-either, N (1 - BC) is the exponent of the Chernoff bound (at s = 1/2) on mistaking one for the other: below 2.3 the bound,
-exp(-2.3) / 2 = 5 %, no longer promises that they are told apart.
+Two spectra p and q, as probabilities per channel, share the Bhattacharyya coefficient BC = sum sqrt(p q). For N
+counts of either, N (1 - BC) is the exponent of the Chernoff bound (at s = 1/2) on mistaking one for the other: below
+2.3 the bound, exp(-2.3) / 2 = 5 %, no longer promises that they are told apart.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ def merge_confusable(
 ) -> npt.NDArray[np.int64]:
     """Group materials that cannot be told apart at a number of counts.
 
-    Confusability is no equivalence: chains of neighbours lead from forsterite to fayalite. So groups form around leaders.
-    In `order` each material becomes a leader unless an earlier leader is confusable with it; then every other material joins
-    the leader it is most similar to. Hence no two leaders are confusable, every material is confusable with its leader, and
-    the result depends on nothing but spectra and order.
+    Confusability is no equivalence: chains of neighbours lead from forsterite to fayalite. So groups form around
+    leaders. In `order` each material becomes a leader unless an earlier leader is confusable with it; then every other
+    material joins the leader it is most similar to. Hence no two leaders are confusable, every material is confusable
+    with its leader, and the result depends on nothing but spectra and order.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def merge_confusable(
     leading: list[int] = []
     for first in range(0, n, _BLOCK):
         block = roots[first : first + _BLOCK]
-        taken = (1 - block @ leaders[: len(leading)].T < closest).any(axis=1)
+        taken: npt.NDArray[np.bool_] = np.asarray((1 - block @ leaders[: len(leading)].T < closest).any(axis=1))
         inside = 1 - block @ block.T < closest
         for i in range(len(block)):
             if not taken[i]:

@@ -8,16 +8,19 @@
 The rules, where a notation leaves room:
 
 Site mixing
-    ``(A,B,C)`` shares its site between the constituents. With an amount on each, ``(Fe0.7,Mg0.3)``, these hold. With none,
-    the constituents stand in decreasing order of abundance, as the IMA lists them, and get shares in proportion to n, n-1,
-    ..., 1: two share 2/3 and 1/3, three share 1/2, 1/3 and 1/6. `shares` changes that. Amounts on some only are refused.
+    ``(A,B,C)`` shares its site between the constituents. With an amount on each, ``(Fe0.7,Mg0.3)``, these hold. With
+    none, the constituents stand in decreasing order of abundance, as the IMA lists them, and get shares in proportion
+    to n, n-1, ..., 1: two share 2/3 and 1/3, three share 1/2, 1/3 and 1/6. `shares` changes that. Amounts on some
+    only are refused.
 Charges
     ``Fe3+``, ``Fe^3+^``, ``Fe³⁺``: one digit and a sign. A number after it is an amount: ``Fe3+2O3`` is Fe³⁺₂O₃.
 Hydrates
-    ``·``, ``*``, ``•`` or a point: ``CaSO4.2H2O``. A point with digits on both sides is a decimal point, except before
-    a number and H2O. A number that opens a part multiplies the whole part.
+    ``·``, ``*``, ``•`` or a point: ``CaSO4.2H2O``. A point with digits on both sides is a decimal point, except
+    before a number and H2O. A number that opens a part multiplies the whole part.
 Ranges and variables
-    ``4-5`` is its middle, 4.5. Variables (x, y, z, n, m) have the values that the caller gives, else they are refused.
+    ``4-5`` is its middle, 4.5. Variables (x, y, z, n, m) have the values that the caller gives, else they are
+    refused.
+
 """
 
 from __future__ import annotations
@@ -39,12 +42,14 @@ Shares: TypeAlias = str | Callable[[int], Sequence[float]]
 
 USUAL_CHARGES: Mapping[str, int] = MappingProxyType(
     {
-        **dict.fromkeys("H Li Na K Rb Cs Ag Tl Au".split(), 1),
-        **dict.fromkeys("Be Mg Ca Sr Ba Mn Fe Co Ni Cu Zn Cd Hg Pb Pd Pt".split(), 2),
-        **dict.fromkeys("B Al Sc Cr Ga Y In La Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Bi Rh Ir Ru".split(), 3),
-        **dict.fromkeys("C Si Ti Ge Zr Hf Sn Th Se Te Os".split(), 4),
-        **dict.fromkeys("P V As Nb Sb Ta".split(), 5),
-        **dict.fromkeys("S Mo W U Re".split(), 6),
+        "H": 1, "Li": 1, "Na": 1, "K": 1, "Rb": 1, "Cs": 1, "Ag": 1, "Tl": 1, "Au": 1,
+        "Be": 2, "Mg": 2, "Ca": 2, "Sr": 2, "Ba": 2, "Mn": 2, "Fe": 2, "Co": 2, "Ni": 2, "Cu": 2, "Zn": 2, "Cd": 2,
+        "Hg": 2, "Pb": 2, "Pd": 2, "Pt": 2,
+        "B": 3, "Al": 3, "Sc": 3, "Cr": 3, "Ga": 3, "Y": 3, "In": 3, "La": 3, "Ce": 3, "Pr": 3, "Nd": 3, "Sm": 3,
+        "Eu": 3, "Gd": 3, "Tb": 3, "Dy": 3, "Ho": 3, "Er": 3, "Tm": 3, "Yb": 3, "Lu": 3, "Bi": 3, "Rh": 3, "Ir": 3,
+        "Ru": 3,
+        "C": 4, "Si": 4, "Ti": 4, "Ge": 4, "Zr": 4, "Hf": 4, "Sn": 4, "Th": 4, "Se": 4, "Te": 4, "Os": 4,
+        "P": 5, "V": 5, "As": 5, "Nb": 5, "Sb": 5, "Ta": 5, "S": 6, "Mo": 6, "W": 6, "U": 6, "Re": 6,
         "N": -3, "O": -2, "F": -1, "Cl": -1, "Br": -1, "I": -1, VACANCY: 0,
     }
 )  # fmt: skip
@@ -174,7 +179,8 @@ def parse_formula(
     text : str
         The formula.
     shares : {"decreasing", "equal"} or callable
-        How constituents without amounts share a site, ``(Mg,Fe)``. A callable takes their number and returns their shares.
+        How constituents without amounts share a site, ``(Mg,Fe)``. A callable takes their number and returns their
+        shares.
     variables : mapping, optional
         Values of x, y, z, n and m in the formula.
     symbols : mapping, optional
@@ -263,6 +269,10 @@ class _Parser:
     def token(self) -> Token:
         return self.tokens[self.at]
 
+    def stands(self, *kinds: str) -> bool:
+        """Whether the next token is of one of these kinds."""
+        return self.token.kind in kinds
+
     def error(self, problem: str, token: Token | None = None) -> FormulaError:
         return FormulaError(self.text, (token or self.token).position, problem)
 
@@ -279,7 +289,7 @@ class _Parser:
 
     def formula(self) -> tuple[Formula, float | None]:
         """Parts up to something else, and the amount if it all is one unit with an amount (a share, then)."""
-        parts = []
+        parts: list[tuple[Formula, float]] = []
         lone: float | None = None
         while True:
             factor = self.amount()
@@ -293,21 +303,15 @@ class _Parser:
     def part(self) -> tuple[Formula, float | None]:
         units: list[tuple[Formula, float]] = []
         amount: float | None = None
-        while self.token.kind in ("symbol", "vacancy", "open"):
+        while self.stands("symbol", "vacancy", "open"):
             start = self.token
             unit = self.unit()
             amount = self.amount()
-            if self.token.kind == "charge":
+            if self.stands("charge"):
                 raise self.error("a charge stands before the amount: Fe³⁺₂, Fe3+2.")
-            if self.token.kind == "amount":
+            if self.stands("amount"):
                 raise self.error("two amounts follow each other.")
-            if (
-                units
-                and amount is not None
-                and amount < 1
-                and start.text == "H"
-                and self.token.kind in ("mix", "close")
-            ):
+            if units and amount is not None and amount < 1 and start.text == "H" and self.stands("mix", "close"):
                 raise self.error(f"{self.token_before(start)}H{amount:g} is ambiguous; write (OH){amount:g}.", start)
             units.append((unit, 1.0 if amount is None else amount))
         if not units:

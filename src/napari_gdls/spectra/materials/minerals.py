@@ -1,14 +1,14 @@
 """The project's table of minerals: names, formulas, groups, densities.
 
-The table, `minerals.csv` beside this file, holds rock-forming, ore and accessory minerals, the hydrated and secondary ones
-that go with them, and the common intermediate members of solid solutions under their field names. Its columns:
+The table, `minerals.csv` beside this file, holds rock-forming, ore and accessory minerals, the hydrated and secondary
+ones that go with them, and the common intermediate members of solid solutions under their field names. Its columns:
 
 name
     In the spelling of the IMA list; field names and varieties likewise in lower case.
 formula
     In the manner of the IMA list, written so that `parse_formula` reads it: charges where an element has several
-    (Fe3+; plain Fe and Mn are divalent), ideal end members where the species has one, a typical composition otherwise.
-    Every formula of an oxysalt, halide or sulfosalt is electrically neutral.
+    (Fe3+; plain Fe and Mn are divalent), ideal end members where the species has one, a typical composition
+    otherwise. Every formula of an oxysalt, halide or sulfosalt is electrically neutral.
 class, group
     Chemical class; and the group of minerals that share a structure, within which solid solutions are looked for.
 density
@@ -17,6 +17,7 @@ commonness
     1 rock-forming, 2 common accessory, ore or alteration mineral, 3 uncommon, 4 rare.
 status
     "IMA" for a species of the IMA list; empty for a field name, a variety or an intermediate member.
+
 """
 
 from __future__ import annotations
@@ -64,19 +65,19 @@ class Mineral:
 @cache
 def load_minerals() -> tuple[Mineral, ...]:
     """All minerals of the table, in its order: by class, then by group."""
-    with resources.files(__package__).joinpath("minerals.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(
-            Mineral(
-                name=row["name"],
-                formula=parse_formula(row["formula"]),
-                chemical_class=row["class"],
-                group=row["group"],
-                density=float(row["density"]) if row["density"] else None,
-                commonness=int(row["commonness"]),
-                is_species=row["status"] == "IMA",
-            )
-            for row in csv.DictReader(file)
+    text = resources.files(__package__).joinpath("minerals.csv").read_text(encoding="utf-8")
+    return tuple(
+        Mineral(
+            name=row["name"],
+            formula=parse_formula(row["formula"]),
+            chemical_class=row["class"],
+            group=row["group"],
+            density=float(row["density"]) if row["density"] else None,
+            commonness=int(row["commonness"]),
+            is_species=row["status"] == "IMA",
         )
+        for row in csv.DictReader(text.splitlines())
+    )
 
 
 def plain_name(name: str) -> str:

@@ -1,9 +1,9 @@
 """Solid-solution series: end members, sites and the compositions between them.
 
-A `Series` is a formula with named sites, each of which its occupants share: ``X3M2Si3O12`` with X = Mg, Fe, Mn, Ca and
-M = Al, Fe3+, Cr for garnet. Occupants of one site carry the same charge, so every mixture is neutral. A coupled
-substitution is one occupant: ``NaSi`` and ``CaAl`` (both 5+) share the site T of plagioclase, ``TAlSi2O8``. A series whose
-occupants are whole minerals has one site that is the whole formula.
+A `Series` is a formula with named sites, each of which its occupants share: ``X3M2Si3O12`` with X = Mg, Fe, Mn, Ca
+and M = Al, Fe3+, Cr for garnet. Occupants of one site carry the same charge, so every mixture is neutral. A coupled
+substitution is one occupant: ``NaSi`` and ``CaAl`` (both 5+) share the site T of plagioclase, ``TAlSi2O8``. A series
+whose occupants are whole minerals has one site that is the whole formula.
 
 The series of the project stand in `series.toml` beside this file.
 """
@@ -25,7 +25,7 @@ import numpy as np
 from napari_gdls.spectra.materials.formula import USUAL_CHARGES, Formula, mixture, parse_formula, parse_template
 from napari_gdls.spectra.materials.minerals import MaterialError, find_mineral, suggestion
 
-_DRAWN_LONGEST = 4
+_DRAWN_LONGEST = 2
 
 Fractions = Mapping[str, float]
 """Share of each occupant on its site, from 0 to 1."""
@@ -43,12 +43,15 @@ class MixingLine:
         Complete fractions, as `Series.complete` gives them.
     longest : int
         Most steps in which it is worth walking.
+    drawn : bool
+        Whether its ends were drawn, rather than being occupants.
     """
 
     name: str
     start: Fractions
     end: Fractions
     longest: int
+    drawn: bool = False
 
     def at(self, position: float) -> Fractions:
         """Fractions at `position`, from 0 (start) to 1 (end)."""
@@ -79,9 +82,10 @@ class Series:
     weights : mapping
         Occupant -> weight in drawn compositions; 1 where nothing is said, 0 leaves the occupant out.
     step : float
-        Change of mass (half the sum of the absolute changes of all mass fractions) from one member of a line to the next.
+        Change of mass (half the sum of the absolute changes of all mass fractions) from one member of a line to the
+        next.
     longest : int
-        Most steps of a line between two occupants; lines between drawn compositions have 4 at most.
+        Most steps of a line between two occupants; lines between drawn compositions have 2.
     charge_balanced : bool
         False for metals and covalent sulfides, where formal charges say nothing.
 
@@ -101,7 +105,7 @@ class Series:
     random_lines: int = 0
     weights: Mapping[str, float] = field(default_factory=dict)
     step: float = 0.03
-    longest: int = 4
+    longest: int = 3
     charge_balanced: bool = True
 
     def __post_init__(self) -> None:
@@ -272,14 +276,22 @@ class Series:
                     yield self._line(first, second, base)
         ends = self.sample(2 * self.random_lines, seed)
         for number, (start, end) in enumerate(zip(ends[::2], ends[1::2], strict=True), 1):
-            yield MixingLine(f"{self.name}, line {number}", start, end, _DRAWN_LONGEST)
+            yield MixingLine(f"{self.name}, line {number}", start, end, _DRAWN_LONGEST, drawn=True)
 
     def _room(self, first: str, second: str) -> float:
         """How much of a line between two occupants their largest shares leave; none where they cannot fill the site."""
         return self.most.get(first, 1.0) + self.most.get(second, 1.0) - 1.0
 
+    def _nearly_pure(self, occupant: str) -> dict[str, float]:
+        """A site full of one occupant, or of as much of it as there can be and the first other that has room."""
+        share = self.most.get(occupant, 1.0)
+        for other in self.sites[self.site_of(occupant)]:
+            if share < 1 and other != occupant and self.most.get(other, 1.0) >= 1 - share:
+                return {occupant: share, other: 1 - share}
+        return {occupant: 1.0}
+
     def _line(self, first: str, second: str, base: tuple[str, ...]) -> MixingLine:
-        fixed = dict.fromkeys(base, 1.0)
+        fixed = {name: share for occupant in base for name, share in self._nearly_pure(occupant).items()}
         start, end = self.most.get(first, 1.0), 1 - self.most.get(second, 1.0)
         sites = [site for site in self.sites if site != self.site_of(first)]
         usual = all(name == next(iter(self.sites[site])) for name, site in zip(base, sites, strict=True))
@@ -329,7 +341,20 @@ def read_series(text: str) -> tuple[Series, ...]:
     return tuple(result)
 
 
-_KEYS = {"name", "group", "template", "sites", "members", "most", "pairs", "bases", "random_lines", "weights", "step", "longest"}
+_KEYS = {
+    "name",
+    "group",
+    "template",
+    "sites",
+    "members",
+    "most",
+    "pairs",
+    "bases",
+    "random_lines",
+    "weights",
+    "step",
+    "longest",
+}
 
 
 def _series(entry: dict[str, Any], vectors: Mapping[str, Formula]) -> Series:

@@ -1,7 +1,7 @@
 """Substances that are no minerals and yet lie in samples: glasses, alloys, slags, mounting media, abrasives, standards.
 
-The table, `substances.csv` beside this file, states compositions as they are stated in practice: mass percent of elements
-or of oxides (nominal, of the usual grade), or a formula.
+The table, `substances.csv` beside this file, states compositions as they are stated in practice: mass percent of
+elements or of oxides (nominal, of the usual grade), or a formula.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def mass_fractions_of(parts: Mapping[str, float]) -> Mapping[str, float]:
 @cache
 def load_substances() -> tuple[Substance, ...]:
     """All substances of the table, in its order."""
-    with resources.files(__package__).joinpath("substances.csv").open(encoding="utf-8", newline="") as file:
-        return tuple(_substance(row) for row in csv.DictReader(file))
+    text = resources.files(__package__).joinpath("substances.csv").read_text(encoding="utf-8")
+    return tuple(_substance(row) for row in csv.DictReader(text.splitlines()))
 
 
 def _substance(row: Mapping[str, str]) -> Substance:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Literal
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.spectra.composition import SYMBOLS
@@ -16,7 +16,7 @@ VACANCY = "□"
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 # One character for one, so that positions stay those of the text.
-_PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₓₙ＋−–‑‒˗", "0123456789+-xn+-----")
+_PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₓₙ＋−–‑‒˗", "0123456789+-xn+-----")  # noqa: RUF001 (dashes of all kinds)
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SIMPLE_FRACTIONS = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4"}
 
@@ -32,7 +32,7 @@ _PATTERNS = (
     ("open", re.compile(r"[(\[{]")),
     ("close", re.compile(r"[)\]}]")),
     ("mix", re.compile(r"[,;/]")),
-    ("hydrate", re.compile(r"[·•∙⋅*.×]")),
+    ("hydrate", re.compile(r"[·•∙⋅*.]")),
 )
 _PLAIN_CHARGE = re.compile(r"(\d+)([+-])(?![\dxyznm.]*[xyznm])|([+-])(?=$|[)\]},;/])")
 _POINT_BEFORE_WATER = re.compile(r"(\d+)\.(?=(?:\d+(?:\.\d+)?|\d*[½⅓⅔¼¾]|[nxyzm])\s*\(?H2O)")
@@ -87,7 +87,8 @@ def tokenize(text: str, names: Collection[str] = ()) -> Iterator[Token]:
     text : str
         The formula.
     names : collection of str
-        Symbols besides those of the elements (REE, M, ...). A longer name goes before a shorter one and before an element.
+        Symbols besides those of the elements (REE, M, ...). A longer name goes before a shorter one and before an
+        element.
 
     Yields
     ------
