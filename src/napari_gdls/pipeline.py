@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding import embed, load_embedding
+from napari_gdls.embedding import EmbeddingCache, embed, load_embedding
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph, label_measurements
 from napari_gdls.labelling import label_pixels
@@ -77,6 +77,7 @@ def segment(
     embedding: npt.NDArray[np.float32] | None = None,
     graph: MeasurementGraph | None = None,
     progress: Progress | None = None,
+    cache: EmbeddingCache | None = None,
     **changes: Any,
 ) -> Segmentation:
     """Segment a field: embed the spectra, build and cut the measurement graph, label the pixels.
@@ -92,6 +93,8 @@ def segment(
         Result of an earlier run with the same model and max_distance, likewise; needs `embedding`.
     progress : Progress, optional
         Hears of every stage; may cancel.
+    cache : EmbeddingCache, optional
+        Where embedded fields are kept from run to run. None: nowhere.
     **changes
         Any parameter of `Recipe`, over those of `recipe`.
 
@@ -121,7 +124,9 @@ def segment(
     timings = dict.fromkeys(STAGES, 0.0)
     if embedding is None:
         with _timed(timings, "embedding", report):
-            embedding = embed(field, model, device=recipe.device, batch_size=recipe.batch_size, progress=progress)
+            embedding = embed(
+                field, model, device=recipe.device, batch_size=recipe.batch_size, progress=progress, cache=cache
+            )
     if graph is None:
         with _timed(timings, "graph", report):
             graph = build_graph(field, embedding, max_distance=recipe.max_distance, calibration=model.calibration)

@@ -44,6 +44,11 @@ class Cosine:
         """Length of the vectors."""
         return -(-self.energy.size // _STRIDE)
 
+    @property
+    def fingerprint(self) -> str:
+        """Name and version of the computation."""
+        return f"{self.name} 1"
+
     def network(self) -> torch.nn.Module:
         """Module from counts to unit vectors; see `Embedding.network`."""
         import torch

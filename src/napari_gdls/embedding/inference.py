@@ -19,6 +19,8 @@ from napari_gdls.progress import Progress, silent
 if TYPE_CHECKING:
     import torch
 
+    from napari_gdls.embedding.cache import EmbeddingCache
+
 _BATCH_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20, "mps": 128 << 20}
 
 
@@ -40,6 +42,7 @@ def embed(
     device: str = "auto",
     batch_size: int | None = None,
     progress: Progress | None = None,
+    cache: EmbeddingCache | None = None,
 ) -> npt.NDArray[np.float32]:
     """Embed spectra: unit vectors z whose distances tell materials apart (paper, section 3.5).
 
@@ -56,6 +59,8 @@ def embed(
         Spectra at a time. None: what suits the device.
     progress : Progress, optional
         Called after every batch.
+    cache : EmbeddingCache, optional
+        Where results for fields are kept and looked for. None: nowhere.
 
     Returns
     -------
@@ -79,6 +84,12 @@ def embed(
     if batch_size is not None and batch_size < 1:
         raise EmbeddingError(f"batch size {batch_size}: at least one spectrum at a time is needed.")
     report = progress or silent
+    if cache is not None and isinstance(field_or_spectra, Field):
+        report("embedding", 0.0)
+        known = cache.get(field_or_spectra, embedding)
+        if known is not None:
+            report("embedding", 1.0)
+            return known
     chosen = _chosen_device(device)
     network = _on_device(embedding.network(), chosen)
     size = batch_size or max(1, _BATCH_BYTES[chosen.split(":")[0]] // (4 * embedding.energy.size))
@@ -102,6 +113,8 @@ def embed(
             continue
         start = stop
         report("embedding", start / len(out))
+    if cache is not None and isinstance(field_or_spectra, Field):
+        cache.put(field_or_spectra, embedding, out)
     return out
 
 

@@ -59,6 +59,11 @@ class LearnedEmbedding:
         """Length of the vectors."""
         return int(self.card["dimension"])
 
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the weights."""
+        return _digest(self.tensors, {"architecture": self.architecture, "network": dict(self.options)})
+
     def network(self) -> torch.nn.Module:
         """Module from counts to unit vectors; see `Embedding.network`."""
         import torch

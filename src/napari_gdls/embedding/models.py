@@ -29,6 +29,8 @@ class Embedding(Protocol):
         Axis of the D channels that it takes; spectra on other axes are rebinned.
     calibration : Calibration
         Scale of its distances.
+    fingerprint : str
+        Changes whenever the vectors of any spectrum do; see `EmbeddingCache`.
     """
 
     @property
@@ -42,6 +44,9 @@ class Embedding(Protocol):
 
     @property
     def calibration(self) -> Calibration: ...  # noqa: D102
+
+    @property
+    def fingerprint(self) -> str: ...  # noqa: D102
 
     def network(self) -> torch.nn.Module:
         """Module from counts, (n, D) float32, to unit vectors, (n, d) float32; new, on the CPU, in evaluation mode."""
