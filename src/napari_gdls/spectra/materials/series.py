@@ -117,6 +117,8 @@ class Series:
                 raise self._error(f"the template {self.template!r} has no site {site}")
             if not self.sites[site]:
                 raise self._error(f"the site {site} has no occupants")
+            if sum(self.most.get(occupant, 1.0) for occupant in self.sites[site]) < 1:
+                raise self._error(f"the largest shares on site {site} do not fill it")
         for kind, mentioned in (
             ("most", self.most),
             ("weights", self.weights),
@@ -218,7 +220,7 @@ class Series:
         return " ".join([self.name, *(word for usual, words in said if not usual for word in words)])
 
     def sample(self, n: int, seed: int) -> list[dict[str, float]]:
-        """Draw compositions: each site by its own Dirichlet distribution, to whole percents, within `most`.
+        """Draw compositions, each site by its own Dirichlet distribution; whole percents, within `most` but for rounding.
 
         Parameters
         ----------
