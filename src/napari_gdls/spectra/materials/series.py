@@ -220,7 +220,7 @@ class Series:
         return " ".join([self.name, *(word for usual, words in said if not usual for word in words)])
 
     def sample(self, n: int, seed: int) -> list[dict[str, float]]:
-        """Draw compositions, each site by its own Dirichlet distribution; whole percents, within `most` but for rounding.
+        """Draw compositions, each site by its own Dirichlet distribution; whole percents, within `most` save rounding.
 
         Parameters
         ----------
