@@ -50,6 +50,26 @@ def test_contrastive_loss_is_its_formula(labels, seed):
     assert float(loss.detach()) == pytest.approx(contrastive_by_hand(z, labels, 0.1), rel=1e-5, abs=1e-6)
 
 
+def test_distances_count_in_units_of_their_noise():
+    z, labels = vectors(6, 0), [0, 0, 1, 1, 2, 2]
+    counts = np.array([100.0, 300.0, 1000.0, 1000.0, 3000.0, 10_000.0])
+    floor, temperature = 0.03, 0.1
+    noise = 1000 / counts + floor
+    similarity = -((z[:, None] - z[None]) ** 2).sum(axis=2) / 2 / temperature
+    similarity *= 2 * (1 + floor) / (noise[:, None] + noise[None])
+    expected = []
+    for i, equal in enumerate([1, 0, 3, 2, 5, 4]):
+        others = [j for j in range(6) if j != i]
+        expected.append(np.log(np.exp(similarity[i, others]).sum()) - similarity[i, equal])
+    loss = SupervisedContrastive(temperature, floor)
+    found = loss(torch.from_numpy(z), torch.tensor(labels), torch.from_numpy(counts))
+    assert float(found.detach()) == pytest.approx(np.mean(expected), rel=1e-5)
+    # At 1,000 counts throughout it is the plain loss.
+    thousand = torch.full((6,), 1000.0)
+    plain = loss(torch.from_numpy(z), torch.tensor(labels))
+    assert torch.isclose(loss(torch.from_numpy(z), torch.tensor(labels), thousand), plain)
+
+
 @settings(max_examples=40, deadline=None)
 @given(labels_of_samples, st.integers(0, 99))
 def test_triplet_loss_is_its_definition(labels, seed):

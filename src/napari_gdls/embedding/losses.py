@@ -7,30 +7,49 @@ import math
 import torch
 from torch import nn
 
+from napari_gdls.embedding.calibration import REFERENCE_COUNTS
 from napari_gdls.errors import RecipeError
 
 
 class SupervisedContrastive(nn.Module):
     """Supervised contrastive loss (Khosla et al. 2020, NeurIPS 33, eq. 2) with a learned temperature.
 
-    For every sample: how improbable its equals are among all others, if the probability falls with the angle.
+    For every sample: how improbable its equals are among all others, if probability falls with the squared distance.
+    Distances are measured in units of the counting noise, as delta_z does (`calibration.Calibration`), so that vectors
+    need not shrink towards each other where counts are few: what is trained is the law that the threshold relies on.
 
     Parameters
     ----------
     temperature : float
-        To start with.
+        To start with, at 1,000 counts.
+    floor : float
+        Scatter that counting does not explain, f of `Calibration`.
     """
 
-    def __init__(self, temperature: float = 1 / 14) -> None:
+    def __init__(self, temperature: float = 1 / 14, floor: float = 0.03) -> None:
         super().__init__()
         self.log_sharpness = nn.Parameter(torch.tensor(-math.log(temperature)))
+        self.floor = floor
 
-    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean loss of unit vectors (n, d) with class numbers (n,); samples without an equal count as 0."""
+    def forward(self, z: torch.Tensor, labels: torch.Tensor, counts: torch.Tensor | None = None) -> torch.Tensor:
+        """Mean loss; samples without an equal count as 0.
+
+        Parameters
+        ----------
+        z : (n, d) tensor
+            Unit vectors.
+        labels : (n,) int64 tensor
+            Class of each.
+        counts : (n,) tensor, optional
+            Counts of each. None: all have 1,000.
+        """
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
         same = (labels[:, None] == labels[None]) & ~itself
         # Sharper than 200 (a temperature of 0.005) gradients vanish and training stalls.
         similarity = (z @ z.T - 1) * self.log_sharpness.exp().clamp(max=200.0)
+        if counts is not None:
+            noise = REFERENCE_COUNTS / counts.clamp(min=1.0) + self.floor
+            similarity = similarity * (2 * (1 + self.floor) / (noise[:, None] + noise[None]))
         similarity = similarity.masked_fill(itself, -torch.inf)
         log_probability = similarity - similarity.logsumexp(dim=1, keepdim=True)
         of_equals = torch.where(same, log_probability, 0.0).sum(dim=1)
@@ -53,8 +72,11 @@ class SemihardTriplet(nn.Module):
         super().__init__()
         self.margin = margin
 
-    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Mean loss over the pairs of equals of unit vectors (n, d) with class numbers (n,); 0 if there is no pair."""
+    def forward(self, z: torch.Tensor, labels: torch.Tensor, counts: torch.Tensor | None = None) -> torch.Tensor:
+        """Mean loss over the pairs of equals, 0 if there is none; parameters as in `SupervisedContrastive`.
+
+        `counts` make no difference: the triplet loss compares distances as they are.
+        """
         distance = torch.sqrt((2 - 2 * z @ z.T).clamp(min=1e-6))  # the root has no slope at 0
         other = labels[:, None] != labels[None]
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)

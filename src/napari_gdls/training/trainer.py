@@ -230,7 +230,7 @@ def _learn(
             for group, factor in zip(optimiser.param_groups, (1.0, _LOSS_RATE), strict=False):
                 group["lr"] = rate * factor
             batch = data.training.batch(step)
-            value = loss(network.embed(batch.counts), batch.labels)
+            value = loss(network.embed(batch.counts), batch.labels, batch.counts.sum(dim=1))
             optimiser.zero_grad(set_to_none=True)
             value.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
@@ -277,7 +277,7 @@ def _finish(
     embed = embedder(network)
     scores = validation_auc(embed, data.validation, counts=(100, 300, 1000, 3000, 10_000))
     report("calibration", 0.5)
-    calibrated = calibrate(embed, data.calibration)
+    calibrated = calibrate(embed, data.calibration, batches=30)
     card = {
         "name": target.stem,
         "architecture": config.architecture,
@@ -301,7 +301,7 @@ def _finish(
 
 
 def _check_same_training(path: Path, state: Checkpoint, config: TrainingConfig, digest: str) -> None:
-    free = ("device", "validate_every")  # what may change on the way
+    free = ("device", "validate_every", "steps")  # what may change on the way; more or fewer steps change the rate too
     before = {key: value for key, value in state.config.items() if key not in free}
     now = {key: value for key, value in config.to_dict().items() if key not in free}
     if before != now:
