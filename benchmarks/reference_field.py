@@ -10,7 +10,7 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from napari_gdls import EnergyAxis, Field, simulate_field
-from napari_gdls.spectra import Mineral, Texture, rock_texture
+from napari_gdls.spectra import Mineral, rock_texture
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("GDLS_DATA", ROOT / ".." / "shared" / "data"))
@@ -39,20 +39,14 @@ def example_field(*, counts: float = 1000.0, crop: int | None = None) -> tuple[F
     bse, mask = (iio.imread(folder / name)[:crop, :crop] for name in ("bse.png", "pixelmask.png"))
     brightness = np.digitize(median_filter(bse, 3), _CLASS_LIMITS).astype(np.int32)
     grains = rock_texture(bse.shape, _MINERALS[:3], seed=1, grain_size=14.0)
-    texture = Texture(3 * brightness + grains.phases, grains.grains, np.zeros(bse.shape, dtype=np.float32))
-    painted = simulate_field(
-        bse.shape, seed=1, counts=counts, minerals=_MINERALS, texture=texture, locations=np.argwhere(mask)
-    )
-    field = Field(
-        bse,
-        painted.spectra,
-        painted.locations,
-        painted.energy,
-        sampling_distance=3.0,
-        pixel_size=3.0,
-        beam_energy=25.0,
+    field = simulate_field(
+        seed=1,
+        counts=counts,
+        minerals=_MINERALS,
+        texture=3 * brightness + grains.phases,
+        bse=bse,
+        locations=np.argwhere(mask),
         name="example",
-        metadata=painted.metadata,
     )
     return field, "BSE image and dots of the authors' example field, simulated spectra"
 

@@ -12,7 +12,7 @@ SAMPLES = MappingProxyType(
     {
         "dacite": "Real: a dacite, 75 x 100 px, about 5,600 X-ray counts at every pixel",
         "dacite-fast": "Real: the same area measured for a short time, about 100 X-ray counts per pixel",
-        "synthetic": "Simulated: a garnet-mica gneiss, 256 x 256 px, 1,000 counts every 3 px, truth known",
+        "synthetic": "Simulated: a garnet-mica gneiss, 256 x 256 px, 1,000 counts at a dot every 3 px, truth known",
     }
 )
 """Names of the sample fields, and what each is."""
@@ -44,9 +44,10 @@ def sample_field(name: str = "dacite") -> Field:
     if name not in SAMPLES:
         raise GdlsError(f"no sample field is called {name!r}; there are {', '.join(SAMPLES)}.")
     if name == "synthetic":
-        from napari_gdls.spectra import simulate_field
+        from napari_gdls.spectra.disturbances import Disturbances
+        from napari_gdls.spectra.simulation import simulate_field
 
-        return simulate_field((256, 256), seed=20, counts=1000.0, spacing=3.0, name=name)
+        return simulate_field((256, 256), seed=20, dots="tima", disturbances=Disturbances(zoning=0.6), name=name)
     from napari_gdls.io import read_field
 
     field: Field = read_field(_sample_file(name))

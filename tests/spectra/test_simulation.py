@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.ndimage as ndi
 
+from napari_gdls import read_field, write_field
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import Cancelled, FieldError, GdlsError
 from napari_gdls.field import Field
-from napari_gdls.spectra import ROCK, Mineral, Texture, backscatter_coefficient, ideal_spectra, simulate_field
-from napari_gdls.spectra.ideal import TIMA_AXIS
+from napari_gdls.spectra import (
+    ROCK,
+    Detector,
+    Mineral,
+    Texture,
+    backscatter_coefficient,
+    simulate_field,
+    simulate_spectra,
+)
+from napari_gdls.spectra.simulation import TIMA_AXIS
 
 QUARTZ_MAGNETITE = (Mineral("quartz", "SiO2", 0.5), Mineral("magnetite", "Fe3O4", 0.5))
 
@@ -80,8 +92,8 @@ def test_pure_spectra_follow_the_ideal_one() -> None:
     rock = simulate_field((20, 40), minerals=QUARTZ_MAGNETITE, texture=halves(), dense=True, blur=0.6, counts=2000)
     interior = rock.locations[:, 1] < 16
     summed = dense(rock)[interior].sum(axis=0)
-    expected = ideal_spectra(["SiO2"])[0]
-    expected *= 2000 * np.count_nonzero(interior) / expected.sum()
+    counts = 2000 * np.count_nonzero(interior)
+    expected = simulate_spectra([QUARTZ_MAGNETITE[0].composition], energy=TIMA_AXIS, counts=counts)[0]
     common = expected > 20
     chi_squared = (((summed - expected) ** 2) / np.maximum(expected, 1e-9))[common].sum()
     degrees = np.count_nonzero(common)
@@ -133,12 +145,17 @@ def test_zoned_grains_go_from_one_composition_to_the_other() -> None:
     phases = np.zeros((30, 30), np.int32)
     zoning = np.tile(np.linspace(0, 1, 30, dtype=np.float32), (30, 1))
     rock = simulate_field(
-        (30, 30), minerals=(ROCK[2],), texture=Texture(phases, phases, zoning), dense=True, counts=20000, blur=0
+        minerals=(ROCK[2],), texture=Texture(phases, phases, zoning), dense=True, counts=20000, blur=0
     )
     calcium = rock.window_map(3600, 3800).mean(axis=0)
     assert calcium[0] > 1.5 * calcium[-1]
     assert np.corrcoef(calcium, zoning[0])[0, 1] < -0.99
     assert rock.metadata["truth"].max() == 1
+    # The middle of the series is the mean composition, not only a mean of spectra.
+    core, rim = ROCK[2].composition, ROCK[2].rim_composition
+    half = {element: (core[element] + rim[element]) / 2 for element in core}
+    expected = simulate_spectra([half], energy=TIMA_AXIS, counts=20000)[0, TIMA_AXIS.window(3600, 3800)].sum()
+    assert calcium[14:16].mean() == pytest.approx(expected, abs=float(5 * np.sqrt(expected / 60)))
 
 
 def test_dense_and_other_spacings() -> None:
@@ -162,6 +179,141 @@ def test_other_axes_hold_the_counts_asked_for() -> None:
     assert narrow.total_counts.mean() == pytest.approx(300, rel=0.02)
 
 
+PHASES = np.repeat([[0, 1, 1, 2], [0, 0, 3, 3]], [12, 18], axis=0).repeat(10, axis=1)
+COMPOSITIONS = {"quartz": "SiO2", "calcite": "CaCO3", "galena": {"Pb": 86.6, "S": 13.4}, "pyrite": "FeS2"}
+
+
+def test_a_phase_map_with_names_and_compositions() -> None:
+    rock = simulate_field(minerals=COMPOSITIONS, texture=PHASES, spacing=2, counts=500, seed=3)
+    assert rock.shape == PHASES.shape
+    assert rock.metadata["phase_names"] == list(COMPOSITIONS)
+    np.testing.assert_array_equal(rock.metadata["truth_phases"], PHASES + 1)
+    assert rock.metadata["truth"].max() == 4
+    galena = rock.metadata["compositions"][2]
+    assert galena == pytest.approx({"S": 0.134, "Pb": 0.866})
+    # Pyrite has iron, galena lead, and lead is brightest.
+    place = PHASES[rock.locations[:, 0], rock.locations[:, 1]]
+    iron = np.nan_to_num(rock.window_map(6200, 6600)[rock.locations[:, 0], rock.locations[:, 1]])
+    assert iron[place == 3].mean() > 8 * iron[place == 2].mean()
+    bse = [rock.bse[ndi.binary_erosion(k == PHASES, iterations=2)].mean() for k in range(4)]
+    assert bse[2] > bse[3] > bse[1] > bse[0]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_measured_bse_image_is_kept(dtype: type) -> None:
+    bse = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, PHASES.shape).astype(dtype)
+    rock = simulate_field(minerals=COMPOSITIONS, texture=PHASES, bse=bse, counts=10)
+    assert rock.bse.dtype == dtype
+    np.testing.assert_array_equal(rock.bse, bse)
+    assert rock.metadata["options"]["bse"] == "given"
+
+
+@pytest.mark.parametrize("dots", ["grid", "tima"])
+def test_what_is_no_sample_is_not_measured(dots: str) -> None:
+    phases = PHASES.copy()
+    phases[:, :7] = -1
+    rock = simulate_field(minerals=COMPOSITIONS, texture=phases, dots=dots, counts=50)
+    np.testing.assert_array_equal(rock.valid, phases >= 0)
+    assert (rock.locations[:, 1] >= 7).all()
+    assert (rock.metadata["truth"][:, :7] == 0).all()
+    assert (rock.metadata["truth_phases"][:, :7] == 0).all()
+    assert rock.metadata["truth"].max() == 4
+    with pytest.raises(GdlsError, match="no measurement falls on the sample"):
+        simulate_field(minerals=COMPOSITIONS, texture=np.where(np.indices(PHASES.shape)[0] < 5, 0, -1), spacing=20)
+
+
+def test_dots_of_tima_follow_the_image(field: Field) -> None:
+    dotted = simulate_field((120, 150), seed=5, dots="tima")
+    np.testing.assert_array_equal(dotted.bse, field.bse)
+    np.testing.assert_array_equal(dotted.metadata["truth"], field.metadata["truth"])
+    assert field.n_measurements < dotted.n_measurements < 1.4 * field.n_measurements
+    assert dotted.sampling_distance == 3
+    # More of the grains are hit.
+    hit = [len(np.unique(f.metadata["truth"][f.locations[:, 0], f.locations[:, 1]])) for f in (field, dotted)]
+    assert hit[1] > hit[0]
+
+
+def test_instrument_matters() -> None:
+    def summed(**instrument: object) -> np.ndarray:
+        rock = simulate_field(minerals=COMPOSITIONS, texture=PHASES[:, :8], dense=True, counts=2000, **instrument)
+        return dense(rock).sum(axis=0)
+
+    def share(spectrum: np.ndarray, low: float, high: float) -> float:
+        return float(spectrum[TIMA_AXIS.window(low, high)].sum() / spectrum.sum())
+
+    usual = summed()
+    assert share(usual, 15_500, 30_000) > 0.003
+    # But for photons that piled up.
+    assert share(summed(beam_energy=15.0), 15_500, 30_000) < 2e-5
+    assert share(summed(take_off=15.0), 450, 600) < 0.8 * share(usual, 450, 600)
+    assert share(summed(coating=("C", 20.0)), 230, 330) > 2 * share(usual, 230, 330)
+    sharp = summed(detector=Detector(fwhm=70.0))
+    assert sharp.max() > 1.3 * usual.max()
+
+
+def test_metadata_say_what_was_simulated_and_can_be_stored(field: Field, tmp_path: Path) -> None:
+    options = field.metadata["options"]
+    assert (options["counts"], options["spacing"], options["dots"], options["beam_energy"]) == (1000, 3, "grid", 25)
+    assert options["disturbances"]["charging"] == 0
+    assert options["detector"]["fwhm"] == 128
+    assert [sum(c.values()) for c in field.metadata["compositions"]] == pytest.approx([1] * len(ROCK))
+    assert set(field.metadata["rim_compositions"]) == {"plagioclase"}
+    write_field(tmp_path / "rock.gdls.zarr.zip", field)
+    again = read_field(tmp_path / "rock.gdls.zarr.zip")
+    assert again.metadata["options"] == options
+    np.testing.assert_array_equal(again.metadata["truth"], field.metadata["truth"])
+
+
+MOSAICS = {
+    "Albite": "NaAlSi3O8",
+    "Clinochlore": "Mg3.75Fe1.25Al2Si3O10(OH)8",
+    "Muscovite": "KAl3Si3O10(OH)2",
+    "Muscovite_phengitic": "KAl2.2Mg0.4Si3.4O10(OH)2",
+    "Calcite": "CaCO3",
+    "Microcline": "KAlSi3O8",
+    "K-Feldspar": "K0.9Na0.1AlSi3O8",
+    "Apatite": "Ca5(PO4)3F",
+    "Quartz": "SiO2",
+    "Pyrite": "FeS2",
+    "Rutile": "TiO2",
+    "Hematite_Magnetite": "Fe3O4",
+    "Tremolite": "Ca2Mg5Si8O22(OH)2",
+    "Hornblende": "Na0.3Ca1.9Mg2.8Fe1.7Al1.9Si6.6O22(OH)2",
+    "Actinolite_Mg": "Ca2Mg4FeSi8O22(OH)2",
+    "Biotite": "KMg1.5Fe1.5AlSi3O10(OH)2",
+    "Allanite": "Ca1.2Ce0.8Al2Fe1Si3O12(OH)",
+}
+
+
+def test_real_textures_can_be_painted(shared_data: Path) -> None:
+    files = sorted((shared_data / "textures").glob("*.npz"))
+    assert len(files) == 6
+    for file in files:
+        with np.load(file) as mosaic:
+            names = [str(name) for name in mosaic["phase_names"]]
+            rock = simulate_field(
+                minerals={name: MOSAICS[name] for name in names},
+                texture=mosaic["phase"],
+                bse=mosaic["bse"],
+                pixel_size=float(mosaic["pixel_size_um"]),
+                dots="tima",
+                spacing=6,
+                counts=200,
+            )
+            np.testing.assert_array_equal(rock.metadata["truth_phases"] - 1, mosaic["phase"])
+        assert rock.total_counts.mean() == pytest.approx(200, rel=0.01)
+        assert 1 < rock.n_measurements / (rock.bse.size / 36) < 2.5
+
+
+@pytest.mark.slow
+def test_a_whole_field_takes_seconds() -> None:
+    simulate_field((32, 32), counts=10)
+    start = time.process_time()
+    rock = simulate_field((500, 500), spacing=2.806, grain_size=14.0)
+    assert rock.n_measurements == pytest.approx(31_766, rel=0.01)
+    assert time.process_time() - start < 6
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -173,7 +325,16 @@ def test_other_axes_hold_the_counts_asked_for() -> None:
         ({"locations": [[0.5, 1.0]]}, FieldError, "whole rows and columns"),
         ({"locations": [[1, 1], [1, 1]]}, FieldError, "doubled"),
         ({"texture": halves(8, 8)}, GdlsError, "texture has shape"),
-        ({"texture": halves(20, 20), "minerals": ROCK[:1]}, GdlsError, "minerals up to 1"),
+        ({"texture": halves(20, 20), "minerals": ROCK[:1]}, GdlsError, "from 0 to 1, with 1 minerals"),
+        ({"texture": np.zeros((20, 20)), "minerals": ROCK[:1]}, GdlsError, "whole numbers"),
+        ({"minerals": {"quartz": "SiO2"}}, GdlsError, "need a texture"),
+        ({"minerals": {"mud": "Xy"}, "texture": np.zeros((20, 20), int)}, GdlsError, "mud: "),
+        ({"bse": np.zeros((20, 20))}, GdlsError, "bse is float64"),
+        ({"bse": np.zeros((20, 21), np.uint8)}, GdlsError, "bse is uint8 of shape"),
+        ({"dots": "hexagons"}, GdlsError, "dots is 'hexagons'"),
+        ({"dots": "tima", "spacing": 1.0}, GdlsError, "at least 2 px"),
+        ({"beam_energy": 60.0}, GdlsError, "beam energy is 60.0"),
+        ({"take_off": 1.0}, GdlsError, "take-off"),
         ({"energy": EnergyAxis(40000.0, 10.0, 100)}, GdlsError, "no X-ray of these minerals"),
         ({"shape": (0, 4)}, GdlsError, "shape"),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.spectra import ROCK, Mineral, Texture, rock_texture
+from napari_gdls.spectra.texture import connected_regions, texture_of_phases
 
 NAMES = [mineral.name for mineral in ROCK]
 
@@ -99,6 +100,45 @@ def test_equal_seeds_give_equal_textures(texture: Texture) -> None:
     assert (other.phases != texture.phases).mean() > 0.5
 
 
+def test_a_phase_map_becomes_a_texture() -> None:
+    phases = np.zeros((30, 60), np.uint8)
+    phases[:, 20:] = 2
+    phases[5:10, 30:35] = 0
+    texture = texture_of_phases(phases, ROCK, zoned=1.0)
+    np.testing.assert_array_equal(texture.phases, phases)
+    assert texture.phases.dtype == texture.grains.dtype == np.int32
+    assert texture.grains.max() == 2
+    assert len({texture.grains[7, 32], texture.grains[0, 0], texture.grains[0, 59]}) == 3
+    # Plagioclase is zoned, quartz is not.
+    assert (texture.zoning[phases == 0] == 0).all()
+    assert texture.zoning[phases == 2].max() == 1
+    assert not texture_of_phases(phases, ROCK).zoning.any()
+
+
+def test_outside_the_sample_is_a_grain_but_no_region() -> None:
+    phases = np.zeros((20, 20), np.int32)
+    phases[8:12] = -1
+    np.testing.assert_array_equal(connected_regions(phases)[[0, 10, 19], 0], [1, 0, 2])
+    texture = texture_of_phases(phases, ROCK)
+    assert texture.phases.min() == -1
+    assert len(np.unique(texture.grains)) == 3
+
+
+@pytest.mark.parametrize(
+    ("phases", "message"),
+    [
+        (np.zeros((3, 3)), "whole numbers"),
+        (np.zeros(9, int), "whole numbers"),
+        (np.full((3, 3), len(ROCK)), "14 minerals"),
+        (np.full((3, 3), -2), "from -2"),
+        (np.full((3, 3), -1), "needs a sample"),
+    ],
+)
+def test_impossible_phase_maps_are_refused(phases: np.ndarray, message: str) -> None:
+    with pytest.raises(GdlsError, match=message):
+        texture_of_phases(phases, ROCK)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32), st.floats(2, 60))
 def test_any_shape_works(height: int, width: int, seed: int, grain_size: float) -> None:
@@ -140,11 +180,3 @@ def test_impossible_rocks_are_refused(minerals: list[Mineral], message: str) -> 
 def test_impossible_parameters_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(GdlsError, match=next(iter(wrong))):
         rock_texture(**{"shape": (20, 20), "minerals": ROCK, **wrong})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"share": 0.0}, {"occurrence": "crystals"}, {"occurrence": "rims"}, {"host": "quartz"}]
-)
-def test_impossible_minerals_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(GdlsError, match="mineral"):
-        Mineral(**{"name": "mineral", "formula": "SiO2", "share": 0.1, **wrong})  # type: ignore[arg-type]

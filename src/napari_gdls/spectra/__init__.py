@@ -23,11 +23,12 @@ _HOMES = {
     "Drift": "drift",
     "measure_drift": "drift",
     "without_drift": "drift",
-    "Mineral": "minerals",
-    "ROCK": "minerals",
+    "Mineral": "rock",
+    "ROCK": "rock",
     "Texture": "texture",
     "rock_texture": "texture",
-    "backscatter_coefficient": "simulation",
+    "backscatter_coefficient": "backscatter",
+    "Disturbances": "disturbances",
     "simulate_field": "simulation",
 }
 

@@ -5,43 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
+from napari_gdls.spectra.atomic import characteristic_lines, siegbahn_name, subshells
+from napari_gdls.spectra.composition import atomic_number
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import emission
-from napari_gdls.spectra.transitions import LOWEST_ENERGY, edge_energy, transitions
+from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_ENERGY, Emission
 
-# Siegbahn names; those without a number are groups that a detector does not resolve.
-_SIEGBAHN = {
-    "Ka": ("K-L3", "K-L2"),
-    "Ka1": ("K-L3",),
-    "Ka2": ("K-L2",),
-    "Kb": ("K-M3", "K-M2"),
-    "Kb1": ("K-M3",),
-    "Kb2": ("K-N3",),
-    "Kb3": ("K-M2",),
-    "La": ("L3-M5", "L3-M4"),
-    "La1": ("L3-M5",),
-    "La2": ("L3-M4",),
-    "Lb1": ("L2-M4",),
-    "Lb2": ("L3-N5",),
-    "Lb3": ("L1-M3",),
-    "Lb4": ("L1-M2",),
-    "Lg1": ("L2-N4",),
-    "Lg3": ("L1-N3",),
-    "Ll": ("L3-M1",),
-    "Ln": ("L2-M1",),
-    "Ma": ("M5-N7", "M5-N6"),
-    "Ma1": ("M5-N7",),
-    "Ma2": ("M5-N6",),
-    "Mb": ("M4-N6",),
-    "Mg": ("M3-N5",),
-    "Mz": ("M5-N3",),
-}
+# Lines that a detector does not resolve, by the name of their group.
+_GROUPS = {"Ka": ("Ka1", "Ka2"), "Kb": ("Kb1", "Kb3"), "La": ("La1", "La2"), "Ma": ("Ma1", "Ma2"), "Mz": ("Mz1", "Mz2")}
+_LATIN = str.maketrans("\u03b1\u03b2\u03b3\u03b7\u03b6", "abgnz")
 _ALPHA_LINES = ("Ka", "La", "Ma")
 _PEAKS = ("Ka", "Kb", "La", "Lb1", "Lb2", "Lb3", "Lg1", "Ll", "Ma", "Mb", "Mg")
 
@@ -85,7 +63,8 @@ def line_energy(element: str, line: str = "Ka1") -> float:
     element : str
         Symbol, such as "Fe".
     line : str
-        Siegbahn ("Ka1", "Lb1", "Ma") or IUPAC ("K-L3") name; "Ka", "Kb", "La" and "Ma" are means weighted by intensity.
+        Siegbahn name in Latin ("Ka1", "Lb1") or Greek letters, or IUPAC name ("K-L3"). "Ka", "Kb", "La", "Ma" and "Mz"
+        are means weighted by intensity.
 
     Returns
     -------
@@ -102,15 +81,15 @@ def line_energy(element: str, line: str = "Ka1") -> float:
     >>> round(line_energy("Fe"))
     6404
     """
-    by_name = {transition.name: transition for transition in transitions(element)}
-    wanted = _SIEGBAHN.get(line, (line,))
-    present = [by_name[name] for name in wanted if name in by_name]
-    if not present:
-        known = [name for name, parts in _SIEGBAHN.items() if any(part in by_name for part in parts)]
+    transitions = _transitions(element)
+    parts = _parts(element, line)
+    if not parts:
+        singles = dict.fromkeys(each.siegbahn for each in transitions if each.siegbahn)
+        known = [*(group for group in _GROUPS if _parts(element, group)), *singles]
         if not known:
             raise GdlsError(f"{element} has no X-ray line above {LOWEST_ENERGY:.0f} eV.")
         raise GdlsError(f"{element} has no line {line!r}; it has {', '.join(known)} (or IUPAC names such as 'K-L3').")
-    return sum(each.energy * each.rate for each in present) / sum(each.rate for each in present)
+    return sum(each.energy * each.rate for each in parts) / sum(each.rate for each in parts)
 
 
 def main_lines(element: str, beam_energy: float = 25.0, *, smallest: float = 0.01) -> tuple[Line, ...]:
@@ -128,12 +107,13 @@ def main_lines(element: str, beam_energy: float = 25.0, *, smallest: float = 0.0
     Returns
     -------
     tuple of Line
-        Relative counts are those of the pure element in the first-order model of `ideal_spectra`.
+        Relative counts are those of the pure element, flat and thick, in a `Detector` with its defaults.
 
     Raises
     ------
     GdlsError
-        If the element is unknown, or the beam excites no line of it above 100 eV.
+        If the element is unknown, the beam excites no line of it above 100 eV, or the beam energy is not from 2 to
+        50 keV, where the model of a thick sample holds.
     """
     counts = _peak_counts(element, beam_energy)
     highest = max(counts.values())
@@ -156,7 +136,7 @@ def element_window(
     beam_energy : float
         In keV.
     width : float, optional
-        Of the window, in eV. None: 1.2 FWHM of a detector with 130 eV at Mn K-alpha.
+        Of the window, in eV. None: 1.2 FWHM of a `Detector` with its defaults.
 
     Returns
     -------
@@ -171,7 +151,7 @@ def element_window(
     Examples
     --------
     >>> [round(limit) for limit in element_window("Fe")]
-    [6319, 6480]
+    [6320, 6479]
     """
     return _window(element, line, beam_energy, width, math.inf)
 
@@ -222,20 +202,20 @@ def _window(
 ) -> tuple[float, float]:
     name = _best_line(element, beam_energy, highest) if line is None else line
     centre = line_energy(element, name)
-    shell = _SIEGBAHN.get(name, (name,))[0].split("-")[0]
-    edge = edge_energy(element, shell)
+    edge = _edge(element, name)
     if edge >= 1000 * beam_energy:
         raise GdlsError(
             f"a beam of {beam_energy:g} keV does not excite {element} {name}, which needs {edge / 1000:.2f} keV."
         )
-    full = WINDOW_WIDTH * float(Detector().fwhm(centre)) if width is None else width
+    full = WINDOW_WIDTH * float(Detector().resolution(centre)) if width is None else width
     if not (math.isfinite(full) and full > 0):
         raise GdlsError(f"width is {width!r}; a positive number of eV is needed.")
     return centre - full / 2, centre + full / 2
 
 
 def _best_line(element: str, beam_energy: float, highest: float) -> str:
-    counts = _peak_counts(element, beam_energy)
+    # Which of its lines is strongest does not change at the energies of transmission microscopes.
+    counts = _peak_counts(element, min(beam_energy, HIGHEST_BEAM_ENERGY))
     excited = [name for name in _ALPHA_LINES if name in counts and line_energy(element, name) < highest]
     if not excited:
         raise GdlsError(
@@ -243,22 +223,60 @@ def _best_line(element: str, beam_energy: float, highest: float) -> str:
         )
 
     def worth_mapping(name: str) -> bool:
-        shell = _SIEGBAHN[name][0].split("-")[0]
-        return 1000 * beam_energy >= LOWEST_OVERVOLTAGE * edge_energy(element, shell)
+        return 1000 * beam_energy >= LOWEST_OVERVOLTAGE * _edge(element, name)
 
     well_excited = [name for name in excited if worth_mapping(name)] or excited
     clear = [name for name in well_excited if line_energy(element, name) >= CROWDED_BELOW] or well_excited
     return max(clear, key=counts.__getitem__)
 
 
+class _Transition(NamedTuple):
+    iupac: str
+    siegbahn: str  # in Latin letters; "" where there is no such name
+    energy: float
+    rate: float
+    subshell: int
+
+
+@cache
+def _transitions(element: str) -> tuple[_Transition, ...]:
+    """Lines of an element above 100 eV."""
+    lines = characteristic_lines()
+    own = np.flatnonzero((lines.element == atomic_number(element) - 1) & (lines.energy > LOWEST_ENERGY))
+    return tuple(
+        _Transition(
+            lines.name[i],
+            siegbahn_name(lines.name[i]).translate(_LATIN),
+            float(lines.energy[i]),
+            float(lines.rate[i]),
+            int(lines.subshell[i]),
+        )
+        for i in own
+    )
+
+
+def _parts(element: str, line: str) -> list[_Transition]:
+    """Transitions that a name stands for; all fill vacancies of one subshell."""
+    latin = line.translate(_LATIN)
+    names = (latin, *_GROUPS.get(latin, ()))
+    return [each for each in _transitions(element) if each.iupac == line or each.siegbahn in names]
+
+
+def _edge(element: str, line: str) -> float:
+    """Ionisation energy (eV) that excites a line."""
+    return float(subshells().edge[atomic_number(element) - 1, _parts(element, line)[0].subshell])
+
+
 @cache
 def _peak_counts(element: str, beam_energy: float) -> dict[str, float]:
     """Counts of the peaks of a pure element, by Siegbahn name, in an arbitrary unit."""
-    photons = emission({element: 1.0}, beam_energy=beam_energy)
-    detected = photons.line_intensity * Detector().efficiency(photons.line_energy)
-    by_name = dict(zip(photons.line_name, detected, strict=True))
-    counts = {name: float(sum(by_name.get(part, 0.0) for part in _SIEGBAHN[name])) for name in _PEAKS}
-    counts = {name: value for name, value in counts.items() if value > 0}
+    emission = Emission(beam_energy, elements=[element])
+    counts: dict[str, float] = {}
+    if len(emission.lines):
+        detected = emission.line_intensities({element: 1.0})[0] * Detector().efficiency(emission.lines.energy)
+        by_name = dict(zip(emission.lines.name, detected, strict=True))
+        counts = {name: float(sum(by_name.get(p.iupac, 0.0) for p in _parts(element, name))) for name in _PEAKS}
+        counts = {name: value for name, value in counts.items() if value > 0}
     if not counts:
         raise GdlsError(
             f"a beam of {beam_energy:g} keV excites no X-ray line of {element} above {LOWEST_ENERGY:.0f} eV."

@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage as ndi
 import scipy.sparse as sp
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, GdlsError
 from napari_gdls.field import Field
 from napari_gdls.progress import Progress, silent
-from napari_gdls.spectra.elements import Composition, atomic_number, mass_fractions
-from napari_gdls.spectra.ideal import TIMA_AXIS, ideal_spectra
-from napari_gdls.spectra.minerals import ROCK, Mineral
-from napari_gdls.spectra.texture import Texture, rock_texture
+from napari_gdls.spectra.composition import Composition
+from napari_gdls.spectra.detector import Detector
+from napari_gdls.spectra.disturbances import Disturbances, drifted, landing_nodes, take_off_nodes
+from napari_gdls.spectra.dots import grid_dots, tima_dots
+from napari_gdls.spectra.emission import LOWEST_BEAM_ENERGY, Emission
+from napari_gdls.spectra.mixing import Rock, interpolated
+from napari_gdls.spectra.rock import ROCK, Mineral
+from napari_gdls.spectra.sampling import sample_counts
+from napari_gdls.spectra.texture import Texture, checked_phases, connected_regions, rock_texture, texture_of_phases
 
-_BLOCK = 1024
-"""Spectra sampled at a time; part of what a seed means, so do not change it."""
+TIMA_AXIS = EnergyAxis(offset=0.0, width=10.0, size=3000)
+"""0 to 30 keV in channels of 10 eV, as in the paper (section 3)."""
 
 BSE_SATURATION = 0.5
 """Backscatter coefficient that gives the full scale of the BSE image; quartz then lies at a quarter of it."""
 
+_BLOCK = 1024
+"""Spectra sampled at a time; part of what a seed means, so do not change it."""
+
 
 def simulate_field(
-    shape: tuple[int, int] = (256, 256),
+    shape: tuple[int, int] | None = None,
     *,
     seed: int = 0,
     counts: float = 1000.0,
     spacing: float = 3.0,
     dense: bool = False,
-    minerals: Sequence[Mineral] = ROCK,
-    texture: Texture | None = None,
+    dots: str = "grid",
+    minerals: Sequence[Mineral] | Mapping[str, str | Composition] = ROCK,
+    texture: Texture | npt.ArrayLike | None = None,
+    bse: npt.ArrayLike | None = None,
     grain_size: float = 16.0,
     blur: float = 0.6,
     bse_blur: float = 0.4,
     bse_noise: float = 0.005,
     energy: EnergyAxis = TIMA_AXIS,
     beam_energy: float = 25.0,
+    take_off: float = 35.0,
+    detector: Detector | None = None,
+    coating: tuple[str, float] | None = None,
+    disturbances: Disturbances | None = None,
     pixel_size: float = 3.0,
     locations: npt.ArrayLike | None = None,
     name: str = "synthetic",
@@ -51,19 +65,26 @@ def simulate_field(
 
     Parameters
     ----------
-    shape : (int, int)
-        Height and width of the BSE image, in pixels.
+    shape : (int, int), optional
+        Height and width of the BSE image, in pixels. None: that of `texture`, or (256, 256).
     seed : int
         Equal seeds and parameters give equal fields.
     counts : float
         Expected counts of each spectrum: dots end at a fixed number of X-rays, as in TIMA's dot mapping.
     spacing : float
-        Distance between measurements, in pixels; they form a square grid.
+        Distance between measurements, in pixels.
     dense : bool
         Measure every pixel, whatever `spacing` says.
-    minerals : sequence of Mineral
-    texture : Texture, optional
-        Where each mineral is, its indices those of `minerals`. None: drawn from `seed`, see `rock_texture`.
+    dots : {"grid", "tima"}
+        One square grid, or a grid of its own in each piece of even brightness of the BSE image, as TIMA places its dots
+        (see `napari_gdls.spectra.dots.tima_dots`).
+    minerals : sequence of Mineral, or mapping
+        What the phases are made of. A mapping goes from names to formulas or mass fractions and needs a `texture`.
+    texture : Texture, or (H, W) array of int, optional
+        Where each mineral is: indices into `minerals`, in a phase map -1 where there is no sample. None: drawn from
+        `seed`, see `rock_texture`.
+    bse : (H, W) array of uint8 or uint16, optional
+        A measured BSE image that belongs to the texture. None: simulated.
     grain_size : float
         Typical diameter of a grain, in pixels, where the texture is drawn.
     blur : float
@@ -75,33 +96,47 @@ def simulate_field(
     energy : EnergyAxis
         Of the spectra. Counts are those on this axis.
     beam_energy : float
-        In keV.
+        In keV, 2 to 50.
+    take_off : float
+        Angle between the surface and the detector, in degrees.
+    detector : Detector, optional
+        None: `Detector()`.
+    coating : (str, float), optional
+        Element and thickness (nm) of a conducting film, as in ``("C", 15.0)``.
+    disturbances : Disturbances, optional
+        Drift, zoning, charging, topography, pile-up, uneven counts. None: none of them.
     pixel_size : float
         In um.
     locations : (N, 2) array of int, optional
-        Row and column of every measurement, instead of a grid; the sampling distance is then estimated.
+        Row and column of every measurement, instead of `dots`; the sampling distance is then estimated.
     name : str
     progress : Progress, optional
 
     Returns
     -------
     Field
-        BSE as uint16. `metadata` holds "truth": (H, W) int32, connected regions of one mineral, from 1; "truth_phases":
-        (H, W) int32, mineral from 1; "phase_names": list, the mineral of phase k is ``phase_names[k - 1]``; "seed".
+        BSE as uint16, or as given. Pixels without sample are not valid. `metadata` holds
+
+        - "truth": (H, W) int32, connected regions of one mineral, from 1; 0 where there is no sample;
+        - "truth_phases": (H, W) int32, mineral from 1; the mineral of phase k is ``phase_names[k - 1]``;
+        - "phase_names": list of str;
+        - "compositions": list of mass fractions by element, in the order of the names;
+        - "rim_compositions": the same at the border of zoned grains, by name, of the minerals that may be zoned;
+        - "seed", and "options": every parameter that is a number or a name.
 
     Raises
     ------
     GdlsError
-        If a parameter is impossible.
+        If a parameter is impossible, or the parts do not fit.
     FieldError
         If locations are no pairs of whole numbers, lie outside the image or twice on a pixel.
 
     Notes
     -----
-    Spectra are Poisson samples of mixtures of the ideal spectra (`ideal_spectra`) around each measurement. Gradually
-    zoned grains mix the spectra of middle and border, and are one segment of the truth. The BSE signal is the
-    backscatter coefficient eta of the mixture: the mean of the elements' eta by mass (Castaing 1960), each by Reuter's
-    polynomial (1972), eta = -0.0254 + 0.016 Z - 1.86e-4 Z^2 + 8.3e-7 Z^3.
+    Spectra are Poisson samples of mixtures of the spectra that leave the materials around each measurement (`Emission`
+    and `Detector`; per electron, so what emits more weighs more). Gradually zoned grains are one segment of the truth.
+    Pile-up is that of the pure materials. Tilted surfaces change the way out of the X-rays, not the angle at which the
+    beam falls in. The BSE signal is the backscatter coefficient of the mixture.
 
     Examples
     --------
@@ -114,79 +149,134 @@ def simulate_field(
     for parameter, value in given.items():
         if not (math.isfinite(value) and value >= lowest[parameter]):
             raise GdlsError(f"{parameter} is {value}; it must be finite and at least {lowest[parameter]:g}.")
-    report = progress or silent
-    texture_seed, bse_seed, spectra_seed = np.random.SeedSequence(seed).spawn(3)
-    report("texture", 0.0)
-    if texture is None:
-        texture = rock_texture(shape, minerals, seed=texture_seed, grain_size=grain_size)
-    elif texture.phases.shape != tuple(shape) or int(texture.phases.max()) >= len(minerals):
+    if dots not in ("grid", "tima"):
+        raise GdlsError(f"dots is {dots!r}; choose 'grid' or 'tima'.")
+    disturbed = Disturbances() if disturbances is None else disturbances
+    if disturbed.charging > 0 and beam_energy - disturbed.charging < LOWEST_BEAM_ENERGY:
         raise GdlsError(
-            f"the texture has shape {texture.phases.shape} and minerals up to {texture.phases.max()}; it must have the "
-            f"shape {tuple(shape)} and no more than the {len(minerals)} minerals given."
+            f"charging of {disturbed.charging:g} kV leaves a beam of {beam_energy:g} keV less than the "
+            f"{LOWEST_BEAM_ENERGY:g} keV that the simulation needs."
         )
+    report = progress or silent
+    texture_seed, bse_seed, spectra_seed, charge_seed, tilt_seed, counts_seed = np.random.SeedSequence(seed).spawn(6)
+
+    report("texture", 0.0)
+    phases = _minerals(minerals, texture)
+    rock = _texture(shape, phases, texture, texture_seed, grain_size, disturbed)
+    size = (rock.phases.shape[0], rock.phases.shape[1])
+    valid = rock.phases >= 0
+    charge = disturbed.charge(size, charge_seed)
+    materials = Rock(phases, rock)
+    if bse is None:
+        noise = np.random.default_rng(bse_seed).standard_normal(size, dtype=np.float32)
+        brightness = materials.backscatter(bse_blur) / BSE_SATURATION + np.float32(bse_noise) * noise
+        bse_dtype = np.dtype(np.uint16)
+    else:
+        brightness, bse_dtype = _given_bse(bse, size)
+    brightness += np.float32(disturbed.charging_brightness) * charge
+    highest = np.iinfo(bse_dtype).max
+    image = np.rint((highest + 1) * brightness).clip(0, highest).astype(bse_dtype)
+
     distance = 1.0 if dense else float(spacing)
-    places = _grid(shape, distance) if locations is None else _checked_places(locations, shape)
+    if locations is not None:
+        places = _checked_places(locations, size)
+    else:
+        places = grid_dots(size, distance) if dense or dots == "grid" else tima_dots(image, distance)
+        places = places[valid[places[:, 0], places[:, 1]]]
+        if not len(places):
+            raise GdlsError(f"no measurement falls on the sample at a spacing of {distance:g} px; make it smaller.")
+    at = places[:, 0], places[:, 1]
+    tilts = disturbed.tilt(rock.grains, tilt_seed)[at]
+    angles, angle_position = take_off_nodes(take_off, tilts)
+    landing, landing_position = landing_nodes(beam_energy, disturbed.charging * charge[at])
+    shares = materials.shares(places, blur, report)
+    weights = interpolated(shares, (landing_position, angle_position), (len(landing), len(angles)))
 
-    materials, weights = _materials(minerals, texture)
-    coefficients = np.array([backscatter_coefficient(material) for material in materials])
-    ideal = ideal_spectra(materials, energy, beam_energy=beam_energy)
-    eta = np.zeros(shape, dtype=np.float32)
-    fractions = np.empty((len(places), len(materials)), dtype=np.float32)
-    for column, weight in enumerate(weights):
-        report("mixing", column / len(materials))
-        eta += np.float32(coefficients[column]) * ndi.gaussian_filter(weight(), bse_blur, mode="nearest")
-        mixed = ndi.gaussian_filter(weight(), blur, mode="nearest")
-        fractions[:, column] = mixed[places[:, 0], places[:, 1]]
-
-    noise = np.random.default_rng(bse_seed).standard_normal(shape, dtype=np.float32)
-    bse = np.rint(65536 * (eta / BSE_SATURATION + np.float32(bse_noise) * noise)).clip(0, 65535).astype(np.uint16)
-    spectra = _sampled(np.random.default_rng(spectra_seed), fractions, ideal, counts, report)
+    counter = Detector() if detector is None else detector
+    if disturbed.pile_up > 0:
+        counter = replace(counter, pile_up=counter.pile_up + disturbed.pile_up)
+    expected = _expected(materials.compositions, landing, angles, counter, energy, coating)
+    totals = disturbed.expected_counts(len(places), counts, counts_seed)
+    calibration = disturbed.calibration(places, size) if disturbed.drifts else None
+    spectra = _sampled(int(spectra_seed.generate_state(1)[0]), weights, expected, totals, energy, calibration, report)
     return Field(
-        bse,
+        image,
         spectra,
         places,
         energy,
         sampling_distance=distance if locations is None else None,
         pixel_size=pixel_size,
         beam_energy=beam_energy,
+        valid=valid,
         name=name,
         metadata={
-            "truth": _connected_regions(texture.phases),
-            "truth_phases": texture.phases + np.int32(1),
-            "phase_names": [mineral.name for mineral in minerals],
+            "truth": connected_regions(rock.phases),
+            "truth_phases": rock.phases + np.int32(1),
+            "phase_names": [mineral.name for mineral in phases],
+            "compositions": [mineral.composition for mineral in phases],
+            "rim_compositions": {m.name: m.rim_composition for m in phases if m.rim_composition is not None},
             "seed": seed,
+            "options": {
+                **given,
+                "dense": dense,
+                "dots": "given" if locations is not None else dots,
+                "texture": "drawn" if texture is None else "given",
+                "bse": "simulated" if bse is None else "given",
+                "grain_size": grain_size,
+                "beam_energy": beam_energy,
+                "take_off": take_off,
+                "detector": asdict(counter),
+                "coating": coating,
+                "disturbances": asdict(disturbed),
+            },
         },
     )
 
 
-def backscatter_coefficient(composition: Composition) -> float:
-    """Part of the beam's electrons that a flat sample sends back.
-
-    Parameters
-    ----------
-    composition : str or mapping
-        Formula, or masses by element.
-
-    Returns
-    -------
-    float
-        Mean of the elements' coefficients by mass (Castaing 1960), after Reuter (1972) for 20 keV; it hardly depends on
-        the beam energy.
-    """
-    total = 0.0
-    for element, share in mass_fractions(composition).items():
-        z = atomic_number(element)
-        # The polynomial starts at carbon and is negative for hydrogen.
-        total += share * max(-0.0254 + 0.016 * z - 1.86e-4 * z**2 + 8.3e-7 * z**3, 0.0)
-    return total
+def _minerals(
+    minerals: Sequence[Mineral] | Mapping[str, str | Composition], texture: Texture | npt.ArrayLike | None
+) -> Sequence[Mineral]:
+    if not isinstance(minerals, Mapping):
+        return minerals
+    if texture is None:
+        raise GdlsError("minerals given by name and composition need a texture that says where they are.")
+    return [Mineral(name, composition, 1.0) for name, composition in minerals.items()]
 
 
-def _grid(shape: tuple[int, int], spacing: float) -> npt.NDArray[np.int64]:
-    """Square grid of measurements, half a spacing from the upper and left border."""
-    row, column = (np.floor(np.arange(spacing / 2, length, spacing)).astype(np.int64) for length in shape)
-    if not len(row) or not len(column):
-        raise GdlsError(f"a field of {shape[0]} x {shape[1]} px has no room for a measurement every {spacing:g} px.")
-    return np.stack(np.meshgrid(row, column, indexing="ij"), axis=-1).reshape(-1, 2)
+def _texture(
+    shape: tuple[int, int] | None,
+    minerals: Sequence[Mineral],
+    texture: Texture | npt.ArrayLike | None,
+    seed: np.random.SeedSequence,
+    grain_size: float,
+    disturbed: Disturbances,
+) -> Texture:
+    zoned = disturbed.zoning
+    if zoned > 0 and all(mineral.rim_formula is None for mineral in minerals):
+        raise GdlsError("zoning needs a mineral with a rim_formula; none of these has one.")
+    if texture is None:
+        return rock_texture(shape or (256, 256), minerals, seed=seed, grain_size=grain_size, zoned=zoned)
+    if isinstance(texture, Texture):
+        if zoned > 0:
+            raise GdlsError("the texture brings its own zoning; leave out that of the disturbances.")
+        checked_phases(texture.phases, len(minerals))
+        rock = texture
+    else:
+        rock = texture_of_phases(texture, minerals, seed=seed, zoned=zoned)
+    if shape is not None and rock.phases.shape != tuple(shape):
+        raise GdlsError(f"the texture has shape {rock.phases.shape} and the field shall have {tuple(shape)}.")
+    return rock
+
+
+def _given_bse(bse: npt.ArrayLike, shape: tuple[int, int]) -> tuple[npt.NDArray[np.float32], np.dtype[Any]]:
+    """BSE image as a part of its full scale, and its dtype."""
+    image = np.asarray(bse)
+    if image.shape != shape or image.dtype not in (np.uint8, np.uint16):
+        raise GdlsError(
+            f"bse is {image.dtype} of shape {image.shape}; 8 or 16 bits without sign in the shape of the texture, "
+            f"{shape}, are needed."
+        )
+    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max + 1), image.dtype
 
 
 def _checked_places(locations: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDArray[np.int64]:
@@ -201,64 +291,63 @@ def _checked_places(locations: npt.ArrayLike, shape: tuple[int, int]) -> npt.NDA
     return places.astype(np.int64)
 
 
-class _Weight:
-    """Share of one material in every pixel, made when asked for: all of them at once would fill the memory."""
-
-    def __init__(self, texture: Texture, index: int, end: str) -> None:
-        self.texture = texture
-        self.index = index
-        self.end = end
-
-    def __call__(self) -> npt.NDArray[np.float32]:
-        here: npt.NDArray[np.float32] = (self.texture.phases == self.index).astype(np.float32)
-        if self.end == "border":
-            here *= self.texture.zoning
-        elif self.end == "middle":
-            here *= 1 - self.texture.zoning
-        return here
-
-
-def _materials(minerals: Sequence[Mineral], texture: Texture) -> tuple[list[Composition], list[_Weight]]:
-    """Compositions that occur, and where; a zoned mineral gives two, of the middle and of the border."""
-    materials: list[Composition] = []
-    weights: list[_Weight] = []
-    for index in np.unique(texture.phases):
-        mineral = minerals[index]
-        materials.append(mineral.formula)
-        weights.append(_Weight(texture, index, "whole" if mineral.rim_formula is None else "middle"))
-        if mineral.rim_formula is not None:
-            materials.append(mineral.rim_formula)
-            weights.append(_Weight(texture, index, "border"))
-    return materials, weights
+def _expected(
+    compositions: Sequence[Composition],
+    landing_energies: npt.NDArray[np.float64],
+    take_offs: npt.NDArray[np.float64],
+    detector: Detector,
+    axis: EnergyAxis,
+    coating: tuple[str, float] | None,
+) -> npt.NDArray[np.float32]:
+    """Spectra by composition, landing energy and take-off angle, (m * k * l, D), in the order of `interpolated`."""
+    elements = sorted({element for composition in compositions for element in composition})
+    spectra = np.empty((len(compositions), len(landing_energies), len(take_offs), axis.size), dtype=np.float32)
+    for i, beam_energy in enumerate(landing_energies):
+        emissions = [
+            Emission(float(beam_energy), float(take_off), elements=elements, coating=coating) for take_off in take_offs
+        ]
+        # The lines, and so the response, are the same at all angles.
+        response = emissions[0].response(detector, axis)
+        for k, emission in enumerate(emissions):
+            spectra[:, i, k] = emission.intensities(compositions) @ response
+    return detector.add_pile_up(spectra.reshape(-1, axis.size), axis)
 
 
 def _sampled(
-    rng: np.random.Generator,
-    fractions: npt.NDArray[np.float32],
-    ideal: npt.NDArray[np.float64],
-    counts: float,
+    seed: int,
+    weights: sp.csr_array[Any, tuple[int, int]],
+    spectra: npt.NDArray[np.float32],
+    totals: npt.NDArray[np.float64],
+    axis: EnergyAxis,
+    calibration: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None,
     report: Progress,
 ) -> sp.csr_array[Any, tuple[int, int]]:
-    """Poisson samples of mixtures of the ideal spectra, each expected to hold `counts`."""
-    excited = np.flatnonzero(ideal.sum(axis=0) > 1e-9 * ideal.sum())
+    """Poisson samples of weighted sums of spectra, each expected to hold its total."""
+    excited = np.flatnonzero(spectra.sum(axis=0) > 1e-9 * spectra.sum())
     if not len(excited):
         raise GdlsError("no X-ray of these minerals falls on the energy axis; check its offset and width, in eV.")
-    first, last = int(excited[0]), int(excited[-1]) + 1
-    blocks = []
-    for start in range(0, len(fractions), _BLOCK):
-        report("spectra", start / len(fractions))
-        expected = fractions[start : start + _BLOCK] @ ideal[:, first:last]
-        expected *= counts / expected.sum(axis=1, keepdims=True)
-        drawn = sp.csr_array(rng.poisson(expected).astype(np.uint32))
-        drawn.indices += first
-        blocks.append(sp.csr_array((drawn.data, drawn.indices, drawn.indptr), shape=(drawn.shape[0], ideal.shape[1])))
-    spectra = sp.vstack(blocks, format="csr")
-    largest = int(spectra.data.max(initial=0))
-    return sp.csr_array(spectra.astype(np.uint16 if largest < 1 << 16 else np.uint32))
-
-
-def _connected_regions(phases: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    from skimage.measure import label
-
-    regions: npt.NDArray[Any] = label(phases + 1, connectivity=1)
-    return regions.astype(np.int32)
+    reach = 0
+    if calibration is not None:
+        shift = np.abs(calibration[0]).max() + np.abs(calibration[1]).max() * np.abs(axis.edges[[0, -1]]).max()
+        reach = math.ceil(shift / axis.width) + 1
+    first, last = max(int(excited[0]) - reach, 0), min(int(excited[-1]) + 1 + reach, axis.size)
+    part = EnergyAxis(axis.offset + first * axis.width, axis.width, last - first)
+    spectra = np.ascontiguousarray(spectra[:, first:last])
+    values, channels, lengths = [], [], []
+    for start in range(0, len(totals), _BLOCK):
+        report("spectra", start / len(totals))
+        block = slice(start, start + _BLOCK)
+        expected = weights[block] @ spectra
+        if calibration is not None:
+            expected = drifted(expected, part, calibration[0][block], calibration[1][block])
+        drawn = sample_counts(expected, totals[block], seed + start)
+        filled = np.flatnonzero(drawn > 0)
+        length = np.count_nonzero(drawn, axis=1)
+        values.append(drawn.ravel()[filled].astype(np.uint32))
+        row_start = np.repeat(np.arange(len(drawn)) * drawn.shape[1] - first, length)
+        channels.append((filled - row_start).astype(np.int32))
+        lengths.append(length)
+    counted = np.concatenate(values)
+    counted = counted.astype(np.uint16 if int(counted.max(initial=0)) < 1 << 16 else np.uint32)
+    begin = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    return sp.csr_array((counted, np.concatenate(channels), begin), shape=(len(totals), axis.size))

@@ -12,7 +12,7 @@ import scipy.ndimage as ndi
 import scipy.sparse as sp
 
 from napari_gdls.errors import GdlsError
-from napari_gdls.spectra.minerals import Mineral
+from napari_gdls.spectra.rock import Mineral
 
 _Map = npt.NDArray[np.int32]
 _Float = npt.NDArray[np.float32]
@@ -28,9 +28,9 @@ class Texture:
     Attributes
     ----------
     phases : (H, W) array of int32
-        Index of the mineral, from 0.
+        Index of the mineral, from 0; -1 where there is no sample.
     grains : (H, W) array of int32
-        Number of the grain, from 0. Rims belong to the grain that they are part of.
+        Number of the grain, from 0. Rims belong to the grain that they are part of; what is no sample is a grain too.
     zoning : (H, W) array of float32
         In zoned grains 0 in the middle and 1 at the border; 0 elsewhere.
     """
@@ -95,7 +95,7 @@ def rock_texture(
     rims = {index: names.index(mineral.host) for index, mineral in enumerate(minerals) if mineral.host is not None}
 
     grains = _grain_map(rng, shape, grain_size, size_spread, roughness)
-    depth = _depth(grains)
+    depth = depth_in_region(grains)
     # Rims are cut out of the grains of their hosts, which therefore get both shares.
     wanted = np.where([mineral.occurrence == "grains" for mineral in minerals], share, 0)
     for rim, host in rims.items():
@@ -106,7 +106,7 @@ def rock_texture(
     zoning = _zoning(grains, depth, can_be_zoned & (rng.random(len(can_be_zoned)) < zoned))
 
     for rim, host in rims.items():
-        uneven_depth = depth + grain_size / 16 * _smooth_noise(rng, shape, grain_size / 4)
+        uneven_depth = depth + grain_size / 16 * smooth_noise(rng, shape, grain_size / 4)
         _cut_rims(phases, rim, host, uneven_depth, share[rim] / (share[rim] + share[host]))
     for index, mineral in enumerate(minerals):
         if mineral.occurrence == "inclusions":
@@ -117,6 +117,69 @@ def rock_texture(
     # What was painted over a zoned grain is not zoned.
     zoning[phases != mineral_of_grain[np.minimum(grains, len(mineral_of_grain) - 1)]] = 0
     return Texture(phases, grains, zoning)
+
+
+def texture_of_phases(
+    phases: npt.ArrayLike,
+    minerals: Sequence[Mineral],
+    *,
+    seed: int | np.random.SeedSequence = 0,
+    zoned: float = 0.0,
+) -> Texture:
+    """Texture of a phase map, whose grains are the connected regions of one phase.
+
+    Parameters
+    ----------
+    phases : (H, W) array of int
+        Index of the mineral, from 0; -1 where there is no sample.
+    minerals : sequence of Mineral
+    seed : int or SeedSequence
+        Decides which grains are zoned.
+    zoned : float
+        Part of the grains of a mineral with a `rim_formula` that are zoned, 0 to 1.
+
+    Returns
+    -------
+    Texture
+
+    Raises
+    ------
+    GdlsError
+        If the map is no image of whole numbers, holds a phase without a mineral, or nothing but -1.
+    """
+    index = checked_phases(phases, len(minerals))
+    grains = _renumbered(connected_regions(index))
+    can_be_zoned = np.array([mineral.rim_formula is not None for mineral in minerals] + [False])
+    of_grain = np.zeros(int(grains.max()) + 1, dtype=np.int32)
+    of_grain[grains] = index
+    is_zoned = can_be_zoned[of_grain] & (np.random.default_rng(seed).random(len(of_grain)) < zoned)
+    return Texture(index, grains, _zoning(grains, depth_in_region(grains), is_zoned))
+
+
+def checked_phases(phases: npt.ArrayLike, n_minerals: int) -> _Map:
+    """Phase map as int32, or a `GdlsError` that says what is wrong with it; see `texture_of_phases`."""
+    given = np.asarray(phases)
+    if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "ui":
+        raise GdlsError(
+            f"the phase map is {given.dtype} of shape {given.shape}; an image (height, width) of whole numbers is "
+            "needed, the indices of minerals."
+        )
+    if int(given.max()) >= n_minerals or int(given.min()) < -1:
+        raise GdlsError(
+            f"the phase map runs from {given.min()} to {given.max()}, with {n_minerals} minerals; it must run from "
+            f"0 (-1 where there is no sample) to {n_minerals - 1}."
+        )
+    if int(given.max()) < 0:
+        raise GdlsError("the phase map is -1 everywhere; a field needs a sample.")
+    return given.astype(np.int32)
+
+
+def connected_regions(phases: _Map) -> _Map:
+    """Connected regions (sharing sides of pixels) of one phase of a map (H, W): 1, 2, ...; 0 where a phase is -1."""
+    from skimage.measure import label
+
+    regions: npt.NDArray[Any] = label(phases + 1, connectivity=1)
+    return regions.astype(np.int32)
 
 
 def _check(
@@ -151,8 +214,8 @@ def _check(
             raise GdlsError(f"{name} is {value}; it must lie between {low:g} and {high:g}.")
 
 
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> _Float:
-    """Noise that varies over `scale` pixels, with mean 0 and standard deviation 1."""
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> _Float:
+    """Noise of a `shape` that varies over `scale` pixels, with mean 0 and standard deviation 1."""
     noise = ndi.gaussian_filter(rng.standard_normal(shape, dtype=np.float32), scale, mode="wrap")
     spread = float(noise.std())
     return np.asarray((noise - noise.mean()) / spread if spread > 0 else np.zeros(shape), dtype=np.float32)
@@ -173,7 +236,7 @@ def _grain_map(
     places = np.indices(shape, dtype=np.float32)
     for part, scale in ((1.0, grain_size / 2), (0.4, grain_size / 6)):
         for axis in (0, 1):
-            places[axis] += roughness * grain_size * part * _smooth_noise(rng, shape, scale)
+            places[axis] += roughness * grain_size * part * smooth_noise(rng, shape, scale)
     # |x - s|^2 - r^2 is least where the distance to (s, sqrt(R^2 - r^2)) is, in one dimension more.
     height = np.sqrt((radius**2).max() - radius**2)
     lifted = np.stack([*places.reshape(2, -1), np.zeros(shape[0] * shape[1], dtype=np.float32)], axis=1)
@@ -185,8 +248,8 @@ def _renumbered(labels: npt.NDArray[Any]) -> _Map:
     return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
 
 
-def _depth(grains: _Map) -> _Float:
-    """Distance of each pixel from the border of its grain, in pixels; 0 next to the border."""
+def depth_in_region(grains: _Map) -> _Float:
+    """Distance of each pixel of a label image (H, W) from the border of its region, in pixels; 0 next to the border."""
     border = np.zeros(grains.shape, dtype=bool)
     for axis in (0, 1):
         low, high = (
@@ -286,7 +349,7 @@ def _add_veins(
         )
         along = -row[:, None] * np.sin(angle) + column[None, :] * np.cos(angle)
         across = row[:, None] * np.cos(angle) + column[None, :] * np.sin(angle)
-        bend = 0.6 * grain_size * _smooth_noise(rng, (1, 2 * reach + 1), 1.5 * grain_size)[0]
+        bend = 0.6 * grain_size * smooth_noise(rng, (1, 2 * reach + 1), 1.5 * grain_size)[0]
         distance[vein] = np.abs(across + np.interp(along, np.arange(-reach, reach + 1), bend))
     nearest = distance.min(axis=0)
     inside = nearest <= np.quantile(nearest, share)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.spectra.composition import SYMBOLS, Composition, mass_fractions
 
 OCCURRENCES = ("grains", "rims", "inclusions", "veins")
 
@@ -17,8 +20,8 @@ class Mineral:
     Parameters
     ----------
     name : str
-    formula : str
-        Read by `napari_gdls.spectra.elements.mass_fractions`.
+    formula : str or mapping
+        A formula, as `napari_gdls.spectra.materials.parse_formula` reads it, or mass fractions by element symbol.
     share : float
         Of the area of the rock, in any unit: shares are divided by their sum.
     occurrence : {"grains", "rims", "inclusions", "veins"}
@@ -26,30 +29,77 @@ class Mineral:
         small and lie inside grains of any mineral; veins cut everything.
     host : str, optional
         Name of the mineral that has the rims.
-    rim_formula : str, optional
+    rim_formula : str or mapping, optional
         Composition at the border of zoned grains; it changes gradually from `formula` in the middle, and stays one
         phase.
 
     Raises
     ------
     GdlsError
-        If the share is not positive, the occurrence unknown, or a host is missing or not wanted.
+        If a formula cannot be read, the share is not positive, the occurrence unknown, or a host is missing or not
+        wanted.
     """
 
     name: str
-    formula: str
+    formula: str | Composition
     share: float
     occurrence: str = "grains"
     host: str | None = None
-    rim_formula: str | None = None
+    rim_formula: str | Composition | None = None
 
     def __post_init__(self) -> None:
+        try:
+            _ = self.composition, self.rim_composition
+        except GdlsError as error:
+            raise GdlsError(f"{self.name}: {error}") from None
         if not (math.isfinite(self.share) and self.share > 0):
             raise GdlsError(f"{self.name}: the share is {self.share}; it must be positive.")
         if self.occurrence not in OCCURRENCES:
             raise GdlsError(f"{self.name}: occurrence {self.occurrence!r} is unknown; use {', '.join(OCCURRENCES)}.")
         if (self.host is not None) != (self.occurrence == "rims"):
             raise GdlsError(f"{self.name}: name a host mineral for rims, and for nothing else.")
+
+    @cached_property
+    def composition(self) -> dict[str, float]:
+        """Mass fractions by element symbol, of the middle of the grains; they sum to 1."""
+        return composition_of(self.formula)
+
+    @cached_property
+    def rim_composition(self) -> dict[str, float] | None:
+        """Mass fractions at the border of zoned grains; None where there is no `rim_formula`."""
+        return None if self.rim_formula is None else composition_of(self.rim_formula)
+
+
+def composition_of(material: str | Composition) -> dict[str, float]:
+    """Mass fractions of a material, adding up to 1.
+
+    Parameters
+    ----------
+    material : str or mapping
+        A formula ("Ca5(PO4)3F"), or the mass of each element by symbol in any unit.
+
+    Returns
+    -------
+    dict of str to float
+        By symbol, in the order of the atomic numbers; elements without mass are left out.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    CompositionError
+        If an element is unknown, a mass is negative or not finite, or no element is heavier than beryllium.
+
+    Examples
+    --------
+    >>> {symbol: round(fraction, 4) for symbol, fraction in composition_of("SiO2").items()}
+    {'O': 0.5325, 'Si': 0.4675}
+    """
+    from napari_gdls.spectra.materials.formula import parse_formula
+
+    given: Mapping[str, float] = parse_formula(material).mass_fractions if isinstance(material, str) else material
+    row = mass_fractions(given)[0]
+    return {symbol: float(fraction) for symbol, fraction in zip(SYMBOLS, row, strict=True) if fraction > 0}
 
 
 ROCK = (
