@@ -99,8 +99,8 @@ class FittedInstrument:
     def __str__(self) -> str:
         return (
             f"offset {self.offset:+.1f} eV, gain {100 * self.gain:+.3f} %, resolution {self.fwhm:.0f} eV at Mn "
-            f"K-alpha, continuum {self.continuum:.2f} times the expected, {100 * self.misfit:.1f} % of the counts unexplained; "
-            f"lines of {', '.join(self.elements)}"
+            f"K-alpha, continuum {self.continuum:.2f} times the expected, {100 * self.misfit:.1f} % of the counts "
+            f"unexplained; lines of {', '.join(self.elements)}"
         )
 
 
