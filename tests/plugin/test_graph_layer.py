@@ -130,12 +130,12 @@ def test_edges_can_be_removed_and_drawn_again(graph):
     assert layer.features["delta_z"].iloc[4] == np.delete(graph.delta_z, [2, 10])[4]
 
 
-def test_save_and_open_again(graph, tmp_path, viewer):
+def test_save_and_open_again(graph, tmp_path, model):
     layer = graph_shapes(graph, name="edges")
     layer.remove([0])
     path = tmp_path / "edges.csv"
     assert layer.save(str(path)) == [str(path)]
-    (opened,) = viewer.open(path, layer_type="shapes")
+    (opened,) = model.open(path, layer_type="shapes")
     assert set(opened.shape_type) == {"line"}
     np.testing.assert_allclose(np.stack(opened.data), graph.locations[graph.edges[1:]])
 
