@@ -52,6 +52,8 @@ class SegmentWidget(QWidget):
         self._viewer = napari_viewer
         self._task: Task | None = None
         self._last: Segmentation | None = None
+        # Models as the form names them; the recipe of a result has "default" spelled out.
+        self._model, self._last_model = "", ""
 
         self.field_choice = FieldChoice(napari_viewer, self)
         self.field_label = QLabel(self)
@@ -112,7 +114,7 @@ class SegmentWidget(QWidget):
             return
         self.cancel()
         embedding, graph = None, None
-        if self._last is not None and self._last.field is field and self._last.recipe.model == recipe.model:
+        if self._last is not None and self._last.field is field and self._last_model == recipe.model:
             embedding = self._last.embedding
             if self._last.recipe.max_distance == recipe.max_distance:
                 graph = self._last.graph
@@ -122,6 +124,7 @@ class SegmentWidget(QWidget):
         task.failed.connect(self._on_failure)
         self.destroyed.connect(task.cancel)
         self._task = task
+        self._model = recipe.model
         self.run_button.setEnabled(False)
         self.cancel_button.setEnabled(True)
         self.progress_bar.setVisible(True)
@@ -144,7 +147,7 @@ class SegmentWidget(QWidget):
     @Slot(object)
     def _on_success(self, result: RunResult) -> None:
         self._end_run()
-        self._last = result.segmentation
+        self._last, self._last_model = result.segmentation, self._model
         field = result.segmentation.field
         if not any(layer_field(layer) is field for layer in self._viewer.layers):
             self.result_label.setText("The field was closed; its result is dropped.")
