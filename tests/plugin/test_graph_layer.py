@@ -7,6 +7,8 @@ import time
 import numpy as np
 import pytest
 from napari.layers import Shapes, Vectors
+from napari.utils._test_utils import read_only_mouse_event
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from napari.utils.notifications import notification_manager
 from scipy.spatial import Delaunay
 
@@ -118,6 +120,36 @@ def test_drawn_edges_get_their_measurements(graph):
 
     layer.add(np.array([graph.locations[9] - 0.2, graph.locations[9] + 0.2]), shape_type="line")
     assert tuple(layer.features[["u", "v"]].iloc[-1]) == (-1, -1)
+
+
+def drag(layer: Shapes, start: np.ndarray, stop: np.ndarray) -> None:
+    """Press, move and release the mouse."""
+    for callbacks, kind, position in (
+        (mouse_press_callbacks, "mouse_press", start),
+        (mouse_move_callbacks, "mouse_move", (start + stop) / 2),
+        (mouse_move_callbacks, "mouse_move", stop),
+        (mouse_release_callbacks, "mouse_release", stop),
+    ):
+        event = read_only_mouse_event(type=kind, position=tuple(position), is_dragging=kind == "mouse_move")
+        callbacks(layer, event)
+
+
+def test_edges_can_be_drawn_and_selected_and_deleted_with_the_mouse(graph):
+    layer = graph_shapes(graph)
+    u, v = 3, graph.n_measurements - 2
+    layer.mode = "add_line"
+    drag(layer, graph.locations[u] + 0.3, graph.locations[v] - 0.3)
+    assert layer.nshapes == graph.n_edges + 1
+    assert tuple(layer.features[["u", "v"]].iloc[-1]) == (u, v)
+    np.testing.assert_array_equal(layer.data[-1], graph.locations[[u, v]])
+
+    layer.selected_data = set()
+    layer.mode = "select"
+    near_u = graph.locations[[u, v]].T @ [0.9, 0.1]
+    drag(layer, near_u, near_u)
+    assert layer.selected_data == {graph.n_edges}
+    layer.remove_selected()
+    np.testing.assert_array_equal(layer.features[["u", "v"]], graph.edges)
 
 
 def test_edges_can_be_removed_and_drawn_again(graph):

@@ -96,8 +96,8 @@ def test_large_graphs_come_invisible(segmentation, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({}, "segments (threshold, tau_b 0.05, tau_z 1)"),
-        ({"tau_b": 0.1, "tau_z": 0.0}, "segments (threshold, tau_b 0.1, tau_z 0)"),
+        ({}, "segments (threshold 0.05, 1)"),
+        ({"tau_b": 0.1, "tau_z": 0.0}, "segments (threshold 0.1, 0)"),
     ],
 )
 def test_results_are_named_by_their_thresholds(changes, name):

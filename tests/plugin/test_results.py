@@ -7,6 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 import napari_gdls as gdls
+from napari_gdls.plugin import _edge_shapes
 from napari_gdls.plugin.layers import field_layers
 from napari_gdls.plugin.metadata import layer_role, layer_segmentation
 from napari_gdls.plugin.results import RunResult, compute, is_edited, place
@@ -61,6 +62,18 @@ def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, sec
     assert viewer.layers[2] is graph  # the same graph: no need to build 100,000 shapes again
     assert layer_segmentation(graph) is second.segmentation
     assert graph.edge_contrast_limits == (0.0, 0.8)
+
+
+def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
+    monkeypatch.setattr(_edge_shapes, "fault", lambda: "another napari")
+    place(viewer, first)
+    assert roles(viewer) == ["bse", "segments", "graph", "graph", "measurements"]
+    place(viewer, second)
+    assert roles(viewer) == ["bse", "segments", "graph", "graph", "measurements"]
+    vectors, cut = viewer.layers[2:4]
+    ends = second.segmentation.measurement_labels[second.segmentation.graph.edges]
+    assert len(vectors.data) == second.segmentation.graph.n_edges
+    assert cut.nshapes == (ends[:, 0] != ends[:, 1]).sum()
 
 
 def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):

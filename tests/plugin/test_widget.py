@@ -55,7 +55,7 @@ def test_a_run_adds_its_layers(widget, viewer, qtbot, sparse_field, shown):
     found = layer_segmentation(viewer.layers[1])
     expected = gdls.segment(sparse_field)
     np.testing.assert_array_equal(viewer.layers[1].data, expected.labels)
-    assert found.recipe == gdls.Recipe()
+    assert found.recipe == expected.recipe
     assert f"{expected.n_segments} segments" in widget.result_label.text()
     assert "embedding" in widget.result_label.text()
     assert widget.run_button.isEnabled()

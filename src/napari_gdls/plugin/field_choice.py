@@ -40,7 +40,7 @@ class FieldChoice(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setToolTip("Open a file of spectra, or File > Open Sample > napari-gdls.")
         for event in (self._layers.events.inserted, self._layers.events.removed):
-            event.connect(self._refresh)
+            event.connect(self._refresh)  # held weakly: napari drops it together with this widget
         self.currentIndexChanged.connect(self._on_index)
         self._refresh()
 
@@ -52,11 +52,6 @@ class FieldChoice(QComboBox):
     def choose(self, field: Field) -> None:
         """Choose one of the loaded fields."""
         self.setCurrentIndex([known is field for known in self._fields].index(True))
-
-    def disconnect_viewer(self) -> None:
-        """Follow the viewer no more."""
-        for event in (self._layers.events.inserted, self._layers.events.removed):
-            event.disconnect(self._refresh)
 
     def _refresh(self, event: Any = None) -> None:
         chosen = self.field()

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_gdls.pipeline import Segmentation
     from napari_gdls.recipe import Recipe
 
+OPACITY = 0.65
+"""Of segments: their colours tell, and the BSE image below still shows."""
 MOST_VISIBLE_EDGES = 20_000
 """Larger graphs come invisible: seen as a whole they hide the segments."""
 
@@ -112,7 +114,7 @@ def segment_layer(
     return Labels(
         segmentation.labels.copy(),
         name=f"{_title(shown)}: {segments_name(segmentation.recipe)}",
-        opacity=0.5,
+        opacity=OPACITY,
         colormap=segment_colormap(segmentation) if colormap is None else colormap,
         features=dict(segment_features(segmentation) if features is None else features),
         metadata=layer_metadata("segments", shown, segmentation),
@@ -149,7 +151,7 @@ def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe 
     return Labels(
         labels,
         name=f"{_title(field)}: {'segments' if recipe is None else segments_name(recipe)}",
-        opacity=0.5,
+        opacity=OPACITY,
         colormap=_composition_colormap(field, at_measurements - 1),
         features={"index": table.pop("label"), **table},
         metadata=layer_metadata("segments", field, recipe=recipe),
@@ -177,10 +179,10 @@ def _composition_colormap(field: Field, measurement_labels: npt.NDArray[np.int64
 
 
 def segments_name(recipe: Recipe) -> str:
-    """Name of a result that tells how it came about: "segments (threshold, tau_b 0.05, tau_z 1)"."""
+    """Name of a result that tells how it came about, with tau_b and tau_z: "segments (threshold 0.05, 1)"."""
     tau_b = DEFAULT_TAU_B if recipe.tau_b is None else recipe.tau_b
     tau_z = DEFAULT_TAU_Z if recipe.tau_z is None else recipe.tau_z
-    return f"segments ({recipe.method}, tau_b {tau_b:g}, tau_z {tau_z:g})"
+    return f"segments ({recipe.method} {tau_b:g}, {tau_z:g})"
 
 
 def show(segmentation_or_field: Segmentation | Field, viewer: napari.Viewer | None = None) -> napari.Viewer:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Labels, Layer, Shapes, Vectors
+from napari.layers import Labels, Layer, Shapes
 
 from napari_gdls.plugin import _edge_shapes
 from napari_gdls.plugin.graph_layer import colour_limits, recolour
@@ -91,16 +91,18 @@ def place(viewer: napari.Viewer, result: RunResult, *, keep_earlier: bool = Fals
     segmentation = result.segmentation
     field = segmentation.field
     labels = segment_layer(segmentation, features=result.features, colormap=result.colormap)
-    _insert(viewer, [labels], [] if keep_earlier else _last_unedited(viewer, field, "segments"))
+    _insert(viewer, field, [labels], [] if keep_earlier else _last_unedited(viewer, field, "segments"))
     same_graph = [
         layer
         for layer in _results(viewer, field, "graph")
         if (shown := layer_segmentation(layer)) is not None and shown.graph is segmentation.graph
     ]
-    for layer in same_graph:
-        _keep_graph(layer, result)
-    if not same_graph:
-        _insert(viewer, edge_layers(segmentation), [] if keep_earlier else _last_unedited(viewer, field, "graph"))
+    if same_graph and all(isinstance(layer, Shapes) for layer in same_graph):
+        for layer in same_graph:
+            _keep_graph(layer, segmentation)
+    else:  # Vectors come with a layer of the cut edges, which are others now
+        replaced = [] if keep_earlier else _last_unedited(viewer, field, "graph")
+        _insert(viewer, field, edge_layers(segmentation), replaced)
     viewer.layers.selection.active = labels
     return labels
 
@@ -143,10 +145,8 @@ def _last_unedited(viewer: napari.Viewer, field: Field, role: str) -> list[Layer
     return [] if any(is_edited(layer) for layer in of_latest) else of_latest
 
 
-def _insert(viewer: napari.Viewer, layers: list[Layer], replaced: list[Layer]) -> None:
+def _insert(viewer: napari.Viewer, field: Field, layers: list[Layer], replaced: list[Layer]) -> None:
     """Put layers in the place of others; without others, above the images and the results of their field."""
-    field = layer_field(layers[0])
-    assert field is not None
     if not _results(viewer, field, "bse"):
         viewer.layers.insert(0, field_layers(field)[0])
     if replaced:
@@ -156,20 +156,15 @@ def _insert(viewer: napari.Viewer, layers: list[Layer], replaced: list[Layer]) -
         for layer in replaced:
             viewer.layers.remove(layer)
     else:
-        below = [i for i, layer in enumerate(viewer.layers) if layer_field(layer) is field and not _is_dots(layer)]
-        place = max(below) + 1
+        of_field = [layer for layer in viewer.layers if layer_field(layer) is field]
+        place = 1 + max(viewer.layers.index(layer) for layer in of_field if layer_role(layer) != "measurements")
     for offset, layer in enumerate(layers):
         viewer.layers.insert(place + offset, layer)
 
 
-def _is_dots(layer: Layer) -> bool:
-    return layer_role(layer) == "measurements"
-
-
-def _keep_graph(layer: Layer, result: RunResult) -> None:
-    """Let the layer of an unchanged graph stand for the new result; its colours follow the threshold."""
+def _keep_graph(layer: Shapes, segmentation: Segmentation) -> None:
+    """Let the layer of an unchanged graph stand for a later segmentation; its colours follow the threshold."""
     earlier = layer_segmentation(layer)
-    set_segmentation(layer, result.segmentation)
-    tau_z = result.segmentation.recipe.tau_z
-    if earlier is not None and earlier.recipe.tau_z != tau_z and isinstance(layer, Shapes | Vectors):
-        recolour(layer, "delta_z", colour_limits(tau_z))
+    set_segmentation(layer, segmentation)
+    if earlier is not None and earlier.recipe.tau_z != segmentation.recipe.tau_z:
+        recolour(layer, "delta_z", colour_limits(segmentation.recipe.tau_z))
