@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder of public data that is not part of the repository: ``GDLS_DATA``, or ``../shared/data`` beside the checkout."""
+    """Folder of public data that the repository does not hold: ``GDLS_DATA``, or ``../shared/data`` beside it."""
     default = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
     folder = Path(os.environ.get("GDLS_DATA", default)).resolve()
     if not folder.is_dir():

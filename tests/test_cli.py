@@ -76,7 +76,7 @@ def test_convert_and_info(store, tmp_path):
     assert np.array_equal(field.bse, copy.bse)
     assert np.array_equal(field.total_counts, copy.total_counts)
     printed = run("info", target).output
-    for fact in ("75", "100", "7,500", "2,048", "20"):
+    for fact in ("75", "100", "7,500", "2048 channels", "20 keV"):
         assert fact in printed
 
 

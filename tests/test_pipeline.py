@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from napari_gdls import Recipe, build_graph, embed, evaluate, label_measurements, label_pixels, sample_field, segment
+from napari_gdls import (
+    Recipe,
+    build_graph,
+    embed,
+    evaluate,
+    label_measurements,
+    label_pixels,
+    load_embedding,
+    sample_field,
+    segment,
+)
 from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.pipeline import STAGES
 from napari_gdls.segments import segment_table
@@ -65,6 +75,13 @@ def test_the_recipe_repeats_the_run(field):
     first = segment(field, tau_b=0.03, tau_z=1.1, reach=1.5)
     again = segment(field, Recipe.from_json(first.recipe.to_json()))
     assert again.labels.tobytes() == first.labels.tobytes()
+
+
+def test_the_recipe_names_what_the_defaults_were(field, result):
+    assert result.recipe.model == load_embedding().name
+    assert result.recipe.tau_b is not None
+    assert result.recipe.tau_z is not None
+    assert segment(field, result.recipe).labels.tobytes() == result.labels.tobytes()
 
 
 def test_progress_hears_of_every_stage_and_cancels_each(field, result):

@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DEMO_THRESHOLDS = {"tau_b": 0.06, "tau_z": 1.1}
+DEMO_THRESHOLDS: dict[str, Any] = {"tau_b": 0.06, "tau_z": 1.1}
 """Thresholds of the demonstration, set by eye for the dacite sample as the paper's were by an expert."""
 
 MemoryLimit = Annotated[
@@ -186,7 +186,8 @@ def _read(path: Path, bse: str | None, memory_limit: float | None) -> Field:
 
     choice: Any = int(bse) if bse is not None and bse.isdecimal() else bse
     limit = None if memory_limit is None else int(memory_limit * 2**30)
-    return read_field(path, bse=choice, memory_limit=limit)
+    field: Field = read_field(path, bse=choice, memory_limit=limit)
+    return field
 
 
 def _text(path: Path) -> str:

@@ -36,7 +36,7 @@ def composition_colours(spectra: npt.ArrayLike, energy: EnergyAxis) -> npt.NDArr
     features = np.sqrt(coarse / np.maximum(total, 1.0)[:, None])
     centred = (features - weight @ features) * np.sqrt(weight)[:, None]
     _, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, : -4 : -1]
+    axes = axes[:, :-4:-1]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     scores = (features - weight @ features) @ axes
     spread = np.stack([_weighted_rank(column, weight) for column in scores.T], axis=1)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from napari_gdls.embedding import EmbeddingCache, embed, load_embedding
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph, label_measurements
+from napari_gdls.graph.components import DEFAULT_TAU_B, DEFAULT_TAU_Z
 from napari_gdls.labelling import label_pixels
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
@@ -39,7 +40,8 @@ class Segmentation:
     embedding : (N, d) array of float32
         Unit vector of every spectrum.
     recipe : Recipe
-        All parameters, so that the run can be repeated exactly.
+        All parameters, so that the run can be repeated exactly; model and thresholds as they were used, where the
+        given recipe left them to the defaults.
     timings : dict of str to float
         Seconds that each stage took; 0 for stages whose result was given.
     field : Field
@@ -121,6 +123,11 @@ def segment(
     recipe = (recipe or Recipe()).replace(**changes)
     report = progress or silent
     model = load_embedding(recipe.model)
+    recipe = recipe.replace(
+        model=model.name if recipe.model == "default" else recipe.model,
+        tau_b=DEFAULT_TAU_B if recipe.tau_b is None else recipe.tau_b,
+        tau_z=DEFAULT_TAU_Z if recipe.tau_z is None else recipe.tau_z,
+    )
     timings = dict.fromkeys(STAGES, 0.0)
     if embedding is None:
         with _timed(timings, "embedding", report):

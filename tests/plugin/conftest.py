@@ -13,6 +13,8 @@ os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from napari.components import ViewerModel  # noqa: E402
+from npe2 import PluginManager  # noqa: E402
 
 from napari_gdls import EnergyAxis, Field, segment  # noqa: E402
 from napari_gdls.pipeline import Segmentation  # noqa: E402
@@ -29,6 +31,13 @@ def display() -> None:
 def viewer(display, make_napari_viewer):
     """A napari viewer with a hidden window."""
     return make_napari_viewer(show=False)
+
+
+@pytest.fixture
+def model() -> ViewerModel:
+    """A viewer without a window, with the plugins of this environment: readers, writers, samples."""
+    PluginManager.instance().discover()
+    return ViewerModel()
 
 
 def two_minerals(step: int, *, pixel_size: float | None = 2.0, name: str = "pair", seed: int = 0) -> Field:

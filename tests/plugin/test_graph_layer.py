@@ -7,6 +7,8 @@ import time
 import numpy as np
 import pytest
 from napari.layers import Shapes, Vectors
+from napari.utils._test_utils import read_only_mouse_event
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from napari.utils.notifications import notification_manager
 from scipy.spatial import Delaunay
 
@@ -120,6 +122,36 @@ def test_drawn_edges_get_their_measurements(graph):
     assert tuple(layer.features[["u", "v"]].iloc[-1]) == (-1, -1)
 
 
+def drag(layer: Shapes, start: np.ndarray, stop: np.ndarray) -> None:
+    """Press, move and release the mouse."""
+    for callbacks, kind, position in (
+        (mouse_press_callbacks, "mouse_press", start),
+        (mouse_move_callbacks, "mouse_move", (start + stop) / 2),
+        (mouse_move_callbacks, "mouse_move", stop),
+        (mouse_release_callbacks, "mouse_release", stop),
+    ):
+        event = read_only_mouse_event(type=kind, position=tuple(position), is_dragging=kind == "mouse_move")
+        callbacks(layer, event)
+
+
+def test_edges_can_be_drawn_and_selected_and_deleted_with_the_mouse(graph):
+    layer = graph_shapes(graph)
+    u, v = 3, graph.n_measurements - 2
+    layer.mode = "add_line"
+    drag(layer, graph.locations[u] + 0.3, graph.locations[v] - 0.3)
+    assert layer.nshapes == graph.n_edges + 1
+    assert tuple(layer.features[["u", "v"]].iloc[-1]) == (u, v)
+    np.testing.assert_array_equal(layer.data[-1], graph.locations[[u, v]])
+
+    layer.selected_data = set()
+    layer.mode = "select"
+    near_u = graph.locations[[u, v]].T @ [0.9, 0.1]
+    drag(layer, near_u, near_u)
+    assert layer.selected_data == {graph.n_edges}
+    layer.remove_selected()
+    np.testing.assert_array_equal(layer.features[["u", "v"]], graph.edges)
+
+
 def test_edges_can_be_removed_and_drawn_again(graph):
     layer = graph_shapes(graph)
     layer.remove([2, 10])
@@ -130,12 +162,12 @@ def test_edges_can_be_removed_and_drawn_again(graph):
     assert layer.features["delta_z"].iloc[4] == np.delete(graph.delta_z, [2, 10])[4]
 
 
-def test_save_and_open_again(graph, tmp_path, viewer):
+def test_save_and_open_again(graph, tmp_path, model):
     layer = graph_shapes(graph, name="edges")
     layer.remove([0])
     path = tmp_path / "edges.csv"
     assert layer.save(str(path)) == [str(path)]
-    (opened,) = viewer.open(path, layer_type="shapes")
+    (opened,) = model.open(path, layer_type="shapes")
     assert set(opened.shape_type) == {"line"}
     np.testing.assert_allclose(np.stack(opened.data), graph.locations[graph.edges[1:]])
 

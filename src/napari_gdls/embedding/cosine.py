@@ -81,8 +81,8 @@ class Cosine:
 
 
 # The constants are medians over 36 rock-forming and ore minerals (simulated) of the 95th percentile at 1,000 counts.
-# Single minerals lie between 0.12 and 0.20 (square root) or 0.04 and 0.18 (plain): an untrained distance knows nothing of
-# how many lines share the counts. From 300 to 10,000 counts the square-root law holds within 5 %.
+# Single minerals lie between 0.12 and 0.20 (square root) or 0.04 and 0.18 (plain): an untrained distance knows nothing
+# of how many lines share the counts. From 300 to 10,000 counts the square-root law holds within 5 %.
 COSINES = {
     model.name: model
     for model in (

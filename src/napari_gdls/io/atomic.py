@@ -49,10 +49,9 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iter
     target = _checked_target(path, overwrite=overwrite, kind="file")
     temporary = _sibling(target)
     with _explained(path):
-        # 0o666: the user's umask decides, as for any file; tempfile would make it private.
-        descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        # Opened by name: libraries ask the file for it. The user's umask decides on access, as for any file.
         try:
-            with os.fdopen(descriptor, "w+b") as file:
+            with temporary.open("x+b") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

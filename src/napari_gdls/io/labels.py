@@ -184,5 +184,7 @@ def _read_npy(path: Path, limit: int) -> npt.NDArray[Any]:
             raise ValueError("its header does not fit its length, or it holds Python objects")
         require_memory(path, 2 * len(data), limit, "the labels")
         return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
-    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError) as error:
+    except FieldReadError:
+        raise
+    except Exception as error:  # numpy parses the header as Python text, with the errors of its tokenizer
         raise FieldReadError(path, f"is no .npy file, or damaged: {error}", remedy="Save it again.") from None

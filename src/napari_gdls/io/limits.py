@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from napari_gdls.errors import FieldReadError
@@ -82,7 +83,7 @@ def existing_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FieldReadError
-        If the name is empty, holds a NUL character, or nothing that can be reached stands there.
+        If the name is empty or holds a NUL character, or no file or folder that can be reached stands there.
     """
     name = os.fspath(path)
     if not name or "\0" in name:
@@ -90,12 +91,15 @@ def existing_path(path: str | os.PathLike[str]) -> Path:
             name.replace("\0", "\\0"), "no valid file name", remedy="Names are not empty and hold no NUL."
         )
     try:
-        Path(name).stat()
+        mode = Path(name).stat().st_mode
     except FileNotFoundError:
         raise FieldReadError(name, "does not exist", remedy="Check the spelling and the folder.") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FieldReadError(name, f"cannot be opened: {reason}") from None
+    # A pipe or a device would be waited for without end.
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise FieldReadError(name, "is neither a file nor a folder")
     return Path(name)
 
 

@@ -45,6 +45,8 @@ class RosettaReader:
         Whether the reader of RosettaSciIO can read lazily.
     sparse : bool
         Whether its lazy data are sparse inside, so that parts of a chunk come cheap.
+    compiled : bool
+        Whether its reader runs compiled code that trusts the file, and so gets a process of its own.
     keywords : dict
         Further arguments of its ``file_reader``.
     """
@@ -55,6 +57,7 @@ class RosettaReader:
     magic: bytes = b""
     lazy: bool = True
     sparse: bool = False
+    compiled: bool = False
     keywords: dict[str, Any] = field(default_factory=dict)
 
     def sniff(self, path: Path) -> bool:
@@ -69,11 +72,29 @@ class RosettaReader:
 
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; see `napari_gdls.io.read_field`."""
-        images, maps = self._contents(path, options)
-        return self._field(path, images, _chosen_map(path, maps, options.dataset), options)
+        if not self.compiled:
+            return self.read_here(path, options)
+        self._require_installed(path)
+        from napari_gdls.io.rosetta_process import read_apart
+
+        return read_apart(self.name, path, options)
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What is in the file; counts are told where the spectra fit into the memory limit."""
+        if not self.compiled:
+            return self.describe_here(path, options)
+        self._require_installed(path)
+        from napari_gdls.io.rosetta_process import describe_apart
+
+        return describe_apart(self.name, path, options)
+
+    def read_here(self, path: Path, options: ReadOptions) -> Field:
+        """`read` in this process."""
+        images, maps = self._contents(path, options)
+        return self._field(path, images, _chosen_map(path, maps, options.dataset), options)
+
+    def describe_here(self, path: Path, options: ReadOptions) -> FieldSummary:
+        """`describe` in this process."""
         images, maps = self._contents(path, options)
         warnings: list[str] = []
         if len(maps) > 1 and options.dataset is None:
@@ -124,11 +145,14 @@ class RosettaReader:
             )
         return images, maps
 
-    def _signals(self, path: Path, limit: int) -> list[dict[str, Any]]:
+    def _require_installed(self, path: Path) -> None:
         if importlib.util.find_spec("rsciio") is None:
             raise FieldReadError(
                 path, f"{self.title} files are read by RosettaSciIO, which is not installed", remedy=_INSTALL
             )
+
+    def _signals(self, path: Path, limit: int) -> list[dict[str, Any]]:
+        self._require_installed(path)
         if self.magic == hdf5.MAGIC:
             hdf5.require_self_contained(path)
         if self.name == "phenom":
@@ -256,11 +280,11 @@ def _require_whole_bzip2(path: Path, limit: int) -> None:
 
 
 ROSETTA_READERS = (
-    RosettaReader("bruker", "Bruker .bcf", (".bcf",), b"AAMVHFSS", keywords={"index": "all"}),
+    RosettaReader("bruker", "Bruker .bcf", (".bcf",), b"AAMVHFSS", compiled=True, keywords={"index": "all"}),
     RosettaReader("edax", "EDAX .spd", (".spd",), b"MAPSPECTRA_DATA"),
     # Counts of a channel are summed over frames: the default of 8 bits would overflow in silence.
-    RosettaReader("jeol", "JEOL .pts", (".pts",), sparse=True, keywords={"SI_dtype": np.uint32}),
-    RosettaReader("emd", "Thermo Fisher Velox .emd", (".emd",), hdf5.MAGIC, sparse=True),
+    RosettaReader("jeol", "JEOL .pts", (".pts",), sparse=True, compiled=True, keywords={"SI_dtype": np.uint32}),
+    RosettaReader("emd", "Thermo Fisher Velox .emd", (".emd",), hdf5.MAGIC, sparse=True, compiled=True),
     RosettaReader("phenom", "Phenom .elid", (".elid",), b"BZh", lazy=False),
     RosettaReader("ripple", "Ripple .rpl with .raw", (".rpl",)),
     RosettaReader("hspy", "HyperSpy .hspy", (".hspy",), hdf5.MAGIC),

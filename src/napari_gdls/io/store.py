@@ -42,7 +42,7 @@ from napari_gdls.io import checksummed
 from napari_gdls.io.contracts import FieldSummary, ReadOptions, summarise
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
-from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
+from napari_gdls.io.zarr_arrays import LEVEL, StoreError, parsed_json, read_array, read_header, write_array, write_group
 from napari_gdls.recipe import Recipe
 
 FORMAT = "gdls-field"
@@ -109,6 +109,11 @@ def write_field(
         checksummed.write_folder(path, files, overwrite=overwrite)
 
 
+def write_quickly(path: str | os.PathLike[str], field: Field) -> None:
+    """Write a field to a folder that will soon be read and deleted: as `write_field`, with little compression."""
+    checksummed.write_folder(path, _field_files(field, None, None, level=1), overwrite=False)
+
+
 def read_field_store(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> Field:
     """Read a field from the native store.
 
@@ -147,11 +152,13 @@ def is_store(path: Path) -> bool:
     return checksummed.is_archive(path)
 
 
-def _field_files(field: Field, labels: npt.ArrayLike | None, recipe: Recipe | None) -> dict[str, bytes]:
+def _field_files(
+    field: Field, labels: npt.ArrayLike | None, recipe: Recipe | None, level: int = LEVEL
+) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     write_array(files, "bse", field.bse, dimensions=("row", "column"))
     write_array(files, "locations", field.locations.astype(np.int32), shuffle="shuffle")
-    _write_counts(files, field.spectra)
+    _write_counts(files, field.spectra, level)
     if not field.valid.all():
         write_array(files, "valid", field.valid, dimensions=("row", "column"))
     if not np.array_equal(field.input_order, np.arange(field.n_measurements)):
@@ -191,10 +198,10 @@ def _field_files(field: Field, labels: npt.ArrayLike | None, recipe: Recipe | No
     return files
 
 
-def _write_counts(files: dict[str, bytes], spectra: Counts) -> None:
+def _write_counts(files: dict[str, bytes], spectra: Counts, level: int) -> None:
     if not sp.issparse(spectra):
         planes = np.ascontiguousarray(np.asarray(spectra).T)
-        write_array(files, "counts/planes", planes, dimensions=("channel", "measurement"))
+        write_array(files, "counts/planes", planes, dimensions=("channel", "measurement"), level=level)
         return
     channels = sp.csc_array(spectra)
     channels.sort_indices()
@@ -202,8 +209,8 @@ def _write_counts(files: dict[str, bytes], spectra: Counts) -> None:
     gaps = np.diff(channels.indices, prepend=0)
     gaps[starts] = channels.indices[starts]
     largest = int(gaps.max(initial=0))
-    write_array(files, "counts/data", channels.data)
-    write_array(files, "counts/gaps", gaps.astype(np.min_scalar_type(largest)), shuffle="shuffle")
+    write_array(files, "counts/data", channels.data, level=level)
+    write_array(files, "counts/gaps", gaps.astype(np.min_scalar_type(largest)), shuffle="shuffle", level=level)
     write_array(files, "counts/indptr", channels.indptr.astype(np.int64), shuffle="shuffle")
 
 

@@ -25,7 +25,7 @@ import scipy.sparse as sp
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Counts
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
-from napari_gdls.io.sparse_spectra import collected, stored_bytes
+from napari_gdls.io.sparse_spectra import BLOCK_BYTES, collected, stored_bytes
 
 MAGIC = b"Tescan X-ray map"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -36,7 +36,7 @@ _MAX_RECORDS = 1000
 _MAX_CHANNELS = 1 << 16
 _MAX_SIDE = 1 << 31
 _DEPTHS = (0, 1, 2, 4, 8, 16, 32)
-_PIECE = 8192  # spectra that are unpacked at a time; a multiple of 8
+_PIECE = 8192  # most spectra that are unpacked at a time
 _EXPORT_AGAIN = "Copy it again from the instrument."
 
 
@@ -295,14 +295,16 @@ def _planes(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Iterator[tuple
 
 def _pieces(header: MapHeader) -> Iterator[tuple[slice, int, int]]:
     """Parts of a plane that follow each other in raster order: rows, first column, and column after the last."""
-    if header.width <= _PIECE:
-        step = max(_PIECE // header.width, 1)
+    # A multiple of 8 spectra, so that pieces of a row begin at whole bytes.
+    most = max(min(_PIECE, BLOCK_BYTES // (header.n_channels * header.counts_dtype.itemsize)) // 8 * 8, 8)
+    if header.width <= most:
+        step = max(most // header.width, 1)
         for row in range(0, header.height, step):
             yield slice(row, row + step), 0, header.width
         return
     for row in range(header.height):
-        for column in range(0, header.width, _PIECE):
-            yield slice(row, row + 1), column, min(column + _PIECE, header.width)
+        for column in range(0, header.width, most):
+            yield slice(row, row + 1), column, min(column + most, header.width)
 
 
 def _samples_of_bytes(depth: int) -> npt.NDArray[Any]:
@@ -349,7 +351,6 @@ def _blocks(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Iterator[npt.N
         n_rows = len(range(*rows.indices(header.height)))
         block = np.zeros((header.n_channels, n_rows * (last - first)), header.counts_dtype)
         for channel, depth, plane in planes:
-            # `first` is a multiple of 8, so pieces begin at whole bytes.
             packed = np.ascontiguousarray(plane[rows, first * depth // 8 : (last * depth + 7) // 8])
             block[channel] = _unpacked(packed, depth)[:, : last - first].reshape(-1)
         yield np.ascontiguousarray(block.T)

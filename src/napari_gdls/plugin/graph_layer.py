@@ -19,10 +19,17 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
 
-# Blue inside a material, yellow at the threshold, red across a border; white without a value (drawn by hand).
+# Quiet blue where edges stay, bright where they are cut: the colour turns at the threshold, in the middle of the scale.
 EDGE_COLORMAP = Colormap(
-    [[0.13, 0.36, 0.80], [0.35, 0.72, 0.92], [1.0, 0.92, 0.35], [0.96, 0.45, 0.15], [0.80, 0.05, 0.10]],
-    name="linked to cut",
+    [
+        [0.10, 0.35, 0.80, 0.40],
+        [0.35, 0.70, 1.00, 0.60],
+        [1.00, 0.90, 0.30, 1.00],
+        [1.00, 0.35, 0.10, 1.00],
+        [0.95, 0.05, 0.15, 1.00],
+    ],
+    controls=[0.0, 0.45, 0.52, 0.65, 1.0],
+    name="kept to cut",
 )
 MOST_EDGES = 400_000
 """Graphs with more edges than this are shown as Vectors: they take a tenth of the memory, but cannot be picked."""
@@ -203,8 +210,8 @@ def measurement_points(field: Field, **options: Any) -> Points | None:
         field.locations.astype(np.float64),
         **{
             "name": "measurements",
-            "size": 0.3 * field.sampling_distance,
-            "face_color": "#ffd84d",
+            "size": 0.25 * field.sampling_distance,
+            "face_color": "#f2f2f2",
             "border_width": 0,
             "antialiasing": 0.5,
             "features": {"total_counts": field.total_counts},

@@ -1,0 +1,120 @@
+"""Makes the screenshots of the documentation in docs/images, with the real plugin in a real window.
+
+Run with ``make screenshots``; without a display, under ``xvfb-run -a -s "-screen 0 1600x1200x24"``.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+# Before napari reads its settings: the user's own would change the pictures.
+_SETTINGS = tempfile.TemporaryDirectory(prefix="napari-gdls-screenshots-")
+os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
+
+import napari  # noqa: E402
+from qtpy.QtGui import QCursor  # noqa: E402
+from qtpy.QtWidgets import QApplication  # noqa: E402
+
+from napari_gdls.cli import DEMO_THRESHOLDS  # noqa: E402
+from napari_gdls.plugin.metadata import layer_role  # noqa: E402
+from napari_gdls.plugin.widget import SegmentWidget  # noqa: E402
+
+IMAGES = Path(__file__).parent / "images"
+WINDOW = (1440, 900)
+PICTURE = (1000, 700)
+
+
+def main() -> None:
+    """Make all of them."""
+    IMAGES.mkdir(exist_ok=True)
+    dock_with_segments()
+    graph_close_up()
+    sparse_field()
+
+
+def dock_with_segments() -> None:
+    """The whole window: the dock, and the segments of the dacite over its BSE image."""
+    viewer, widget = opened("dacite")
+    run(widget, **DEMO_THRESHOLDS)
+    layer_of(viewer, "graph").visible = False
+    viewer.reset_view(margin=0.02)
+    save(viewer, "dock.png", canvas_only=False)
+    viewer.close()
+
+
+def graph_close_up() -> None:
+    """The graph of some grains, coloured by delta_z, over the BSE image."""
+    viewer, widget = opened("dacite")
+    run(widget, **DEMO_THRESHOLDS)
+    layer_of(viewer, "segments").visible = False
+    layer_of(viewer, "graph").visible = True
+    look_at(viewer, row=0.74, column=0.24, width=0.4)
+    save(viewer, "graph.png", canvas_only=True)
+    viewer.close()
+
+
+def sparse_field() -> None:
+    """A field measured at every third pixel: dots, graph and segments."""
+    viewer, widget = opened("synthetic")
+    run(widget)
+    for role in ("segments", "graph", "measurements"):
+        layer_of(viewer, role).visible = True
+    look_at(viewer, row=0.45, column=0.5, width=0.4)
+    save(viewer, "sparse.png", canvas_only=True)
+    viewer.close()
+
+
+def opened(sample: str) -> tuple[napari.Viewer, SegmentWidget]:
+    """A viewer with a sample and the dock, as a user opens them."""
+    viewer = napari.Viewer(title="napari")
+    viewer.window.resize(*WINDOW)
+    QCursor.setPos(0, 0)  # off the canvas, where it would write the value under it into the status bar
+    _, widget = viewer.window.add_plugin_dock_widget("napari-gdls", "Segment EDS field")
+    viewer.open_sample("napari-gdls", sample)
+    viewer.canvas.overlays.scale_bar.visible = True
+    settle()
+    return viewer, widget
+
+
+def run(widget: SegmentWidget, **thresholds: float) -> None:
+    """Set the thresholds, press the button, wait."""
+    for name, value in thresholds.items():
+        getattr(widget.recipe_form, name).set_value(value)
+    widget.run_button.click()
+    while widget.running:
+        settle(0.02)
+
+
+def layer_of(viewer: napari.Viewer, role: str) -> napari.layers.Layer:
+    """The layer that shows "bse", "segments", "graph" or "measurements"."""
+    return next(layer for layer in viewer.layers if layer_role(layer) == role)
+
+
+def look_at(viewer: napari.Viewer, *, row: float, column: float, width: float) -> None:
+    """Zoom in: centre and width of the view as fractions of the field."""
+    (top, left), (bottom, right) = layer_of(viewer, "bse").extent.world
+    viewer.scene.camera.center = (top + row * (bottom - top), left + column * (right - left))
+    viewer.scene.camera.zoom = PICTURE[0] / (width * (right - left))
+
+
+def save(viewer: napari.Viewer, name: str, *, canvas_only: bool) -> None:
+    """Take the picture."""
+    settle(0.5)
+    size = (PICTURE[1], PICTURE[0]) if canvas_only else None
+    viewer.screenshot(str(IMAGES / name), canvas_only=canvas_only, size=size, flash=False)
+    print(IMAGES / name)
+
+
+def settle(seconds: float = 0.3) -> None:
+    """Let the window draw."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+if __name__ == "__main__":
+    main()

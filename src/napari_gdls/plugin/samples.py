@@ -1,0 +1,35 @@
+"""npe2 sample data: the fields that come with the package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_gdls.plugin.readers import shown_errors
+
+
+def dacite() -> list[Any]:
+    """Layers of the real sample, with many counts."""
+    return _sample("dacite")
+
+
+def dacite_fast() -> list[Any]:
+    """Layers of the same area, measured for a short time."""
+    return _sample("dacite-fast")
+
+
+def synthetic() -> list[Any]:
+    """Layers of the simulated sample, and its truth as invisible Labels."""
+    layers = _sample("synthetic")
+    if len(layers[0]) == 1:  # the sample was not there, and the user was told
+        return layers
+    bse = layers[0][1]
+    truth = bse["metadata"]["napari_gdls"]["field"].metadata["truth"]
+    placement = {name: bse[name] for name in ("scale", "units")}
+    return [*layers, (truth, {"name": "synthetic: truth", "visible": False, **placement}, "labels")]
+
+
+def _sample(name: str) -> list[Any]:
+    from napari_gdls.plugin.layers import field_layers
+    from napari_gdls.samples import sample_field
+
+    return shown_errors(lambda: field_layers(sample_field(name)))

@@ -1,0 +1,111 @@
+"""npe2 writers: segments as images, tables and stores; fields as stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.errors import OutputError
+from napari_gdls.plugin.metadata import METADATA_KEY
+
+if TYPE_CHECKING:
+    from napari_gdls.field import Field
+
+STORE_ENDINGS = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")
+
+
+def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes: Mapping[str, Any]) -> list[str]:
+    """Write a Labels layer: OME-TIFF, PNG, CSV (table of segments), or the native store with its field and recipe.
+
+    Corrections by hand are written as they stand. Labels that come from elsewhere can be written as images.
+
+    Parameters
+    ----------
+    path : path-like
+        Its ending says the format; see `napari_gdls.write_labels`.
+    data : (H, W) array of int
+    attributes : mapping
+        Attributes of the layer, as napari gives them.
+
+    Returns
+    -------
+    list of str
+        The path.
+
+    Raises
+    ------
+    OutputError
+        If the labels do not fit the format, a field is needed and the layer has none, or the system refuses.
+    """
+    from napari_gdls.io import write_field, write_labels
+
+    entry = _entry(attributes)
+    field = entry.get("field")
+    if os.fspath(path).lower().endswith(STORE_ENDINGS):
+        write_field(
+            path,
+            _needed(field, path),
+            labels=np.asarray(data),
+            recipe=entry.get("recipe"),
+            overwrite=not Path(path).is_dir(),
+        )
+    else:
+        pixel_size = _pixel_size(attributes) if field is None else None
+        write_labels(path, np.asarray(data), field=field, pixel_size=pixel_size)
+    return [os.fspath(path)]
+
+
+def write_field_of_image(path: str | os.PathLike[str], data: Any, attributes: Mapping[str, Any]) -> list[str]:
+    """Write the field that an Image layer shows, with all its spectra, to the native store.
+
+    Parameters
+    ----------
+    path : path-like
+        ``*.gdls.zarr.zip`` (one file) or ``*.gdls.zarr`` (a folder, which must not exist).
+    data : array
+        Not used: the field holds the image.
+    attributes : mapping
+
+    Returns
+    -------
+    list of str
+        The path.
+
+    Raises
+    ------
+    OutputError
+        If the layer carries no field, or the system refuses.
+    """
+    from napari_gdls.io import write_field
+
+    write_field(path, _needed(_entry(attributes).get("field"), path), overwrite=not Path(path).is_dir())
+    return [os.fspath(path)]
+
+
+def _entry(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    entry = attributes.get("metadata", {}).get(METADATA_KEY)
+    return entry if isinstance(entry, Mapping) else {}
+
+
+def _needed(field: Field | None, path: str | os.PathLike[str]) -> Field:
+    if field is None:
+        raise OutputError(
+            f"{os.fspath(path)}: this layer carries no field; take the BSE image of a field, or its segments."
+        )
+    return field
+
+
+def _pixel_size(attributes: Mapping[str, Any]) -> float | None:
+    """Edge of a pixel in um, if the layer is scaled in a unit of length, the same along both axes."""
+    sizes = set()
+    for scale, unit in zip(attributes.get("scale", ()), attributes.get("units", ()), strict=False):
+        quantity = float(scale) * unit
+        if not quantity.is_compatible_with("um"):
+            return None
+        sizes.add(quantity.to("um").magnitude)
+    return float(sizes.pop()) if len(sizes) == 1 else None

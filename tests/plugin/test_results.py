@@ -1,0 +1,164 @@
+"""New results never overwrite what the user has edited."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+import napari_gdls as gdls
+from napari_gdls.plugin import _edge_shapes
+from napari_gdls.plugin.layers import field_layers
+from napari_gdls.plugin.metadata import layer_role, layer_segmentation
+from napari_gdls.plugin.results import RunResult, compute, is_edited, place
+from napari_gdls.progress import silent
+
+
+def run(field: gdls.Field, earlier: RunResult | None = None, **changes: float) -> RunResult:
+    recipe = gdls.Recipe(device="cpu", **changes)
+    if earlier is None:
+        return compute(field, recipe, silent)
+    known = earlier.segmentation
+    return compute(field, recipe, silent, embedding=known.embedding, graph=known.graph)
+
+
+@pytest.fixture
+def viewer(sparse_field) -> ViewerModel:
+    model = ViewerModel()
+    for layer in field_layers(sparse_field):
+        model.add_layer(layer)
+    return model
+
+
+@pytest.fixture(scope="module")
+def first(sparse_field) -> RunResult:
+    return run(sparse_field)
+
+
+@pytest.fixture(scope="module")
+def second(sparse_field, first) -> RunResult:
+    return run(sparse_field, first, tau_z=0.4)
+
+
+def roles(viewer: ViewerModel) -> list[str]:
+    return [layer_role(layer) for layer in viewer.layers]
+
+
+def test_layers_come_between_image_and_dots(viewer, first):
+    labels = place(viewer, first)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert viewer.layers.selection.active is labels
+
+
+def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, second):
+    old = place(viewer, first)
+    graph = viewer.layers[2]
+    old.opacity, old.visible = 0.9, False
+    new = place(viewer, second)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert old not in viewer.layers
+    assert (new.opacity, new.visible) == (0.9, False)
+    np.testing.assert_array_equal(new.data, second.segmentation.labels)
+    assert viewer.layers[2] is graph  # the same graph: no need to build 100,000 shapes again
+    assert layer_segmentation(graph) is second.segmentation
+    assert graph.edge_contrast_limits == (0.0, 0.8)
+
+
+def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
+    monkeypatch.setattr(_edge_shapes, "fault", lambda: "another napari")
+    place(viewer, first)
+    assert roles(viewer) == ["bse", "segments", "graph", "graph", "measurements"]
+    place(viewer, second)
+    assert roles(viewer) == ["bse", "segments", "graph", "graph", "measurements"]
+    vectors, cut = viewer.layers[2:4]
+    ends = second.segmentation.measurement_labels[second.segmentation.graph.edges]
+    assert len(vectors.data) == second.segmentation.graph.n_edges
+    assert cut.nshapes == (ends[:, 0] != ends[:, 1]).sum()
+
+
+def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):
+    place(viewer, first)
+    graph = viewer.layers[2]
+    other = run(sparse_field, max_distance=0.9)
+    place(viewer, other)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert viewer.layers[2] is not graph
+    assert viewer.layers[2].nshapes == other.segmentation.graph.n_edges < graph.nshapes
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda layer: layer.paint((5, 5), 77),
+        lambda layer: layer.fill((5, 5), 77),
+        lambda layer: layer.data_setitem((np.array([0]), np.array([0])), 77),
+        lambda layer: layer.data.__setitem__((3, 4), 77),
+        lambda layer: setattr(layer, "data", np.zeros_like(layer.data)),
+    ],
+)
+def test_edited_labels_stay(viewer, first, second, edit):
+    old = place(viewer, first)
+    edit(old)
+    kept = old.data.copy()
+    assert is_edited(old)
+    new = place(viewer, second)
+    assert roles(viewer) == ["bse", "segments", "graph", "segments", "measurements"]
+    assert old in viewer.layers
+    assert new.name != old.name
+    np.testing.assert_array_equal(old.data, kept)
+    newer = place(viewer, first)  # the new one was not edited
+    assert new not in viewer.layers
+    assert {old, newer} <= set(viewer.layers)
+
+
+def test_undone_edits_are_no_edits(viewer, first, second):
+    old = place(viewer, first)
+    old.paint((5, 5), 77)
+    old.undo()
+    assert not is_edited(old)
+    place(viewer, second)
+    assert old not in viewer.layers
+
+
+def test_edited_graphs_stay(viewer, sparse_field, first):
+    place(viewer, first)
+    graph = viewer.layers[2]
+    assert not is_edited(graph)
+    graph.remove([0])
+    assert is_edited(graph)
+    place(viewer, run(sparse_field, max_distance=0.9))
+    assert roles(viewer).count("graph") == 2
+    assert graph in viewer.layers
+    assert graph.nshapes == first.segmentation.graph.n_edges - 1
+
+
+def test_drawn_and_moved_edges_are_edits(viewer, first):
+    place(viewer, first)
+    graph = viewer.layers[2]
+    removed = graph.data[-1]
+    graph.remove([graph.nshapes - 1])
+    graph.add(removed, shape_type="line")
+    assert not is_edited(graph)  # back to what it was
+    graph.add(np.array([[0, 0], [40, 40]]), shape_type="line")
+    assert is_edited(graph)
+
+
+def test_earlier_results_can_be_kept(viewer, first, second):
+    old = place(viewer, first)
+    place(viewer, second, keep_earlier=True)
+    assert old in viewer.layers
+    assert roles(viewer).count("segments") == 2
+
+
+def test_results_of_another_field_are_left_alone(viewer, first, dense_field):
+    place(viewer, first)
+    for layer in field_layers(dense_field):
+        viewer.add_layer(layer)
+    place(viewer, run(dense_field))
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements", "bse", "counts", "segments", "graph"]
+
+
+def test_a_missing_image_comes_back(first):
+    viewer = ViewerModel()
+    place(viewer, first)
+    assert roles(viewer) == ["bse", "segments", "graph"]

@@ -1,0 +1,108 @@
+"""Saving layers from napari."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers import Image, Labels
+from skimage.io import imread
+
+import napari_gdls as gdls
+from napari_gdls.errors import OutputError
+from napari_gdls.io import read_labels, read_results
+from napari_gdls.plugin.layers import field_layers, segment_layer
+
+
+@pytest.fixture
+def edited(segmentation) -> Labels:
+    """Segments with a correction by hand."""
+    layer = segment_layer(segmentation)
+    layer.data_setitem((np.array([0, 0]), np.array([0, 1])), 7)
+    return layer
+
+
+@pytest.mark.parametrize("name", ["segments.ome.tif", "segments.ome.tiff", "segments.png"])
+def test_images_hold_the_corrected_labels(model, edited, tmp_path, name):
+    path = tmp_path / name
+    assert edited.save(str(path)) == [str(path)]
+    np.testing.assert_array_equal(read_labels(path), edited.data)
+
+
+def test_ome_tiff_has_the_pixel_size(model, edited, tmp_path):
+    path = tmp_path / "segments.ome.tif"
+    edited.save(str(path))
+    with tifffile.TiffFile(path) as file:
+        assert 'PhysicalSizeX="2.0"' in file.ome_metadata
+
+
+def test_pixel_size_of_labels_from_elsewhere(model, tmp_path):
+    path = tmp_path / "other.ome.tif"
+    Labels(np.eye(8, dtype=int), scale=(0.5, 0.5), units=("mm", "mm")).save(str(path), plugin="napari-gdls")
+    with tifffile.TiffFile(path) as file:
+        assert 'PhysicalSizeX="500.0"' in file.ome_metadata
+    Labels(np.eye(8, dtype=int), scale=(0.5, 0.5)).save(str(path), plugin="napari-gdls")
+    with tifffile.TiffFile(path) as file:
+        assert "PhysicalSizeX" not in file.ome_metadata
+
+
+def test_table_follows_the_corrections(model, edited, tmp_path):
+    path = tmp_path / "segments.csv"
+    assert edited.save(str(path)) == [str(path)]
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = {int(row["label"]): row for row in csv.DictReader(file)}
+    assert rows[7]["area [px]"] == "2"
+    assert sum(int(row["area [px]"]) for row in rows.values()) == (edited.data > 0).sum()
+
+
+def test_store_holds_field_labels_and_recipe(model, edited, segmentation, tmp_path):
+    path = tmp_path / "result.gdls.zarr.zip"
+    assert edited.save(str(path)) == [str(path)]
+    stored = read_results(path)
+    np.testing.assert_array_equal(stored.labels, edited.data)
+    assert stored.recipe == segmentation.recipe
+    np.testing.assert_array_equal(gdls.read_field(path).bse, segmentation.field.bse)
+    again = model.open(path, plugin="napari-gdls")
+    np.testing.assert_array_equal(again[1].data, edited.data)
+
+
+@pytest.mark.parametrize("name", ["field.gdls.zarr.zip", "field.gdls.zarr"])
+def test_the_image_of_a_field_saves_the_field(model, sparse_field, tmp_path, name):
+    path = tmp_path / name
+    assert field_layers(sparse_field)[0].save(str(path)) == [str(path)]
+    field = gdls.read_field(path)
+    np.testing.assert_array_equal(field.total_counts, sparse_field.total_counts)
+
+
+def test_folders_are_not_replaced(model, sparse_field, tmp_path):
+    path = tmp_path / "field.gdls.zarr"
+    path.mkdir()
+    (path / "precious").touch()
+    with pytest.raises(OutputError):
+        field_layers(sparse_field)[0].save(str(path))
+    assert (path / "precious").exists()
+
+
+def test_layers_without_a_field(model, tmp_path):
+    for layer, name in (
+        (Image(np.zeros((4, 4))), "image.gdls.zarr.zip"),
+        (Labels(np.ones((4, 4), dtype=int)), "labels.gdls.zarr.zip"),
+    ):
+        with pytest.raises(OutputError, match="carries no field"):
+            layer.save(str(tmp_path / name))
+    with pytest.raises(OutputError, match="needs the field"):
+        Labels(np.ones((4, 4), dtype=int)).save(str(tmp_path / "labels.csv"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_volumes_are_refused(model, tmp_path):
+    with pytest.raises(OutputError, match=r"shape"):
+        Labels(np.ones((3, 4, 4), dtype=int)).save(str(tmp_path / "volume.ome.tif"), plugin="napari-gdls")
+
+
+def test_napari_still_writes_plain_tiff(model, tmp_path):
+    path = tmp_path / "plain.tif"
+    Labels(np.eye(5, dtype=np.uint8)).save(str(path))
+    np.testing.assert_array_equal(imread(path), np.eye(5))
