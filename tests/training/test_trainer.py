@@ -11,7 +11,7 @@ from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.spectra.composition import mass_fractions
 from napari_gdls.training.config import TrainingConfig, available_recipes, load_config
 from napari_gdls.training.families import TrainingMaterials
-from napari_gdls.training.trainer import learning_rate, train
+from napari_gdls.training.trainer import learning_rate, train, training_data
 
 MATERIALS = TrainingMaterials(
     compositions=mass_fractions(
@@ -38,6 +38,7 @@ SMALL = TrainingConfig(
     validate_every=10,
     warm_up=5,
     pca_batches=10,
+    calibration_batches=1,
     device="cpu",
 )
 
@@ -145,6 +146,22 @@ def test_triplet_loss_and_fine_tuning(trained, tmp_path):
         train(settings(start_from="cosine"), output=tmp_path / "x.safetensors", materials=MATERIALS)
 
 
+def test_training_for_one_instrument_simulates_that_instrument():
+    instrument = {"beam_energy": 20.0, "take_off": 40.0, "offset": 30.0, "gain": 0.002, "fwhm": 140.0, "continuum": 2.0}
+    data = training_data(settings(instrument=instrument, instruments=6, beams=2), MATERIALS, binning=2)
+    fitted = [each.instrument for each in data.training.library.responses]
+    assert len(fitted) == 6
+    assert np.mean([each.offset for each in fitted]) == pytest.approx(30.0, abs=3)
+    assert np.mean([each.detector.fwhm for each in fitted]) == pytest.approx(140.0, abs=4)
+    assert {each.detector.window for each in fitted} != {"polymer"} or len({each.detector.tail for each in fitted}) > 1
+    plain = training_data(
+        settings(instrument={**instrument, "continuum": 1.0}, instruments=6, beams=2), MATERIALS, binning=2
+    )
+    quiet = slice(500, 700)  # 10.2 to 14.2 keV: no lines of these materials
+    shares = [float(each.training.batch(0).expected[:, quiet].sum()) for each in (data, plain)]
+    assert shares[0] > 1.3 * shares[1]
+
+
 def test_the_rate_warms_up_and_falls():
     rates = [learning_rate(TrainingConfig(steps=1000, warm_up=100), step) for step in range(1000)]
     assert max(rates) < 1e-3
@@ -177,6 +194,12 @@ def test_recipes_of_the_shipped_weights_are_there():
         ("learning_rate = nan", "learning_rate"),
         ("held_out = 1.0", "held_out"),
         ("samples = 1", "samples"),
+        ('architecture = "pca"\nstart_from = "pca"', "start_from"),
+        ("instrument = { fwhm = 130 }", "it needs exactly"),
+        (
+            "instrument = { beam_energy = 20, take_off = 35, offset = 0, gain = 9, fwhm = 130, continuum = 1 }",
+            r"instrument\.gain",
+        ),
     ],
 )
 def test_bad_recipes_are_refused_with_their_name(tmp_path, text, message):

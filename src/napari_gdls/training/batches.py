@@ -49,6 +49,8 @@ class BatchDesign:
         Share of spectra with up to 5 % of another material of the field.
     response_errors : bool
         Err in the physics of the whole field as simulations do: line families, continuum, absorption, stray lines.
+    continuum_level : float
+        Continuum over the simulated one, on average over fields.
 
     Raises
     ------
@@ -66,6 +68,7 @@ class BatchDesign:
     continuum: float = 0.06
     neighbours: float = 0.1
     response_errors: bool = True
+    continuum_level: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("families", "members", "samples"):
@@ -78,6 +81,8 @@ class BatchDesign:
         for name in ("third", "neighbours"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"batches: {name} is {getattr(self, name)}; a share from 0 to 1 is needed.")
+        if not 0 < self.continuum_level < math.inf:
+            raise RecipeError(f"batches: continuum_level is {self.continuum_level}; it must be positive.")
         for name in ("tilt", "continuum"):
             if not 0 <= getattr(self, name) < 1:
                 raise RecipeError(f"batches: {name} is {getattr(self, name)}; a spread from 0 to below 1 is needed.")
@@ -215,6 +220,7 @@ class BatchGenerator:
         if rng.random() < 0.5:  # a dirty window or a thicker coating
             smooth -= rng.exponential(0.12) * (0.5 / energy).pow(1.5).clamp(max=3.0)
         level, slope = rng.normal(0.0, 0.2), rng.normal(0.0, 0.1)
+        level += math.log(self.design.continuum_level)
         smooth[response.n_lines :] += level + slope * log_energy[response.n_lines :]
         return of_photons * smooth.exp()
 

@@ -14,6 +14,15 @@ from napari_gdls.errors import RecipeError
 
 LOSS_NAMES = ("supcon", "semihard-triplet")
 ARCHITECTURE_NAMES = ("windows", "cnn", "pca")
+INSTRUMENT_SETTINGS = {
+    "beam_energy": (2.0, 50.0),
+    "take_off": (5.0, 90.0),
+    "offset": (-100.0, 100.0),
+    "gain": (-0.05, 0.05),
+    "fwhm": (60.0, 300.0),
+    "continuum": (0.05, 20.0),
+}
+"""Settings of an instrument to train for, and their ranges."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,15 @@ class TrainingConfig:
         Steps between validations, which are also checkpoints.
     pca_batches : int
         Batches that "pca" is fitted to.
+    calibration_batches : int
+        Batches, of one instrument each, at every number of counts, that the scale of delta_z is measured on.
     device : str
         "auto", "cpu", "cuda", "mps".
     start_from : str
         Name or path of weights to start from (fine-tuning); empty for random ones.
+    instrument : dict
+        Train for one instrument instead of all: beam_energy (keV), take_off (degrees), offset (eV), gain, fwhm (eV) and
+        continuum (over the simulated one), as `adaptation.FittedInstrument` holds them. Empty for all.
 
     Raises
     ------
@@ -78,8 +92,10 @@ class TrainingConfig:
     held_out: float = 0.1
     validate_every: int = 1000
     pca_batches: int = 200
+    calibration_batches: int = 30
     device: str = "auto"
     start_from: str = ""
+    instrument: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, known in (("architecture", ARCHITECTURE_NAMES), ("loss", LOSS_NAMES)):
@@ -90,7 +106,9 @@ class TrainingConfig:
                 raise RecipeError(f"training: {name} is {getattr(self, name)!r}; text is needed.")
         if not isinstance(self.network, dict):
             raise RecipeError(f"training: network is {self.network!r}; a table of parameters is needed.")
-        whole = ("steps", "families", "members", "samples", "beams", "instruments", "validate_every", "pca_batches")
+        self._check_instrument()
+        whole = ["steps", "families", "members", "samples", "beams", "instruments"]
+        whole += ["validate_every", "pca_batches", "calibration_batches"]
         for name in (*whole, "seed", "warm_up"):
             value = getattr(self, name)
             lowest = 1 if name in whole else 0
@@ -101,6 +119,8 @@ class TrainingConfig:
             lowest_allowed = value >= 0 if name == "weight_decay" else _is_number(value) and value > 0
             if not _is_number(value) or not lowest_allowed:
                 raise RecipeError(f"training: {name} is {value!r}; a positive number is needed.")
+        if self.architecture == "pca" and self.start_from:
+            raise RecipeError("training: pca is fitted at one go; it cannot start from other weights (start_from).")
         if self.held_out >= 1:
             raise RecipeError(f"training: held_out is {self.held_out}; a share below 1 is needed.")
         if self.members < 2 and self.families < 2:
@@ -114,6 +134,19 @@ class TrainingConfig:
         if not 0 < low <= high < math.inf:
             raise RecipeError(f"training: spacing is {low}..{high}; it must be a range of positive numbers.")
         object.__setattr__(self, "spacing", (low, high))
+
+    def _check_instrument(self) -> None:
+        if not isinstance(self.instrument, dict):
+            raise RecipeError(f"training: instrument is {self.instrument!r}; a table of numbers is needed.")
+        if self.instrument and set(self.instrument) != set(INSTRUMENT_SETTINGS):
+            raise RecipeError(
+                f"training: instrument has {', '.join(sorted(self.instrument))}; it needs exactly "
+                f"{', '.join(INSTRUMENT_SETTINGS)}."
+            )
+        for name, value in self.instrument.items():
+            low, high = INSTRUMENT_SETTINGS[name]
+            if not _is_number(value) or not low <= value <= high:
+                raise RecipeError(f"training: instrument.{name} is {value!r}; {low:g} to {high:g} can be simulated.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON and TOML."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -97,6 +97,27 @@ def draw_instruments(rng: np.random.Generator, number: int, n_beams: int) -> tup
         gain = float(np.clip(rng.normal(0.0, 1.5e-3), -3e-3, 3e-3))
         instruments.append(Instrument(index % n_beams, detector, offset, gain))
     return tuple(instruments)
+
+
+def draw_beams_near(rng: np.random.Generator, number: int, *, beam_energy: float, take_off: float) -> tuple[Beam, ...]:
+    """Beams of one microscope: energy and angle are known, the coating is not."""
+    drawn = draw_beams(rng, number + 1)[1:]
+    return (Beam(beam_energy, take_off), *(Beam(beam_energy, take_off, each.coating) for each in drawn[: number - 1]))
+
+
+def draw_instruments_near(
+    rng: np.random.Generator, number: int, n_beams: int, *, offset: float, gain: float, fwhm: float
+) -> tuple[Instrument, ...]:
+    """Instruments as one that was fitted, within the errors of the fit; what it does not tell is drawn as ever."""
+    return tuple(
+        Instrument(
+            each.beam,
+            replace(each.detector, fwhm=fwhm + float(rng.normal(0.0, 2.0))),
+            offset + float(rng.normal(0.0, 1.5)),
+            gain + float(rng.normal(0.0, 3e-4)),
+        )
+        for each in draw_instruments(rng, number, n_beams)
+    )
 
 
 @dataclass(frozen=True)

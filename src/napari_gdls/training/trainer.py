@@ -7,7 +7,7 @@ import io
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,13 @@ from napari_gdls.training.batches import BatchDesign, BatchGenerator
 from napari_gdls.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from napari_gdls.training.config import TrainingConfig
 from napari_gdls.training.families import FamilySource, TrainingMaterials
-from napari_gdls.training.ideal_library import IdealLibrary, draw_beams, draw_instruments
+from napari_gdls.training.ideal_library import (
+    IdealLibrary,
+    draw_beams,
+    draw_beams_near,
+    draw_instruments,
+    draw_instruments_near,
+)
 from napari_gdls.training.validation import JUST_SEPARABLE, ONE_MATERIAL, calibrate, validation_auc
 
 # Streams of random numbers that must not touch, derived from the seed of the recipe.
@@ -66,21 +72,29 @@ def training_data(
     progress : Progress, optional
     """
     rng = np.random.default_rng([config.seed, _INSTRUMENTS])
-    beams = draw_beams(rng, min(config.beams, config.instruments))
-    instruments = draw_instruments(rng, config.instruments, len(beams))
+    n_beams = min(config.beams, config.instruments)
+    known = dict(config.instrument)
+    level = known.pop("continuum", 1.0)
+    if known:
+        beam = {name: known.pop(name) for name in ("beam_energy", "take_off")}
+        beams = draw_beams_near(rng, n_beams, **beam)
+        instruments = draw_instruments_near(rng, config.instruments, n_beams, **known)
+    else:
+        beams = draw_beams(rng, n_beams)
+        instruments = draw_instruments(rng, config.instruments, n_beams)
     library = IdealLibrary(
         materials.compositions, beams, instruments, axis_of(binning), device=device, progress=progress
     )
     seen, unseen = family_sources(config, materials)
-    design = BatchDesign(config.families, config.members, config.samples, config.spacing)
+    design = BatchDesign(config.families, config.members, config.samples, config.spacing, continuum_level=level)
 
     def generator(source: FamilySource, what: BatchDesign, stream: int) -> BatchGenerator:
         return BatchGenerator(library, source, what, seed=config.seed * 10 + stream)
 
     return TrainingData(
         generator(seen, design, _TRAINING),
-        generator(unseen, JUST_SEPARABLE, _VALIDATION),
-        generator(seen, ONE_MATERIAL, _CALIBRATION),
+        generator(unseen, replace(JUST_SEPARABLE, continuum_level=level), _VALIDATION),
+        generator(seen, replace(ONE_MATERIAL, continuum_level=level), _CALIBRATION),
     )
 
 
@@ -277,7 +291,7 @@ def _finish(
     embed = embedder(network)
     scores = validation_auc(embed, data.validation, counts=(100, 300, 1000, 3000, 10_000))
     report("calibration", 0.5)
-    calibrated = calibrate(embed, data.calibration, batches=30)
+    calibrated = calibrate(embed, data.calibration, batches=config.calibration_batches)
     card = {
         "name": target.stem,
         "architecture": config.architecture,
