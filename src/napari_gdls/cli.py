@@ -1,4 +1,4 @@
-"""The command line: ``napari-gdls demo | info | convert | segment | evaluate``."""
+"""The command line: ``napari-gdls demo | info | convert | segment | evaluate``; others are in `cli_models`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that
 
 def main() -> None:
     """Run the command line; errors that the package raises on purpose print one line and exit with 1."""
+    from napari_gdls import cli_models  # noqa: F401  (importing it adds its commands)
+
     try:
         app()
     except GdlsError as error:
@@ -138,6 +140,7 @@ def segment(
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     overwrite: Overwrite = False,
+    cache: Annotated[bool, typer.Option(help="Keep embedded spectra from run to run, in the user's cache.")] = True,
 ) -> None:
     """Segment a field; write labels, a table of segments, a picture and the recipe.
 
@@ -158,7 +161,7 @@ def segment(
     recipe = Recipe() if recipe_file is None else Recipe.from_json(_text(recipe_file))
     recipe = recipe.replace(**{name: value for name, value in given.items() if value is not None})
     _check_targets(output, overwrite)
-    result = _segmented(_read(path, bse, memory_limit), recipe)
+    result = _segmented(_read(path, bse, memory_limit), recipe, cache=cache)
     _write_results(result, output, overwrite=overwrite)
 
 
@@ -197,18 +200,20 @@ def _text(path: Path) -> str:
         raise GdlsError(f"{path}: cannot be read ({error}).") from None
 
 
-def _segmented(field: Field, recipe: Recipe) -> Segmentation:
+def _segmented(field: Field, recipe: Recipe, *, cache: bool = True) -> Segmentation:
+    from napari_gdls.embedding import EmbeddingCache
     from napari_gdls.pipeline import segment as segmented
 
-    with _progress_bar() as progress:
-        result = segmented(field, recipe, progress=progress)
+    with progress_bar() as progress:
+        result = segmented(field, recipe, progress=progress, cache=EmbeddingCache() if cache else None)
     times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in result.timings.items())
     typer.echo(f"{result.n_segments:,} segments from {field.n_measurements:,} spectra ({times})")
     return result
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
+    """Bars on standard error, one for each stage, behind the `Progress` that it gives."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 

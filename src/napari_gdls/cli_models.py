@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_gdls.cli import app, progress_bar
-from napari_gdls.errors import GdlsError
 
 if TYPE_CHECKING:
     from napari_gdls.training.config import TrainingConfig
@@ -80,6 +79,4 @@ def _adapted(settings: TrainingConfig, path: Path) -> TrainingConfig:
         typer.echo(f"outside of what the embedding {known!r} knows: {'; '.join(surprises)}.")
     else:
         typer.echo(f"all of this is inside what the embedding {known!r} was trained for; it can be used as it is.")
-    if not hasattr(settings, "instrument"):
-        raise GdlsError("this training cannot be adapted.")
-    return dataclasses.replace(settings, instrument=found.to_dict())
+    return dataclasses.replace(settings, instrument=found.training_settings())

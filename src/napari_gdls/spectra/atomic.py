@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import xraylib
-import xraylib_np  # type: ignore[import-not-found]
+import xraylib_np
 
 from napari_gdls.errors import RecipeError
 from napari_gdls.spectra.composition import N_ELEMENTS

@@ -13,6 +13,8 @@ from napari_gdls.energy import EnergyAxis, rebinning_matrix
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 
+FloatArray = npt.NDArray[np.float64]
+
 _BLOCKS = 6
 _MOST_LINES = 12
 _LEAST_COUNTS = 200
@@ -36,10 +38,10 @@ class Drift:
         Lines that were followed.
     """
 
-    offset: npt.NDArray[np.float64]
-    gain: npt.NDArray[np.float64]
-    offset_error: npt.NDArray[np.float64]
-    gain_error: npt.NDArray[np.float64]
+    offset: FloatArray
+    gain: FloatArray
+    offset_error: FloatArray
+    gain_error: FloatArray
     n_lines: int
 
     @property
@@ -93,7 +95,9 @@ def measure_drift(field: Field) -> Drift:
     shifts = [_shifts(spectra, field.energy, line) for line in _strong_lines(spectra.sum(axis=0), field.energy)]
     if len(shifts) < 2 or len(present) < 2:
         raise GdlsError("the drift cannot be measured: fewer than two strong lines, or measurements at one spot only.")
-    rows, values, errors = [], [], []
+    rows: list[FloatArray] = []
+    values: list[FloatArray] = []
+    errors: list[FloatArray] = []
     for energy, shift, error in shifts:
         seen = np.isfinite(error)
         slope = np.stack([place[seen, 0], place[seen, 1]], axis=1)
@@ -155,7 +159,7 @@ def without_drift(field: Field, drift: Drift) -> Field:
     return field.with_spectra(spectra)
 
 
-def _strong_lines(total: npt.NDArray[np.float64], axis: EnergyAxis) -> list[tuple[int, int]]:
+def _strong_lines(total: FloatArray, axis: EnergyAxis) -> list[tuple[int, int]]:
     """Channel windows around the strongest separate peaks of a spectrum."""
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks, peak_widths
@@ -173,9 +177,7 @@ def _strong_lines(total: npt.NDArray[np.float64], axis: EnergyAxis) -> list[tupl
     return windows
 
 
-def _shifts(
-    spectra: npt.NDArray[np.float64], axis: EnergyAxis, window: tuple[int, int]
-) -> tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _shifts(spectra: FloatArray, axis: EnergyAxis, window: tuple[int, int]) -> tuple[float, FloatArray, FloatArray]:
     """Energy of a line, its shift in every spectrum (eV), and the standard errors; infinite where it is too weak."""
     start, stop = window
     shape = spectra.sum(axis=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from napari_gdls.spectra.atomic import SUBSHELLS
 from napari_gdls.spectra.composition import N_ELEMENTS, SYMBOLS
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
+from napari_gdls.training.config import INSTRUMENT_SETTINGS
 from napari_gdls.training.ideal_library import Instrument
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ class FittedInstrument:
         """As training takes it."""
         return Instrument(0, Detector(fwhm=self.fwhm), self.offset, self.gain)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**dataclasses.asdict(self), "elements": list(self.elements)}
+    def training_settings(self) -> dict[str, float]:
+        """The instrument as `TrainingConfig.instrument` takes it."""
+        return {name: float(getattr(self, name)) for name in INSTRUMENT_SETTINGS}
 
     def surprises(self) -> list[str]:
         """What lies outside of what the shipped weights were trained for, in words."""
