@@ -12,10 +12,12 @@ from napari_gdls import (
     load_embedding,
     sample_field,
     segment,
+    simulate_field,
 )
 from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.pipeline import STAGES
 from napari_gdls.segments import segment_table
+from napari_gdls.spectra import Disturbances
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +71,28 @@ def test_earlier_results_are_taken_over(field, result):
     assert np.array_equal(coarse.labels, segment(field, tau_z=2.0).labels)
     with pytest.raises(TypeError, match="embedding"):
         segment(field, graph=result.graph)
+
+
+def test_drift_is_measured_and_taken_back_when_asked():
+    drifting = simulate_field((90, 90), seed=3, dense=True, disturbances=Disturbances(offset_drift=(12.0, 0.0)))
+    reported = segment(drifting)
+    assert reported.drift.is_notable
+    assert abs(reported.drift.offset[0] - 12) < 3
+    corrected = segment(drifting, drift="correct")
+    assert not np.array_equal(corrected.embedding, reported.embedding)
+    steady = simulate_field((90, 90), seed=3, dense=True)
+    near = np.linalg.norm(corrected.embedding - segment(steady).embedding, axis=1)
+    far = np.linalg.norm(reported.embedding - segment(steady).embedding, axis=1)
+    assert np.median(near) < np.median(far) * 1.05
+    assert segment(drifting, drift="ignore").drift is None
+
+
+def test_the_scale_of_delta_z_can_be_that_of_the_field(field, result):
+    own = segment(field, calibration="field")
+    assert own.calibration != result.calibration
+    ratio = own.graph.delta_z / result.graph.delta_z
+    assert 0.5 < np.median(ratio) < 2
+    assert np.array_equal(own.graph.distance_z, result.graph.distance_z)
 
 
 def test_the_recipe_repeats_the_run(field):

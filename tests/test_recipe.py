@@ -30,6 +30,8 @@ def test_json_gives_the_recipe_back(recipe):
     "changes",
     [
         {"method": "magic"},
+        {"drift": "maybe"},
+        {"calibration": "by eye"},
         {"tau_z": -1},
         {"tau_b": math.nan},
         {"tau_z": "1"},

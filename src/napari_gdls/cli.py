@@ -131,6 +131,8 @@ def segment(
     recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe saved by an earlier run (JSON).")] = None,
     model: Annotated[str | None, typer.Option(help="Embedding: a name or a weights file.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    drift: Annotated[str | None, typer.Option(help="Drift of the energy axis: report, correct or ignore.")] = None,
+    calibration: Annotated[str | None, typer.Option(help="Scale of tau_z: model, or measured on the field.")] = None,
     method: Annotated[str | None, typer.Option(help="How the graph is cut: threshold.")] = None,
     tau_b: Annotated[float | None, typer.Option(help="Largest BSE difference inside a segment, 0 to 1.")] = None,
     tau_z: Annotated[float | None, typer.Option(help="Largest spectral difference inside a segment.")] = None,
@@ -151,6 +153,8 @@ def segment(
     given = {
         "model": model,
         "device": device,
+        "drift": drift,
+        "calibration": calibration,
         "method": method,
         "tau_b": tau_b,
         "tau_z": tau_z,
@@ -208,6 +212,9 @@ def _segmented(field: Field, recipe: Recipe, *, cache: bool = True) -> Segmentat
         result = segmented(field, recipe, progress=progress, cache=EmbeddingCache() if cache else None)
     times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in result.timings.items())
     typer.echo(f"{result.n_segments:,} segments from {field.n_measurements:,} spectra ({times})")
+    if result.drift is not None and result.drift.is_notable:
+        done = "taken back" if recipe.drift == "correct" else "--drift correct takes it back"
+        typer.echo(f"The energy calibration drifts: {result.drift}; {done}.")
     return result
 
 

@@ -12,15 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding import EmbeddingCache, embed, load_embedding
+from napari_gdls.embedding import Calibration, EmbeddingCache, calibrate_on_field, embed, load_embedding
+from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph, label_measurements
 from napari_gdls.graph.components import DEFAULT_TAU_B, DEFAULT_TAU_Z
 from napari_gdls.labelling import label_pixels
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
+from napari_gdls.spectra import Drift, measure_drift, without_drift
 
-STAGES = ("embedding", "graph", "segments", "labelling")
+STAGES = ("drift", "embedding", "graph", "segments", "labelling")
 """Stages of `segment`, in order, as `Progress` and `Segmentation.timings` name them."""
 
 
@@ -46,6 +48,10 @@ class Segmentation:
         Seconds that each stage took; 0 for stages whose result was given.
     field : Field
         What was segmented.
+    drift : Drift or None
+        Drift of the energy calibration; None where it was not measured or there are no lines to measure it by.
+    calibration : Calibration or None
+        Scale of delta_z; None when the graph was given.
     """
 
     labels: npt.NDArray[np.int32]
@@ -56,6 +62,8 @@ class Segmentation:
     recipe: Recipe
     field: Field
     timings: dict[str, float] = dataclass_field(default_factory=dict)
+    drift: Drift | None = None
+    calibration: Calibration | None = None
 
     @property
     def n_segments(self) -> int:
@@ -129,14 +137,25 @@ def segment(
         tau_z=DEFAULT_TAU_Z if recipe.tau_z is None else recipe.tau_z,
     )
     timings = dict.fromkeys(STAGES, 0.0)
+    drift, calibration = None, None
     if embedding is None:
+        measured = field
+        if recipe.drift != "ignore":
+            with _timed(timings, "drift", report):
+                drift = _drift_of(field)
+                if drift is not None and recipe.drift == "correct":
+                    measured = without_drift(field, drift)
         with _timed(timings, "embedding", report):
             embedding = embed(
-                field, model, device=recipe.device, batch_size=recipe.batch_size, progress=progress, cache=cache
+                measured, model, device=recipe.device, batch_size=recipe.batch_size, progress=progress, cache=cache
             )
     if graph is None:
         with _timed(timings, "graph", report):
-            graph = build_graph(field, embedding, max_distance=recipe.max_distance, calibration=model.calibration)
+            calibration = model.calibration
+            graph = build_graph(field, embedding, max_distance=recipe.max_distance, calibration=calibration)
+            if recipe.calibration == "field":
+                calibration = calibrate_on_field(field, graph, model=model, device=recipe.device)
+                graph = graph.with_calibration(calibration, field.total_counts)
     with _timed(timings, "segments", report):
         measurement_labels = label_measurements(graph, method=recipe.method, tau_b=recipe.tau_b, tau_z=recipe.tau_z)
     with _timed(timings, "labelling", report):
@@ -150,7 +169,16 @@ def segment(
         recipe=recipe,
         field=field,
         timings=timings,
+        drift=drift,
+        calibration=calibration,
     )
+
+
+def _drift_of(field: Field) -> Drift | None:
+    try:
+        return measure_drift(field)
+    except GdlsError:  # no lines to measure it by
+        return None
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import Any
 from napari_gdls.errors import RecipeError
 
 METHODS = ("threshold",)
+CALIBRATIONS = ("model", "field")
+DRIFTS = ("ignore", "report", "correct")
 RECIPE_VERSION = 1
 
 
@@ -26,6 +28,12 @@ class Recipe:
         "auto", "cpu", "cuda", "cuda:1", "mps". "auto" takes a GPU when there is one.
     batch_size : int, optional
         Spectra per batch of the embedding. None: chosen for the device.
+    drift : {"report", "ignore", "correct"}
+        What to do about drift of the energy calibration over the field: measure it, nothing, or measure it and bring
+        all spectra to the calibration of the centre.
+    calibration : {"model", "field"}
+        Where the scale of delta_z comes from: the embedding (an average over many materials), or the field itself
+        (see `napari_gdls.embedding.calibrate_on_field`).
     max_distance : float
         Longest edge of the measurement graph, in sampling distances (paper, section 3.6: 2).
     method : {"threshold"}
@@ -48,6 +56,8 @@ class Recipe:
     model: str = "default"
     device: str = "auto"
     batch_size: int | None = None
+    drift: str = "report"
+    calibration: str = "model"
     max_distance: float = 2.0
     method: str = "threshold"
     tau_b: float | None = None
@@ -56,8 +66,11 @@ class Recipe:
     reach: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise RecipeError(f"recipe: method {self.method!r} is unknown; choose one of {', '.join(METHODS)}.")
+        for name, known in (("method", METHODS), ("calibration", CALIBRATIONS), ("drift", DRIFTS)):
+            if getattr(self, name) not in known:
+                raise RecipeError(
+                    f"recipe: {name} {getattr(self, name)!r} is unknown; choose one of {', '.join(known)}."
+                )
         for name in ("model", "device"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise RecipeError(f"recipe: {name} is {getattr(self, name)!r}; a name is needed.")

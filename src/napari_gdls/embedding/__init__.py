@@ -2,7 +2,16 @@
 
 from napari_gdls.embedding.cache import EmbeddingCache
 from napari_gdls.embedding.calibration import Calibration
+from napari_gdls.embedding.field_calibration import calibrate_on_field
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import Embedding, available_embeddings, load_embedding
 
-__all__ = ["Calibration", "Embedding", "EmbeddingCache", "available_embeddings", "embed", "load_embedding"]
+__all__ = [
+    "Calibration",
+    "Embedding",
+    "EmbeddingCache",
+    "available_embeddings",
+    "calibrate_on_field",
+    "embed",
+    "load_embedding",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     import networkx as nx
+
+    from napari_gdls.embedding.calibration import Calibration
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +51,18 @@ class MeasurementGraph:
     def n_edges(self) -> int:
         """Number of edges."""
         return len(self.edges)
+
+    def with_calibration(self, calibration: Calibration, counts: npt.NDArray[np.float64]) -> MeasurementGraph:
+        """The graph with delta_z on another scale.
+
+        Parameters
+        ----------
+        calibration : Calibration
+        counts : (N,) array
+            Counts of the measurements, `Field.total_counts`.
+        """
+        u, v = self.edges.T
+        return dataclasses.replace(self, delta_z=calibration.delta_z(self.distance_z, counts[u], counts[v]))
 
     def to_networkx(self) -> nx.Graph:
         """The graph for networkx: nodes with `row` and `column`, edges with `delta_b`, `delta_z` and `length`."""

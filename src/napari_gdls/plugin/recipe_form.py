@@ -9,7 +9,7 @@ from superqt import QCollapsible
 from napari_gdls.graph.components import DEFAULT_TAU_B, DEFAULT_TAU_Z
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.threshold import ThresholdSlider
-from napari_gdls.recipe import METHODS, Recipe
+from napari_gdls.recipe import CALIBRATIONS, DRIFTS, METHODS, Recipe
 
 
 class RecipeForm(QWidget):
@@ -41,6 +41,12 @@ class RecipeForm(QWidget):
         self.model.addItem("default")
         self.model.setEditable(True)
         self.model.setToolTip("Embedding of the spectra: a name, or the path of a weights file.")
+        self.calibration = QComboBox(self)
+        self.calibration.addItems(CALIBRATIONS)
+        self.calibration.setToolTip("Where the scale of τz comes from: the embedding, or measured on the field itself.")
+        self.drift = QComboBox(self)
+        self.drift.addItems(DRIFTS)
+        self.drift.setToolTip("Drift of the energy calibration over the field: nothing, report it, take it back.")
         self.max_distance = _spin_box(0.5, 10.0, 0.5, "sampling distances")
         self.max_distance.setToolTip("Longest edge of the measurement graph.")
         self.reach = _spin_box(0.5, 10.0, 0.5, "sampling distances")
@@ -58,6 +64,8 @@ class RecipeForm(QWidget):
         advanced_form = QFormLayout(advanced)
         advanced_form.addRow("Method", self.method)
         advanced_form.addRow("Embedding", self.model)
+        advanced_form.addRow("Scale of τ<sub>z</sub>", self.calibration)
+        advanced_form.addRow("Energy drift", self.drift)
         advanced_form.addRow("Longest edge", self.max_distance)
         advanced_form.addRow("Reach", self.reach)
         self.advanced = QCollapsible("Advanced", self, expandedIcon="▾", collapsedIcon="▸")
@@ -79,6 +87,8 @@ class RecipeForm(QWidget):
             device=self.device.currentText(),
             model=self.model.currentText().strip(),
             method=self.method.currentText(),
+            calibration=self.calibration.currentText(),
+            drift=self.drift.currentText(),
             max_distance=self.max_distance.value(),
             reach=self.reach.value(),
             tau_b=self.tau_b.value(),
@@ -93,6 +103,8 @@ class RecipeForm(QWidget):
         self.device.setCurrentText(recipe.device)
         self.model.setCurrentText(recipe.model)
         self.method.setCurrentText(recipe.method)
+        self.calibration.setCurrentText(recipe.calibration)
+        self.drift.setCurrentText(recipe.drift)
         for box, value in ((self.max_distance, recipe.max_distance), (self.reach, recipe.reach)):
             box.setRange(min(box.minimum(), value), max(box.maximum(), value))
             box.setValue(value)

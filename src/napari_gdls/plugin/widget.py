@@ -52,8 +52,8 @@ class SegmentWidget(QWidget):
         self._viewer = napari_viewer
         self._task: Task | None = None
         self._last: Segmentation | None = None
-        # Models as the form names them; the recipe of a result has "default" spelled out.
-        self._model, self._last_model = "", ""
+        # What the form asked of the embedding; the recipe of a result has its defaults spelled out.
+        self._asked, self._last_asked = ("", "", ""), ("", "", "")
 
         self.field_choice = FieldChoice(napari_viewer, self)
         self.field_label = QLabel(self)
@@ -114,7 +114,7 @@ class SegmentWidget(QWidget):
             return
         self.cancel()
         embedding, graph = None, None
-        if self._last is not None and self._last.field is field and self._last_model == recipe.model:
+        if self._last is not None and self._last.field is field and self._last_asked == _asked(recipe):
             embedding = self._last.embedding
             if self._last.recipe.max_distance == recipe.max_distance:
                 graph = self._last.graph
@@ -124,7 +124,7 @@ class SegmentWidget(QWidget):
         task.failed.connect(self._on_failure)
         self.destroyed.connect(task.cancel)
         self._task = task
-        self._model = recipe.model
+        self._asked = _asked(recipe)
         self.run_button.setEnabled(False)
         self.cancel_button.setEnabled(True)
         self.progress_bar.setVisible(True)
@@ -147,7 +147,7 @@ class SegmentWidget(QWidget):
     @Slot(object)
     def _on_success(self, result: RunResult) -> None:
         self._end_run()
-        self._last, self._last_model = result.segmentation, self._model
+        self._last, self._last_asked = result.segmentation, self._asked
         field = result.segmentation.field
         if not any(layer_field(layer) is field for layer in self._viewer.layers):
             self.result_label.setText("The field was closed; its result is dropped.")
@@ -215,6 +215,11 @@ class SegmentWidget(QWidget):
             show_error(f"{path}: no recipe was loaded: {error}")
 
 
+def _asked(recipe: Recipe) -> tuple[str, str, str]:
+    """What embedding and graph depend on, besides the longest edge."""
+    return recipe.model, recipe.calibration, recipe.drift
+
+
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
@@ -231,4 +236,9 @@ def _description(field: Field) -> str:
 
 def _summary(segmentation: Segmentation) -> str:
     times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in segmentation.timings.items() if seconds)
-    return f"<b>{segmentation.n_segments:,} segments</b><br>{times}"
+    text = f"<b>{segmentation.n_segments:,} segments</b><br>{times}"
+    if segmentation.drift is not None and segmentation.drift.is_notable:
+        text += f"<br>The energy calibration drifts: {segmentation.drift}."
+        if segmentation.recipe.drift != "correct":
+            text += " Advanced &gt; Energy drift takes it back."
+    return text

@@ -50,6 +50,11 @@ class Drift:
         errors = np.concatenate([self.offset_error, self.gain_error])
         return float(np.max(np.abs(np.concatenate([self.offset, self.gain])) / np.maximum(errors, 1e-12)))
 
+    @property
+    def is_notable(self) -> bool:
+        """Whether the drift is beyond doubt and large enough to matter: 5 standard errors and 2 eV at 6 keV."""
+        return self.significance > 5 and self.shift(_REFERENCE) > 2
+
     def shift(self, energy: float) -> float:
         """Largest change of the position of a line at `energy` (eV) between two points of the field, in eV."""
         return float(np.abs(self.offset + self.gain * energy).sum())
