@@ -101,11 +101,14 @@ def demo(
 @app.command()
 def info(
     path: Annotated[Path, typer.Argument(help="File or folder of a field.")],
+    bse: BseChoice = None,
+    memory_limit: MemoryLimit = None,
 ) -> None:
     """Print what a file holds."""
     from napari_gdls.io import describe
 
-    typer.echo(str(describe(path)))
+    choice, limit = _reading_options(bse, memory_limit)
+    typer.echo(str(describe(path, bse=choice, memory_limit=limit)))
 
 
 @app.command()
@@ -191,10 +194,14 @@ def evaluate(
 def _read(path: Path, bse: str | None, memory_limit: float | None) -> Field:
     from napari_gdls.io import read_field
 
-    choice: Any = int(bse) if bse is not None and bse.isdecimal() else bse
-    limit = None if memory_limit is None else int(memory_limit * 2**30)
+    choice, limit = _reading_options(bse, memory_limit)
     field: Field = read_field(path, bse=choice, memory_limit=limit)
     return field
+
+
+def _reading_options(bse: str | None, memory_limit: float | None) -> tuple[str | int | None, int | None]:
+    choice = int(bse) if bse is not None and bse.isdecimal() else bse
+    return choice, None if memory_limit is None else int(memory_limit * 2**30)
 
 
 def _text(path: Path) -> str:

@@ -124,8 +124,34 @@ def test_labels_of_other_programs(tmp_path: Path) -> None:
             assert np.array_equal(read_labels(tmp_path / "b.tif"), labels)
     Image.fromarray(labels.astype(np.uint8)).convert("P").save(tmp_path / "c.png")
     assert np.array_equal(read_labels(tmp_path / "c.png"), labels)
+    coloured = Image.frombytes("P", (4, 3), labels.astype(np.uint8).tobytes())
+    coloured.putpalette([(37 * i) % 256 for i in range(768)])
+    for name in ("e.png", "e.bmp"):
+        coloured.save(tmp_path / name)
+        assert np.array_equal(read_labels(tmp_path / name), labels)  # the indices, not the colours
+    Image.fromarray(labels.astype(np.uint8)).convert("RGB").save(tmp_path / "f.png")
+    assert np.array_equal(read_labels(tmp_path / "f.png"), labels)
     Image.fromarray(labels % 2 > 0).save(tmp_path / "d.png")
     assert np.array_equal(read_labels(tmp_path / "d.png"), labels % 2)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_labels_of_few_bits(tmp_path: Path, bits: int) -> None:
+    """A PNG of 2 or 4 bits holds small numbers, which viewers stretch to 0..255."""
+    labels = np.arange(32).reshape(4, 8) % 2**bits
+    rows = b"".join(
+        b"\0" + sum(int(value) << (8 * bits - bits * (i + 1)) for i, value in enumerate(row)).to_bytes(bits, "big")
+        for row in labels
+    )
+    (tmp_path / "a.png").write_bytes(png(struct.pack(">IIBBBBB", 8, 4, bits, 0, 0, 0, 0), rows))
+    assert np.array_equal(read_labels(tmp_path / "a.png"), labels)
+
+
+def png(head: bytes, rows: bytes) -> bytes:
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
 
 
 def test_files_that_hold_no_labels(tmp_path: Path) -> None:
@@ -134,7 +160,8 @@ def test_files_that_hold_no_labels(tmp_path: Path) -> None:
     np.save(tmp_path / "negative.npy", np.array([[-1]]))
     np.save(tmp_path / "line.npy", np.arange(3))
     np.save(tmp_path / "huge.npy", np.array([[2**63]], np.uint64))
-    Image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "colour.png")
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)).save(tmp_path / "colour.png")
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)).save(tmp_path / "colour.bmp")
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((3, 4, 5, 3), np.uint8), photometric="rgb")
     (tmp_path / "text.png").write_text("no image")
     (tmp_path / "folder.tif").mkdir()
@@ -144,19 +171,15 @@ def test_files_that_hold_no_labels(tmp_path: Path) -> None:
 
 
 def test_declared_sizes_are_checked_first(tmp_path: Path) -> None:
-    head = struct.pack(">IIBBBBB", 60_000, 60_000, 16, 0, 0, 0, 0)
-    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
-    png = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
-    (tmp_path / "a.png").write_bytes(png)
+    (tmp_path / "a.png").write_bytes(png(struct.pack(">IIBBBBB", 60_000, 60_000, 16, 0, 0, 0, 0), bytes(1000)))
+    (tmp_path / "a.bmp").write_bytes(b"BM" + bytes(16) + struct.pack("<ii", 60_000, -60_000) + bytes(100))
     npy = io.BytesIO()
     np.lib.format.write_array_header_1_0(npy, {"descr": "<i8", "fortran_order": False, "shape": (10**6, 10**6)})
     (tmp_path / "a.npy").write_bytes(npy.getvalue() + bytes(8))
     with (tmp_path / "a.tif").open("wb") as file:
         tifffile.imwrite(file, np.zeros((12_000, 12_000), np.uint16), compression="zlib", rowsperstrip=12_000)
     start = time.monotonic()
-    for name in ("a.png", "a.npy", "a.tif"):
+    for name in ("a.png", "a.bmp", "a.npy", "a.tif"):
         with pytest.raises(FieldReadError, match=r"expand|memory|does not fit"):
             read_labels(tmp_path / name)
     assert time.monotonic() - start < 1

@@ -158,6 +158,7 @@ def test_velox(shared_data: Path) -> None:
     assert (field.shape, field.energy) == ((16, 20), EnergyAxis(-250, 5, 4096))
     assert field.pixel_size == pytest.approx(0.00199684875715)
     assert field.metadata["bse_image"] == "HAADF"
+    assert field.beam_energy == 80
     assert counts_of(field) > 0
 
 
@@ -168,6 +169,7 @@ def test_phenom(shared_data: Path) -> None:
     field = read_field(path, bse="counts", dataset="Image 1, Map 6")
     assert field.energy.offset == pytest.approx(-44.78043655810262)
     assert (field.shape, field.pixel_size) == ((16, 16), pytest.approx(1.2197240748650153))
+    assert field.beam_energy == 15
     assert "several maps" in describe(path).warnings[0]
 
 

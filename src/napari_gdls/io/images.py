@@ -1,4 +1,4 @@
-"""Single-channel PNG and TIFF images, read after their declared size and their integrity are checked."""
+"""Single-channel PNG, TIFF and BMP images, read after their declared size and their integrity are checked."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _EXPORT_AGAIN = "Export or copy it again."
 
 
-def read_image(path: Path, limit: int) -> npt.NDArray[Any]:
-    """Read a single-channel image by its content: PNG or TIFF.
+def read_image(path: Path, limit: int, *, raw: bool = False) -> npt.NDArray[Any]:
+    """Read a single-channel image by its content: PNG, TIFF or BMP.
 
     Parameters
     ----------
     path : Path
     limit : int
         Most bytes that the image may take.
+    raw : bool
+        Whether the stored numbers are wanted, for labels: the indices of a palette instead of their grey values, and
+        samples of 2 or 4 bits as they are instead of stretched to 8.
 
     Returns
     -------
@@ -38,18 +41,21 @@ def read_image(path: Path, limit: int) -> npt.NDArray[Any]:
     Raises
     ------
     FieldReadError
-        If it is neither, damaged, in colour, or larger than `limit`.
+        If it is none of them, damaged, in colour, or larger than `limit`. Grey images stored as equal red, green and
+        blue are taken.
     """
     data = read_bounded(path, limit, "the image file")
     if data.startswith(_PNG_MAGIC):
-        return _read_png(path, data, limit)
+        return _read_png(path, data, limit, raw=raw)
     if data[:4] in _TIFF_MAGICS:
         return _read_tiff(path, data, limit)
-    raise FieldReadError(path, "is neither a PNG nor a TIFF image", remedy="Save it as 16-bit greyscale PNG.")
+    if data.startswith(b"BM"):
+        return _read_bmp(path, data, limit, raw=raw)
+    raise FieldReadError(path, "is no PNG, TIFF or BMP image", remedy="Save it as 16-bit greyscale PNG.")
 
 
-def png_shape(path: Path) -> tuple[int, int]:
-    """Height and width that the head of a PNG file declares; nothing else of the file is read.
+def png_header(path: Path) -> tuple[int, int, int]:
+    """Height, width and bits per sample that the head of a PNG file declares; nothing else of the file is read.
 
     Raises
     ------
@@ -62,33 +68,58 @@ def png_shape(path: Path) -> tuple[int, int]:
         raise FieldReadError(path, f"cannot be read: {error.strerror or error}") from None
     if len(head) < 26 or not head.startswith(_PNG_MAGIC) or head[12:16] != b"IHDR":
         raise FieldReadError(path, "is no PNG image", remedy=_EXPORT_AGAIN)
-    width, height = struct.unpack(">II", head[16:24])
-    return height, width
+    width, height, bits = struct.unpack(">IIB", head[16:25])
+    return height, width, bits
 
 
-def _read_png(path: Path, data: bytes, limit: int) -> npt.NDArray[Any]:
+def _read_png(path: Path, data: bytes, limit: int, *, raw: bool) -> npt.NDArray[Any]:
     width, height, bits, colour = _checked_png(path, data)
-    if colour not in (0, 3) or (colour == 3 and bits > 8):
-        raise FieldReadError(path, "is a colour image", remedy="Save it as greyscale, 8 or 16 bit.")
     n_bytes = height * ((width * bits * _PNG_SAMPLES[colour] + 7) // 8)
     require_plausible_expansion(path, n_bytes, len(data), "the image")
-    require_memory(path, 2 * width * height * max(bits // 8, 1), limit, "the image")
+    require_memory(path, 2 * width * height * max(bits // 8, 1) * _PNG_SAMPLES[colour], limit, "the image")
+    if bits == 16 and colour not in (0, 4):
+        # Pillow would give the high bytes of the samples only.
+        raise FieldReadError(path, "is a colour image of 16 bits", remedy="Save it as greyscale.")
+    pixels = _grey(path, _pillow_pixels(path, data, "PNG", raw=raw))
+    if pixels.shape != (height, width):
+        raise FieldReadError(path, f"has {pixels.shape} pixels where {(height, width)} are declared")
+    if raw and colour == 0 and bits in (2, 4):
+        return pixels // np.uint8(255 // (2**bits - 1))
+    # Older versions of Pillow give 16-bit images as int32.
+    return pixels.astype(np.uint16) if bits == 16 else pixels
+
+
+def _read_bmp(path: Path, data: bytes, limit: int, *, raw: bool) -> npt.NDArray[Any]:
+    if len(data) < 26:
+        raise FieldReadError(path, "is a truncated BMP image", remedy=_EXPORT_AGAIN)
+    width, height = struct.unpack("<ii", data[18:26])
+    require_plausible_expansion(path, 4 * abs(width * height), len(data), "the image")
+    require_memory(path, 8 * abs(width * height), limit, "the image")
+    return _grey(path, _pillow_pixels(path, data, "BMP", raw=raw))
+
+
+def _pillow_pixels(path: Path, data: bytes, kind: str, *, raw: bool) -> npt.NDArray[Any]:
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # large images were judged above, by the caller's own limit
-            with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-                # The values of a palette are indices; the intensities are what the mask or image means.
-                pixels = np.asarray(image.convert("L") if image.mode in ("P", "PA") else image)
+            warnings.simplefilter("ignore")  # large images were judged before, by the caller's own limit
+            with Image.open(io.BytesIO(data), formats=[kind]) as image:
+                if image.mode in ("P", "PA") and not raw:
+                    return np.asarray(image.convert("RGB"))
+                return np.asarray(image)
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, zlib.error, struct.error and more
-        raise FieldReadError(path, f"is a damaged PNG image: {error}", remedy=_EXPORT_AGAIN) from None
-    if pixels.shape != (height, width):
-        raise FieldReadError(
-            path, f"is no greyscale image: its shape is {pixels.shape}", remedy="Save it as greyscale."
-        )
-    # Older versions of Pillow give 16-bit images as int32.
-    return pixels.astype(np.uint16) if bits == 16 else pixels
+        raise FieldReadError(path, f"is a damaged {kind} image: {error}", remedy=_EXPORT_AGAIN) from None
+
+
+def _grey(path: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The one channel of an image, without its opacity."""
+    if pixels.ndim == 2:
+        return pixels
+    samples = pixels[..., : pixels.shape[2] - 1] if pixels.shape[2] in (2, 4) else pixels
+    if not (samples == samples[..., :1]).all():
+        raise FieldReadError(path, "is a colour image", remedy="Save it as greyscale, 8 or 16 bit.")
+    return np.ascontiguousarray(samples[..., 0])
 
 
 def _checked_png(path: Path, data: bytes) -> tuple[int, int, int, int]:

@@ -87,7 +87,7 @@ def read_labels(path: str | os.PathLike[str], *, memory_limit: int | None = None
     Parameters
     ----------
     path : path-like
-        TIFF or PNG of one channel (recognised by content), or ``.npy``.
+        TIFF, PNG or BMP of one channel (recognised by content; the numbers of a palette image), or ``.npy``.
     memory_limit : int, optional
         Most bytes that the image may take. None: 4 GiB.
 
@@ -104,7 +104,7 @@ def read_labels(path: str | os.PathLike[str], *, memory_limit: int | None = None
     limit = checked_memory_limit(memory_limit)
     if file.is_dir():
         raise FieldReadError(file, "is a folder; a label image is needed", remedy="Give a TIFF, PNG or .npy file.")
-    image = _read_npy(file, limit) if file.name.lower().endswith(".npy") else read_image(file, limit)
+    image = _read_npy(file, limit) if file.name.lower().endswith(".npy") else read_image(file, limit, raw=True)
     if image.ndim != 2 or image.size == 0:
         raise FieldReadError(file, f"has shape {image.shape}; a label image (height, width) is needed")
     if image.dtype.kind not in "uib" or int(image.min()) < 0 or int(image.max()) >= 2**63:
@@ -161,6 +161,7 @@ def _write_ome_tiff(
             file,
             image.astype(dtype),
             ome=True,
+            bigtiff=image.size * np.dtype(dtype).itemsize > 2**31,
             photometric="minisblack",
             tile=(_TILE, _TILE),
             compression="adobe_deflate",

@@ -60,6 +60,8 @@ def read_field(
     ------
     FieldReadError
         If nothing is there, the format is unknown, the file is damaged, a choice is needed, or it needs more memory.
+    ValueError
+        If `memory_limit` is not positive.
     """
     place = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)

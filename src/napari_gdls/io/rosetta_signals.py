@@ -95,17 +95,31 @@ def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
     rows, columns = (axis for i, axis in enumerate(axes) if i != place)
     counts = data if place == 2 else data.transpose([i for i in range(3) if i != place] + [place])
     size, notes = _pixel_size(rows, columns)
-    instrument = _plain(signal.get("metadata", {}).get("Acquisition_instrument", {}))
-    beam = next((_number(part.get("beam_energy")) for part in instrument.values() if isinstance(part, dict)), None)
+    instrument = _plain(signal.get("metadata", {}).get("Acquisition_instrument") or {})
     return SignalMap(
-        _title(signal),
-        counts,
-        _energy(path, signal, axes[place]),
-        size,
-        beam if beam and beam > 0 else None,
-        instrument,
-        notes,
+        title=_title(signal),
+        counts=counts,
+        energy=_energy(path, signal, axes[place]),
+        pixel_size=size,
+        beam_energy=_beam_energy(signal, instrument),
+        acquisition=instrument,
+        notes=notes,
     )
+
+
+def _beam_energy(signal: Mapping[str, Any], instrument: Mapping[str, Any]) -> float | None:
+    """Energy of the beam in keV, from where RosettaSciIO puts it, or where the formats of FEI leave it, in volts."""
+    places: list[tuple[Any, tuple[str, ...], float]] = [(part, ("beam_energy",), 1.0) for part in instrument.values()]
+    original = signal.get("original_metadata", {})
+    places.append((original, ("Optics", "AccelerationVoltage"), 1e-3))  # Velox
+    places.append((original, ("acquisition", "scan", "detectors", "EDS", "high_tension"), 1e-3))  # Phenom
+    for tree, keys, to_kev in places:
+        for key in keys:
+            tree = tree.get(key) if isinstance(tree, Mapping) else None
+        value = _number(tree)
+        if value is not None and value > 0:
+            return value * to_kev
+    return None
 
 
 def _title(signal: Mapping[str, Any]) -> str:

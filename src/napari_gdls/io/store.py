@@ -288,16 +288,17 @@ class _Store:
         if indptr.shape != (shape[1] + 1,) or indptr[0] != 0 or indptr[-1] != len(data) or (lengths < 0).any():
             raise StoreError("counts: indptr does not fit the channels")
         # Running sums of all gaps, less the sum at the start of the channel. Wrap-around cancels out.
-        sums = np.cumsum(gaps, dtype=np.uint32)
-        before = np.concatenate([np.zeros(1, np.uint32), sums])[indptr[:-1]]
-        rows = (sums - np.repeat(before, lengths)).astype(np.int64)
-        rising = np.diff(rows, prepend=-1) > 0
+        rows = np.cumsum(gaps, dtype=np.uint32)
+        before = np.concatenate([np.zeros(1, np.uint32), rows])[indptr[:-1]]
+        rows -= np.repeat(before, lengths)
+        rising = np.ones(len(rows), bool)
+        rising[1:] = rows[1:] > rows[:-1]
         rising[indptr[:-1][lengths > 0]] = True
-        if not rising.all() or rows.max(initial=0) >= shape[0]:
+        if not rising.all() or int(rows.max(initial=0)) >= shape[0]:
             raise StoreError("counts: gaps lead out of the measurements")
         # scipy turns all indices into 8 bytes as soon as one array has 8.
         pointers = indptr.astype(np.int32) if len(data) < 2**31 else indptr
-        channels = sp.csc_array((data, rows.astype(np.int32), pointers), shape=shape)
+        channels = sp.csc_array((data, rows.view(np.int32), pointers), shape=shape)
         return sp.csr_array(channels)
 
     def results(self) -> StoredResults:

@@ -27,7 +27,7 @@ from napari_gdls.io.contracts import (
     ReadOptions,
     summarise,
 )
-from napari_gdls.io.images import png_bytes, png_shape, read_image
+from napari_gdls.io.images import png_bytes, png_header, read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
 from napari_gdls.io.sparse_spectra import total_counts
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
@@ -89,7 +89,7 @@ def read_tima_field(
     folder, map_file = _parts(existing_path(path))
     limit = checked_memory_limit(memory_limit)
     bse_file = _required(folder, "bse.png")
-    shape = png_shape(bse_file)
+    shape = png_header(bse_file)[:2]
     mask_file = member(folder, "pixelmask.png", root=folder.resolve().parent)
     measured = _measured_pixels(mask_file, shape, limit)
     header = read_map_header(map_file)
@@ -234,10 +234,9 @@ def _required(folder: Path, name: str) -> Path:
 def _measured_pixels(mask_file: Path | None, shape: tuple[int, int], limit: int) -> npt.NDArray[np.bool_] | None:
     if mask_file is None:
         return None
-    if png_shape(mask_file) != shape:
-        raise FieldReadError(
-            mask_file, f"has {png_shape(mask_file)} pixels, the BSE image {shape}", remedy="Copy the whole field."
-        )
+    found = png_header(mask_file)[:2]
+    if found != shape:
+        raise FieldReadError(mask_file, f"has {found} pixels, the BSE image {shape}", remedy="Copy the whole field.")
     return np.asarray(read_image(mask_file, limit) > 0)
 
 
@@ -303,18 +302,19 @@ class TimaReader:
         """What the field holds; without its counts when it needs more than the memory limit."""
         folder, map_file = _parts(path)
         header = read_map_header(map_file)
-        shape = png_shape(_required(folder, "bse.png"))
+        height, width, bits = png_header(_required(folder, "bse.png"))
+        images = (ImageInfo("bse.png", (height, width), f"uint{bits}"),)
         profile = read_profile(folder)
         try:
-            return summarise(path, self.title, self.read(path, options), (ImageInfo("bse.png", shape, "uint16"),))
+            return summarise(path, self.title, self.read(path, options), images)
         except FieldReadError as error:
             if "memory_limit" not in error.remedy:
                 raise
             return FieldSummary(
                 path=os.fspath(path),
                 format=self.title,
-                images=(ImageInfo("bse.png", shape, "uint16"),),
-                shape=shape,
+                images=images,
+                shape=(height, width),
                 n_measurements=header.n_spectra,
                 counts_dtype=str(header.counts_dtype),
                 energy=EnergyAxis(0.0, CHANNEL_WIDTH, header.n_channels),
