@@ -19,6 +19,7 @@ _HOMES = {
     "write_labels": "io",
     "sample_field": "samples",
     "simulate_field": "spectra",
+    "simulate_spectra": "spectra",
     "load_embedding": "embedding",
     "embed": "embedding",
     "build_graph": "graph",
