@@ -12,7 +12,7 @@ from napari_gdls.errors import EmbeddingError
 if TYPE_CHECKING:
     import torch
 
-DEFAULT = "cosine"
+DEFAULT = "windows"
 _SUFFIX = ".safetensors"
 
 

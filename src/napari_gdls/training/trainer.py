@@ -315,8 +315,9 @@ def _finish(
 
 
 def _check_same_training(path: Path, state: Checkpoint, config: TrainingConfig, digest: str) -> None:
-    free = ("device", "validate_every", "steps")  # what may change on the way; more or fewer steps change the rate too
-    before = {key: value for key, value in state.config.items() if key not in free}
+    free = ("device", "validate_every", "calibration_batches")  # what may change on the way
+    stored = TrainingConfig.from_dict(state.config, where=str(path)).to_dict()  # settings of later versions: as ever
+    before = {key: value for key, value in stored.items() if key not in free}
     now = {key: value for key, value in config.to_dict().items() if key not in free}
     if before != now:
         changed = ", ".join(sorted(key for key in now if before.get(key) != now[key]))
