@@ -30,7 +30,7 @@ def draw_dacite() -> None:
     picture = segmentation_picture(result)
     imsave(IMAGES / "dacite.png", picture)
     panels = []
-    for tau_z in (0.9, 1.1, 1.5):
+    for tau_z in (1.2, 2.0, 2.8):
         again = gdls.segment(
             field, embedding=result.embedding, graph=result.graph, tau_b=DEMO_THRESHOLDS["tau_b"], tau_z=tau_z
         )

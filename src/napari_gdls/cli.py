@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-DEMO_THRESHOLDS: dict[str, Any] = {"tau_b": 0.06, "tau_z": 1.1}
+DEMO_THRESHOLDS: dict[str, Any] = {"tau_b": 0.06, "tau_z": 2.0}
 """Thresholds of the demonstration, set by eye for the dacite sample as the paper's were by an expert."""
 
 MemoryLimit = Annotated[
