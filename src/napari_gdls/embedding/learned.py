@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis
 from napari_gdls.errors import EmbeddingError, OutputError
+from napari_gdls.io.atomic import write_bytes, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -165,30 +165,8 @@ def save_learned(
     plain = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     # One metadata entry: the order of several is not defined, and equal weights shall give equal bytes.
     metadata = {_KEY: json.dumps({"card": whole, "sha256": _digest(plain, whole)}, sort_keys=True)}
-    write_whole(target, save(plain, metadata=metadata))
-    write_whole(target.with_suffix(".json"), (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            temporary = file.name
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({error.strerror}).") from None
+    write_bytes(target, save(plain, metadata=metadata))
+    write_text(target.with_suffix(".json"), json.dumps(whole, indent=2, ensure_ascii=False) + "\n")
 
 
 def _digest(tensors: Mapping[str, npt.NDArray[Any]], card: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from napari_gdls.embedding.learned import write_whole
 from napari_gdls.errors import RecipeError
+from napari_gdls.io.atomic import write_bytes
 
 _KEY = "napari-gdls training"
 
@@ -51,7 +51,7 @@ def write_checkpoint(
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
     numbers = json.dumps(vars(state))
-    write_whole(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={_KEY: numbers}))
+    write_bytes(path, save({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, metadata={_KEY: numbers}))
 
 
 def read_checkpoint(

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_gdls.embedding.learned import save_learned, write_whole
+from napari_gdls.embedding.learned import save_learned
 from napari_gdls.embedding.losses import build_loss
 from napari_gdls.embedding.networks import PrincipalComponents, SpectrumNetwork, axis_of, build_network
-from napari_gdls.errors import Cancelled, RecipeError
+from napari_gdls.errors import Cancelled, OutputError, RecipeError
+from napari_gdls.io.atomic import write_text
 from napari_gdls.progress import Progress, silent
 from napari_gdls.training.batches import BatchDesign, BatchGenerator
 from napari_gdls.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
@@ -146,6 +147,10 @@ def train(
     target = Path(output)
     if target.suffix != ".safetensors":
         raise RecipeError(f"{target}: name the weights NAME.safetensors.")
+    try:  # now, not when hours of work are to be written
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{target.parent}: the folder cannot be made ({error.strerror}).") from None
     report = progress or silent
     library = materials if materials is not None else TrainingMaterials.of_library()
     device = training_device(config.device)
@@ -258,7 +263,7 @@ def _learn(
                 row = {"step": float(step), "loss": recent, "learning_rate": rate}
                 curves.append(row | {f"auc_{counts}": value for counts, value in scores.items()})
                 keep()
-                write_whole(target.with_suffix(".curves.csv"), _as_csv(curves).encode())
+                write_text(target.with_suffix(".curves.csv"), _as_csv(curves))
             report("training", step / config.steps)
     except Cancelled:
         keep()
