@@ -58,7 +58,8 @@ def draw(name: str, weights: Path, to: Path) -> None:
         loss.plot(values["step"], values["loss"], color="#d94801", lw=1, label="training loss")
         loss.set_ylabel("training loss")
         handles = [*left.get_lines(), *loss.get_lines()]
-        left.legend(handles, [line.get_label() for line in handles], loc="lower right", frameon=False)
+        labels = [line.get_label() for line in handles]
+        left.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=4, frameon=False)
     else:
         scores = model.card["validation_auc"]
         left.plot([int(counts) for counts in scores], list(scores.values()), "o-", color="#08519c")
