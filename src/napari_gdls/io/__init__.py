@@ -5,43 +5,19 @@ The names below load when first used: importing this package imports no file for
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOMES = {
-    "read_field": "registry",
-    "describe": "registry",
-    "supported_formats": "registry",
-    "FieldSummary": "contracts",
-    "write_field": "store",
-    "read_field_store": "store",
-    "read_results": "store",
-    "StoredResults": "store",
-    "read_tima_field": "tima",
-    "write_tima_field": "tima",
-    "read_mindif": "mindif",
-    "MindifField": "mindif",
-    "MindifPhase": "mindif",
-    "write_labels": "labels",
-    "read_labels": "labels",
-    "write_image": "labels",
-    "write_table": "tables",
-    "write_text": "atomic",
-    "DEFAULT_MEMORY_LIMIT": "limits",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "registry": ["read_field", "describe", "supported_formats"],
+        "contracts": ["FieldSummary"],
+        "store": ["write_field", "read_field_store", "read_results", "StoredResults"],
+        "tima": ["read_tima_field", "write_tima_field"],
+        "mindif": ["read_mindif", "MindifField", "MindifPhase"],
+        "labels": ["write_labels", "read_labels", "write_image"],
+        "tables": ["write_table"],
+        "atomic": ["write_text"],
+        "limits": ["DEFAULT_MEMORY_LIMIT"],
+    },
+)

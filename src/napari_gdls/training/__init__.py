@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import lazy_loader
 
-_HOMES = {
-    "TrainingConfig": "config",
-    "available_recipes": "config",
-    "load_config": "config",
-    "TrainingMaterials": "families",
-    "train": "trainer",
-    "FittedInstrument": "adaptation",
-    "fit_instrument": "adaptation",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name: str) -> Any:
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "config": ["TrainingConfig", "available_recipes", "load_config"],
+        "families": ["TrainingMaterials"],
+        "trainer": ["train"],
+        "adaptation": ["FittedInstrument", "fit_instrument"],
+    },
+)
