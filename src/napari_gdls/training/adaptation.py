@@ -24,6 +24,7 @@ FloatArray = npt.NDArray[np.float64]
 _LOWEST = 250.0  # eV: below, windows and noise differ too much from one detector to the next
 _LEAST_COUNTS = 20_000
 _LEAST_SHARE = 2e-3
+_NAMED_SHARE = 0.01  # weaker families may only mend what the model of the others leaves
 # Elements that rocks, ores, alloys and mounts are made of. With all 94 the fit would mend its own imperfections with
 # lines of the rarest.
 # fmt: off
@@ -174,7 +175,7 @@ def fit_instrument(field: Field, *, take_off: float = 35.0) -> FittedInstrument:
     amounts, columns = fit(offset, gain, fwhm, rows)
     area = (amounts * columns.sum(axis=1))[: len(rows)]
     strongest = np.argsort(-area, kind="stable")
-    elements = tuple(dict.fromkeys(names[rows[k]] for k in strongest if area[k] > 0))
+    elements = tuple(dict.fromkeys(names[rows[k]] for k in strongest if area[k] > _NAMED_SHARE * area.sum()))
     expected = _expected_continuum(emission, Detector(fwhm=fwhm), rows, area, names, axis, band)
     background = float(amounts[len(rows) :].sum())
     return FittedInstrument(
