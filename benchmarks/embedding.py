@@ -8,7 +8,6 @@ training never mixed; false splits at delta_z = 1; spectra per second. Earlier m
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks import SHARED_DATA
 from benchmarks.authors_network import AuthorsNetwork
 from napari_gdls.embedding import Embedding, available_embeddings, embed, load_embedding
 from napari_gdls.embedding.learned import LearnedEmbedding
@@ -81,17 +81,12 @@ def embeddings() -> dict[str, Embed]:
     for name in available_embeddings():
         model = load_embedding(name)
         found[name] = lambda counts, model=model: embed(counts, model, device="cpu")
-    weights = data_folder() / "reference" / "embedding.h5"
+    weights = SHARED_DATA / "reference" / "embedding.h5"
     if weights.exists():
         found[AUTHORS] = authors_embedding(weights)
     else:
         print(f"{weights} is not there: without the authors' network.")
     return found
-
-
-def data_folder() -> Path:
-    """Where the public data is: GDLS_DATA, or ../shared/data beside the checkout."""
-    return Path(os.environ.get("GDLS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def authors_embedding(weights: Path) -> Embed:

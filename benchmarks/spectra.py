@@ -9,7 +9,6 @@ there are any.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks import SHARED_DATA
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.spectra.composition import SYMBOLS
 from napari_gdls.spectra.detector import Detector
@@ -179,9 +179,8 @@ def print_speed(n_materials: int = 3000, n_spectra: int = 10_000) -> None:
 
 
 def main() -> None:
-    default = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("GDLS_DATA", default)) / "nist_standards")
+    parser.add_argument("--data", type=Path, default=SHARED_DATA / "nist_standards")
     parser.add_argument("--plot", type=Path, metavar="PICTURE")
     options = parser.parse_args()
     standards = read_standards(options.data)

@@ -91,7 +91,7 @@ def embed(
             report("embedding", 1.0)
             return known
     chosen = _chosen_device(device)
-    network = _on_device(embedding.network(), chosen)
+    network = embedding.network().to(chosen)
     size = batch_size or max(1, _BATCH_BYTES[chosen.split(":")[0]] // (4 * embedding.energy.size))
     out = np.empty((spectra.shape[0], embedding.dimension), dtype=np.float32)
     start = 0
@@ -109,7 +109,7 @@ def embed(
                 RuntimeWarning,
                 stacklevel=2,
             )
-            network = _on_device(network, chosen)
+            network = network.to(chosen)
             continue
         start = stop
         report("embedding", start / len(out))
@@ -143,10 +143,6 @@ def _chosen_device(device: str) -> str:
     if device not in devices:
         raise EmbeddingError(f"no device {device!r} on this machine; there are: auto, {', '.join(devices)}.")
     return device
-
-
-def _on_device(network: torch.nn.Module, device: str) -> torch.nn.Module:
-    return network.to(device)
 
 
 def _embed_batch(

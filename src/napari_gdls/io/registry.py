@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from napari_gdls.errors import FieldError, FieldReadError
@@ -66,14 +68,8 @@ def read_field(
     place = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
     with_reader = find_reader(place, reader)
-    try:
+    with _explained(place, with_reader):
         return with_reader.read(place, options)
-    except FieldError as error:
-        raise FieldReadError(place, f"read as {with_reader.title}, it is no consistent field: {error}") from error
-    except MemoryError:
-        raise _out_of_memory(place) from None
-    except OSError as error:
-        raise FieldReadError(place, f"cannot be read: {error.strerror or error}") from error
 
 
 def describe(
@@ -99,10 +95,17 @@ def describe(
     place = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
     with_reader = find_reader(place, reader)
-    try:
+    with _explained(place, with_reader):
         return with_reader.describe(place, options)
+
+
+@contextmanager
+def _explained(place: Path, reader: FieldReader) -> Iterator[None]:
+    """Turn what a reader lets through into the one error of reading."""
+    try:
+        yield
     except FieldError as error:
-        raise FieldReadError(place, f"read as {with_reader.title}, it is no consistent field: {error}") from error
+        raise FieldReadError(place, f"read as {reader.title}, it is no consistent field: {error}") from error
     except MemoryError:
         raise _out_of_memory(place) from None
     except OSError as error:

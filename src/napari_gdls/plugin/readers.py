@@ -12,7 +12,6 @@ from napari_gdls.errors import FieldReadError, GdlsError
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-LayerData = tuple[Any, dict[str, Any], str]
 PathOrPaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 NOTHING: list[Any] = [(None,)]

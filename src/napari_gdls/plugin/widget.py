@@ -19,7 +19,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_gdls.errors import GdlsError, RecipeError
+from napari_gdls.errors import GdlsError, OutputError, RecipeError
+from napari_gdls.io import write_text
 from napari_gdls.plugin.field_choice import FieldChoice
 from napari_gdls.plugin.metadata import layer_field, layer_role
 from napari_gdls.plugin.recipe_form import RecipeForm
@@ -203,8 +204,8 @@ class SegmentWidget(QWidget):
     def save_recipe(self, path: str) -> None:
         """Write the recipe of the form to a JSON file; problems are shown."""
         try:
-            Path(path).write_text(self.recipe_form.recipe().to_json() + "\n", encoding="utf-8")
-        except (OSError, RecipeError) as error:
+            write_text(path, self.recipe_form.recipe().to_json() + "\n")
+        except (OutputError, RecipeError) as error:
             show_error(f"{path}: the recipe was not saved: {error}")
 
     def load_recipe(self, path: str) -> None:

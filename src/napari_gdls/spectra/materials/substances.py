@@ -16,8 +16,6 @@ from types import MappingProxyType
 from napari_gdls.spectra.materials.formula import parse_formula
 from napari_gdls.spectra.materials.minerals import MaterialError
 
-KINDS = ("glass", "alloy", "other")
-
 
 @dataclass(frozen=True)
 class Substance:
