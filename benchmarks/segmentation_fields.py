@@ -1,0 +1,174 @@
+"""The fields that `benchmarks.segmentation` runs on: real and drawn textures, painted with simulated spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import SHARED_DATA
+from benchmarks.reference_field import example_field
+from napari_gdls import Field, simulate_field
+from napari_gdls.spectra import ROCK, Disturbances, Mineral
+
+SIZE = 300
+"""Height and width to which textures are cut, in pixels."""
+
+# Drift, charging and the like at the levels that the simulated instruments of the training have at most.
+DRIFT = Disturbances(offset_drift=(6.0, -4.0), gain_drift=(0.0015, 0.001))
+ZONING = Disturbances(zoning=0.6)
+CHARGING = Disturbances(charging=4.0, charged_area=0.1)
+TOPOGRAPHY = Disturbances(grain_tilt=4.0, patch_tilt=2.0, counts_spread=0.1)
+PILE_UP = Disturbances(pile_up=0.03)
+EVERYTHING = Disturbances(
+    offset_drift=(4.0, -3.0),
+    gain_drift=(0.001, 0.0005),
+    zoning=0.6,
+    charging=3.0,
+    charged_area=0.06,
+    grain_tilt=3.0,
+    patch_tilt=1.5,
+    pile_up=0.02,
+    counts_spread=0.1,
+)
+
+AS_FOUND = {
+    "Actinolite_Mg": "Ca2Mg3.8Fe1.2Si8O22(OH)2",
+    "Albite": "Na0.95Ca0.05Al1.05Si2.95O8",
+    "Allanite": "Ca1.2Ce0.8Al2FeSi3O12(OH)",
+    "Apatite": "Ca5(PO4)3F",
+    "Biotite": "KMg1.1Fe1.9AlSi3O10(OH)2",
+    "Calcite": "CaCO3",
+    "Clinochlore": "Mg3.8Fe1.2Al2Si3O10(OH)8",
+    "Hematite_Magnetite": "Fe3O4",
+    "Hornblende": "Na0.3Ca1.9Mg2.8Fe1.7Al1.9Si6.6O22(OH)2",
+    "K-Feldspar": "K0.85Na0.15AlSi3O8",
+    "Microcline": "K0.95Na0.05AlSi3O8",
+    "Muscovite": "KAl3Si3O10(OH)2",
+    "Muscovite_phengitic": "KAl2.4Mg0.3Fe0.2Si3.2O10(OH)2",
+    "Pyrite": "FeS2",
+    "Quartz": "SiO2",
+    "Rutile": "TiO2",
+    "Tremolite": "Ca2Mg5Si8O22(OH)2",
+}
+"""What the phases of the real textures are made of."""
+
+GARNETS = {
+    "Hematite_Magnetite": ("andradite", "Ca3Fe2Si3O12"),
+    "Quartz": ("andradite with 18 % grossular", "Ca3Fe1.64Al0.36Si3O12"),
+    "Muscovite": ("wollastonite", "CaSiO3"),
+}
+PLAGIOCLASES = {"Albite": ("An30", "Na0.7Ca0.3Al1.3Si2.7O8"), "Quartz": ("An40", "Na0.6Ca0.4Al1.4Si2.6O8")}
+COLUMBITES = {
+    "Biotite": ("columbite with 20 % Ta", "MnNb1.6Ta0.4O6"),
+    "Quartz": ("columbite with 25 % Ta", "MnNb1.5Ta0.5O6"),
+}
+"""Pairs that are hard to tell apart, in place of the two commonest phases; the first and the last are the paper's."""
+
+
+class Case(NamedTuple):
+    """One field of the benchmark."""
+
+    name: str
+    make: Callable[[], Field]
+    what: str
+
+
+def fields(size: int = SIZE) -> list[Case]:
+    """All fields, each with "truth" and "truth_phases" in its metadata; without the public data only the drawn ones.
+
+    Parameters
+    ----------
+    size : int
+        Textures are drawn, or cut, to ``size`` x ``size`` px.
+    """
+    return [*(_real_textures(size) if has_textures() else []), *_drawn_textures(size)]
+
+
+def has_textures() -> bool:
+    """Whether the real textures are at hand."""
+    return (SHARED_DATA / "textures").is_dir()
+
+
+def _real_textures(size: int) -> list[Case]:
+    cases = [
+        _painted("H08-garnets", "1ff0813f_H08", size, counts=1000, instead=GARNETS),
+        _painted("H08-garnets-3000", "1ff0813f_H08", size, counts=3000, instead=GARNETS),
+        _painted("D10", "353a5a30_D10", size, counts=1000),
+        _painted("D10-300", "353a5a30_D10", size, counts=300),
+        _painted("M03-plagioclases", "353a5a30_M03", size, counts=3000, instead=PLAGIOCLASES),
+        _painted("N12-drift", "353a5a30_N12", size, counts=10_000, disturbances=DRIFT),
+        _painted("D09-charging", "5c4d2019_D09", size, counts=1000, disturbances=CHARGING),
+        _painted("E04-topography", "5c4d2019_E04", size, counts=1000, disturbances=TOPOGRAPHY),
+        _painted("E04-columbites", "5c4d2019_E04", size, counts=1000, instead=COLUMBITES),
+    ]
+    if (SHARED_DATA / "reference" / "bse.png").is_file():
+        crop = None if size >= SIZE else size
+        cases.append(Case("example", lambda: example_field(crop=crop)[0], "BSE image and dots of the authors' example"))
+    return cases
+
+
+def _drawn_textures(size: int) -> list[Case]:
+    return [
+        _rock("rock-200", size, counts=200),
+        _rock("rock-1000", size, counts=1000),
+        _rock("rock-10000", size, counts=10_000),
+        _rock("rock-coarse", size, counts=1000, grain_size=40.0, seed=12),
+        _rock("rock-fine", size, counts=1000, grain_size=8.0, seed=13),
+        _rock("rock-zoning", size, counts=3000, disturbances=ZONING),
+        _rock("rock-drift", size, counts=1000, disturbances=DRIFT),
+        _rock("rock-charging", size, counts=1000, disturbances=CHARGING),
+        _rock("rock-topography", size, counts=3000, disturbances=TOPOGRAPHY),
+        _rock("rock-pile-up", size, counts=3000, disturbances=PILE_UP),
+        _rock("rock-everything", size, counts=1000, disturbances=EVERYTHING),
+        _rock("rock-dense", size // 3, counts=300, dense=True, grain_size=10.0),
+    ]
+
+
+def _rock(name: str, size: int, *, counts: float, seed: int = 11, **options: Any) -> Case:
+    """The gneiss of `simulate_field`."""
+
+    def make() -> Field:
+        dots = "grid" if options.get("dense") else "tima"
+        return simulate_field((size, size), seed=seed, counts=counts, dots=dots, name=name, **options)
+
+    return Case(name, make, f"drawn texture of {len(ROCK)} minerals, {counts:,.0f} counts")
+
+
+def _painted(
+    name: str,
+    texture: str,
+    size: int,
+    *,
+    counts: float,
+    instead: Mapping[str, tuple[str, str]] | None = None,
+    disturbances: Disturbances | None = None,
+) -> Case:
+    """A real texture, with its own BSE image where the minerals are those it was measured on."""
+
+    def make() -> Field:
+        with np.load(SHARED_DATA / "textures" / f"{texture}.npz") as saved:
+            phases, names = saved["phase"][:size, :size], [str(each) for each in saved["phase_names"]]
+            bse = saved["bse"][:size, :size]
+        pairs = [instead[each] if instead and each in instead else (each, AS_FOUND[each]) for each in names]
+        return simulate_field(
+            seed=7,
+            counts=counts,
+            dots="tima",
+            minerals=[Mineral(mineral, formula, 1.0) for mineral, formula in pairs],
+            texture=phases.astype(np.int32),
+            bse=None if instead else bse,
+            disturbances=disturbances,
+            name=name,
+        )
+
+    kind = "simulated BSE" if instead else "its own BSE"
+    return Case(name, make, f"real texture {texture}, {kind}, {counts:,.0f} counts")
+
+
+def true_phase_of_measurements(field: Field) -> npt.NDArray[np.int64]:
+    """Index of the true phase at every measurement, (N,), from 0."""
+    phases: npt.NDArray[np.int32] = field.metadata["truth_phases"]
+    return phases[field.locations[:, 0], field.locations[:, 1]].astype(np.int64) - 1
