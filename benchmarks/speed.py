@@ -104,7 +104,8 @@ def machine() -> str:
 
 def compare(field: Field, origin: str, model: str, repeats: int) -> float:
     """Print scores and times of our steps and of the authors'; the ratio of the total times."""
-    from benchmarks import authors_pipeline as authors
+    from napari_gdls.graph.paper import components, voronoi_edges
+    from napari_gdls.labelling.paper import component_colours, regions_of_colours
 
     print(f"{field!r}\n{origin}")
     z, embedding_time = _timed(embed, field, model)
@@ -123,10 +124,10 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
         graph = clock("graph", build_graph, field, z, calibration=calibration)
         found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
         labels = clock("labelling", label_pixels, field, found)
-        edges = clock("their graph", authors.voronoi_edges, field, z, TAU_B, tau_z)
-        theirs = clock("their components", authors.components, edges, field.n_measurements)
-        colours = clock("their colouring", authors.colours, field.locations, theirs)
-        their_labels = clock("their walker", authors.pixel_labels, field, colours)
+        edges = clock("their graph", voronoi_edges, field, z, TAU_B, tau_z)
+        theirs = clock("their components", components, edges, field.n_measurements)
+        colours = clock("their colouring", component_colours, field.locations, theirs)
+        their_labels = clock("their walker", regions_of_colours, field, colours)
 
     rows = [
         ("graph", clock.least("graph"), clock.least("their graph")),
