@@ -1,5 +1,4 @@
 import csv
-import json
 import subprocess
 import sys
 
@@ -9,7 +8,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_gdls import Recipe, cli, sample_field
-from napari_gdls.io import read_field, read_labels, write_field, write_labels
+from napari_gdls.io import read_field, read_labels, write_field
 
 
 def run(*arguments):
@@ -78,16 +77,6 @@ def test_convert_and_info(store, tmp_path):
     printed = run("info", target).output
     for fact in ("75", "100", "7,500", "2048 channels", "20 keV"):
         assert fact in printed
-
-
-def test_evaluate_prints_the_scores(tmp_path):
-    truth = np.kron(np.arange(1, 5).reshape(2, 2), np.ones((20, 20), int)).astype(np.int32)
-    write_labels(tmp_path / "truth.png", truth)
-    write_labels(tmp_path / "labels.ome.tif", np.where(truth > 2, 3, truth).astype(np.int32))
-    scores = json.loads(run("evaluate", tmp_path / "labels.ome.tif", tmp_path / "truth.png", "--json").output)
-    assert scores["asa"] == pytest.approx(0.75)
-    assert scores["n_segments"] == 3
-    assert "ASA" in run("evaluate", tmp_path / "labels.ome.tif", tmp_path / "truth.png").output
 
 
 @pytest.mark.parametrize(

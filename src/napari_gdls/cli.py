@@ -1,4 +1,4 @@
-"""The command line: ``napari-gdls demo | info | convert | segment | evaluate``; others are in `cli_models`."""
+"""The command line: ``napari-gdls demo | info | convert | segment``; the rest is in `cli_models`, `cli_evaluation`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that
 
 def main() -> None:
     """Run the command line; errors that the package raises on purpose print one line and exit with 1."""
-    from napari_gdls import cli_models  # noqa: F401  (importing it adds its commands)
+    from napari_gdls import cli_evaluation, cli_models  # noqa: F401  (importing them adds their commands)
 
     try:
         app()
@@ -170,25 +170,6 @@ def segment(
     _check_targets(output, overwrite)
     result = _segmented(_read(path, bse, memory_limit), recipe, cache=cache)
     _write_results(result, output, overwrite=overwrite)
-
-
-@app.command()
-def evaluate(
-    labels: Annotated[Path, typer.Argument(help="Segmentation to be judged: OME-TIFF, TIFF, PNG or NPY labels.")],
-    truth: Annotated[Path, typer.Argument(help="Labels taken as true, of the same size.")],
-    tolerance: Annotated[
-        int | None, typer.Option(help="Border tolerance in px. Default: 0.0025 of the diagonal.", min=0)
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Compare labels with the truth: the paper's scores and others. Label 0 takes no part."""
-    import json
-
-    from napari_gdls.evaluation import evaluate as scored
-    from napari_gdls.io import read_labels
-
-    scores = scored(read_labels(labels), read_labels(truth), tolerance=tolerance)
-    typer.echo(json.dumps(scores.to_dict(), indent=2) if as_json else str(scores))
 
 
 def _read(path: Path, bse: str | None, memory_limit: float | None) -> Field:
