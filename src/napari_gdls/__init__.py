@@ -22,6 +22,7 @@ __getattr__, __dir__, _names = lazy_loader.attach(
         "graph": ["build_graph", "label_measurements"],
         "labelling": ["label_pixels"],
         "pipeline": ["segment", "Segmentation"],
+        "baselines": ["watershed"],
         "evaluation": ["evaluate"],
         "plugin.layers": ["show"],
     },
