@@ -122,7 +122,7 @@ def convert(
     """Turn any readable field into the native store."""
     from napari_gdls.io import write_field
 
-    field = _read(path, bse, memory_limit)
+    field = open_field(path, bse, memory_limit)
     write_field(output, field, overwrite=overwrite)
     typer.echo(f"{output}: {field!r}")
 
@@ -168,11 +168,12 @@ def segment(
     recipe = Recipe() if recipe_file is None else Recipe.from_json(_text(recipe_file))
     recipe = recipe.replace(**{name: value for name, value in given.items() if value is not None})
     _check_targets(output, overwrite)
-    result = _segmented(_read(path, bse, memory_limit), recipe, cache=cache)
+    result = _segmented(open_field(path, bse, memory_limit), recipe, cache=cache)
     _write_results(result, output, overwrite=overwrite)
 
 
-def _read(path: Path, bse: str | None, memory_limit: float | None) -> Field:
+def open_field(path: Path, bse: str | None, memory_limit: float | None) -> Field:
+    """Read a field; `bse` and `memory_limit` (GiB) as the options of these names give them."""
     from napari_gdls.io import read_field
 
     choice, limit = _reading_options(bse, memory_limit)
