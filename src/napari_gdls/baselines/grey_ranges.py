@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,7 @@ _HISTOGRAM_BINS = 128  # multi-Otsu tries all combinations of limits: 256 bins w
 def bse_ranges(
     field: Field,
     *,
-    ranges: int | Sequence[tuple[float, float]] = 4,
+    ranges: int | Sequence[tuple[float, float]] = 5,
     smoothing: float = 0.6,
     spectra: str = "raster",
     references: References | None = None,
@@ -106,7 +105,7 @@ def _windows(
     full_scale: float,
 ) -> npt.NDArray[np.int64]:
     """Range of each pixel from 1, (H, W); 0 in none."""
-    if isinstance(ranges, Real):
+    if isinstance(ranges, int | np.integer):
         number = checked_whole_number("ranges, unless they are given as (low, high) pairs,", ranges, 2, _MOST_RANGES)
         return 1 + np.digitize(bse, _otsu_limits(bse[within], number))
     try:

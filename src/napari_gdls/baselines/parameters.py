@@ -16,7 +16,7 @@ def checked_number(name: str, value: object, unit: str = "", *, positive: bool =
     RecipeError
         If it is no finite number, negative, or, where it must be `positive`, 0.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
     if not (math.isfinite(number) and number >= 0) or (positive and number == 0):
         wanted = "above 0" if positive else "of 0 or more"
         raise RecipeError(f"{name} is {value!r}; a number {wanted} is needed{f', {unit}' if unit else ''}.")
@@ -31,7 +31,7 @@ def checked_whole_number(name: str, value: object, lowest: int, highest: float =
     RecipeError
         If it is no whole number, or outside ``lowest <= value <= highest``.
     """
-    if not isinstance(value, Integral) or isinstance(value, bool) or not lowest <= int(value) <= highest:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not lowest <= int(value) <= highest:
         limits = f"from {lowest} to {highest:g}" if highest < math.inf else f"of {lowest} or more"
         raise RecipeError(f"{name} is {value!r}; a whole number {limits} is needed.")
     return int(value)
