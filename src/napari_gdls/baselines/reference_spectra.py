@@ -23,7 +23,7 @@ LOWEST_CHANNEL = 350.0
 """Channels below this energy (eV) are left out: they hold the coating's carbon, and no two detectors agree on them."""
 
 DEFAULT_SEPARATION = 4.0
-"""N (1 - BC) below which classes are joined; from there on less than one measurement in a hundred is mistaken."""
+"""N (1 - BC) below which classes are joined; above it less than one spectrum in a hundred is taken for the other."""
 
 _COMMONNESS = 1
 _FLOOR = 1e-3
