@@ -31,7 +31,7 @@ def pytest_unconfigure() -> Generator[None, object, object]:
         raise
     if _ended and _qt_application() is not None:
         # PySide's own exit function would delete the application, and all that belongs to it, before `_leave_qt_alone`.
-        atexit.unregister(vars(sys.modules["PySide6.QtCore"])["__moduleShutdown"])
+        atexit.unregister(getattr(sys.modules["PySide6.QtCore"], "__moduleShutdown", None))
     return result
 
 
@@ -39,9 +39,10 @@ def pytest_unconfigure() -> Generator[None, object, object]:
 def _leave_qt_alone() -> None:
     """End a run that has opened windows with pytest's exit status, without the teardown of native libraries.
 
-    A process that has shown napari viewers exits with threads of Qt, Mesa and torch alive, with some thousand actions
-    that napari leaves to the application, and with a Python function that vispy gave to Qt for its messages. Seldom, that
-    ends in a segmentation fault when pytest has long reported. It says nothing about the tests, so it must not decide.
+    A process that has shown napari viewers exits with threads of Qt, Mesa and torch alive, with thousands of actions
+    that napari leaves to the application, and with a Python function that vispy gave to Qt for its messages. Seldom,
+    that ends in a segmentation fault when pytest has long reported. It says nothing about the tests, so it must not
+    decide.
     """
     if _ended and _qt_application() is not None:
         logging.shutdown()
