@@ -190,12 +190,9 @@ class Field:
         group = np.asarray(labels)
         if group.shape != (self.n_measurements,) or not np.issubdtype(group.dtype, np.integer):
             raise FieldError(f"labels must be {self.n_measurements} integers, one per measurement.")
-        member = np.flatnonzero(group >= 0)
-        n_groups = int(group.max(initial=-1)) + 1
-        ones = np.ones(len(member))
-        gather = sp.csr_array((ones, (group[member], member)), shape=(n_groups, self.n_measurements))
-        total = gather @ self.spectra
-        return np.asarray(total.toarray() if sp.issparse(total) else total, dtype=np.float64)
+        from napari_gdls.summing import summed_by_group
+
+        return summed_by_group(self.spectra, group.astype(np.int64), int(group.max(initial=-1)) + 1)
 
     def thinned(self, fraction: float, seed: int = 0) -> Field:
         """The field as a shorter measurement would have given it: each count is kept with probability `fraction`.

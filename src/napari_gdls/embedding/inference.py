@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,6 +117,28 @@ def embed(
     if cache is not None and isinstance(field_or_spectra, Field):
         cache.put(field_or_spectra, embedding, out)
     return out
+
+
+def embedder(
+    model: str | os.PathLike[str] | Embedding | None, energy: EnergyAxis
+) -> Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
+    """Function that embeds a few spectra at a time, on the CPU, without setting up the network every time.
+
+    Parameters
+    ----------
+    model : str, path or Embedding
+        As in `embed`.
+    energy : EnergyAxis
+        Axis of the spectra.
+
+    Returns
+    -------
+    callable
+        From counts (M, D), which may be fractions, to unit vectors (M, d) float32.
+    """
+    embedding = load_embedding(model or "default") if not isinstance(model, Embedding) else model
+    network = embedding.network()
+    return lambda spectra: _embed_batch(network, spectra, energy, embedding.energy, "cpu")
 
 
 def _spectra_and_axis(

@@ -1,0 +1,375 @@
+"""Phases: which segments are of one material, and which measurements are mixtures on borders.
+
+Segments of a merge tree are cut fine, and summed over their interior measurements only, since those at borders are
+mixtures and would make a phase of every rim. Equal sums make phases. What phases and their mixtures do not explain
+makes further phases, unless these are mixtures themselves. Then every measurement takes its most likely phase.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.phases.agglomeration import agglomerate
+from napari_gdls.phases.dispersion import Dispersion, estimate_dispersion
+from napari_gdls.phases.mixtures import (
+    FRACTIONS,
+    MIXTURE_PENALTY,
+    fit_mixtures,
+    most_likely,
+    phases_around,
+    relabel,
+)
+from napari_gdls.phases.neighbourhood import Neighbourhood
+from napari_gdls.phases.pooling import Evidence, Pool, Scale
+from napari_gdls.progress import Progress, silent
+
+_LEAST_INTERIOR = 3
+"""Interior measurements that a segment needs to found a phase on its own."""
+
+_MOST_SUMS = 1500
+_MOST_PARTS = 6
+_MOST_PARTS_OF_PHASE = 12
+_ROUNDS = 3
+_ITERATIONS, _ITERATIONS_FOR_PHASES = 60, 500
+_LEAST_WEIGHT = 0.01
+_MOST_LIKE = 5
+_LEAST_MAJORITY = 0.4
+_LARGEST_IMPURE = 0.005
+"""A phase of more measurements than this share of all is kept, even if each of them may be a mixture."""
+_SWEEPS, _LAST_SWEEPS = 8, 12
+
+Embedder = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
+"""From spectra (M, D), on the energy axis of the field, to unit vectors (M, d)."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeasurementPhases:
+    """Phase of every measurement.
+
+    Attributes
+    ----------
+    labels : (N,) array of int64
+        Phase, 0..P-1.
+    partner : (N,) array of int64
+        Second phase of a mixed measurement, -1 for a pure one.
+    fraction : (N,) array of float32
+        Share of the counts that comes from the first phase; 1 for a pure measurement.
+    confidence : (N,) array of float32
+        Probability of the phase, 0 to 1.
+    pool : Pool
+        Sums of the interior measurements of each phase (of all, where it has no interior).
+    scale : Scale
+        Units in which differences were judged, over-dispersion included.
+    dispersion : Dispersion
+        What was estimated of it.
+    """
+
+    labels: npt.NDArray[np.int64]
+    partner: npt.NDArray[np.int64]
+    fraction: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32]
+    pool: Pool
+    scale: Scale
+    dispersion: Dispersion
+
+
+class PhaseSearch:
+    """Looks for the phases of one field.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    near : Neighbourhood
+    segments : (N,) array of int64
+        Fine segments, each of one material.
+    scale : Scale
+    summed_spectra : callable
+        From labels (N,), -1 for none, to their summed spectra on the energy axis of the field.
+    embed : callable
+        From such spectra to unit vectors.
+    tau_b : float
+        See `agglomerate`.
+    """
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        near: Neighbourhood,
+        segments: npt.NDArray[np.int64],
+        scale: Scale,
+        summed_spectra: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+        embed: Embedder,
+        tau_b: float = math.inf,
+    ) -> None:
+        self.evidence, self.near, self.segments, self.scale = evidence, near, segments, scale
+        self.summed_spectra, self.embed, self.tau_b = summed_spectra, embed, tau_b
+        self.n_segments = int(segments.max()) + 1
+        self._inside = near.interior(segments)
+        self._sums = evidence.pooled(segments, self.n_segments)
+        self._interior_sums = evidence.pooled(segments, self.n_segments, self._inside)
+
+    def run(self, progress: Progress | None = None) -> MeasurementPhases:
+        """Find the phases and label the measurements with them."""
+        report = progress or silent
+        pool = self._seeds()
+        founded = np.ones(len(pool), dtype=np.bool_)
+        labels = self._labelled(pool, _SWEEPS)[0]
+        for round_ in range(_ROUNDS):
+            report("phases", 0.2 + 0.6 * round_ / _ROUNDS)
+            pool, labels, founded = self._resummed(labels, founded)
+            unexplained = self._unexplained(pool, labels)
+            if len(unexplained) == 0:
+                break
+            new = unexplained.regrouped(agglomerate(unexplained, self.scale, self.tau_b))
+            both = pool.joined(new)
+            group = agglomerate(both, self.scale, self.tau_b)
+            grown = both.regrouped(group)
+            was_founded = np.zeros(len(grown), dtype=np.bool_)
+            was_founded[group[: len(pool)]] = founded
+            grown_labels = self._labelled(grown, _SWEEPS)[0]
+            grown, grown_labels, was_founded = self._resummed(grown_labels, was_founded)
+            kept = self._not_mixtures(grown, grown_labels, was_founded)
+            if np.count_nonzero(kept) <= len(pool) and round_ > 0:
+                break
+            pool, founded = grown[kept], was_founded[kept]
+            labels = self._labelled(pool, _SWEEPS)[0]
+        report("phases", 0.8)
+        pool, labels, founded = self._resummed(labels, founded)
+        # Sums of all measurements may be more alike than those that founded the phases were.
+        group = agglomerate(pool, self.scale, self.tau_b)
+        pool, founded = pool.regrouped(group), np.bincount(group, weights=founded) > 0
+        labels, partner, fraction, confidence = self._labelled(pool, _LAST_SWEEPS)
+        share = np.where(partner >= 0, np.array(FRACTIONS)[fraction], 1.0)
+        pool, labels, founded = self._resummed(labels, founded, drop=False)
+        self._join_impure(pool, labels, partner, share, founded)
+        return self._numbered(pool, labels, partner, share, confidence)
+
+    def _seeds(self) -> Pool:
+        """Phases of the segments that have an interior."""
+        found = np.flatnonzero(self._interior_sums.size >= _LEAST_INTERIOR)
+        sums = self._interior_sums
+        if len(found) == 0:
+            found, sums = np.argsort(-self._sums.size, kind="stable")[:1], self._sums
+        found = np.sort(found[np.argsort(-sums.size[found], kind="stable")[:_MOST_SUMS]])
+        seeds = sums[found]
+        group = agglomerate(seeds, self.scale, self.tau_b)
+        self.dispersion = estimate_dispersion(seeds, group, self.scale)
+        if self.dispersion.counts > 0 or self.dispersion.embedded > 0:
+            self.scale = self.dispersion.widened(self.scale)
+            group = agglomerate(seeds, self.scale, self.tau_b)
+        return seeds.regrouped(group)
+
+    def _labelled(
+        self, pool: Pool, sweeps: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Label the measurements with given phases, beginning with the most likely one of each segment."""
+        shares = pool.probabilities()
+        log_pure = np.log(shares).astype(np.float32)
+        major = np.array(FRACTIONS)[None, None, :, None]
+        log_mixed = np.log(major * shares[:, None, None, :] + (1 - major) * shares[None, :, None, :])
+        labels = (self._sums.counts.astype(np.float64) @ np.log(shares).T).argmax(axis=1)[self.segments]
+        likely = most_likely(self.evidence.counts, log_pure)
+        partner, fraction, confidence = relabel(
+            self.near.indptr,
+            self.near.neighbours,
+            self.near.affinity,
+            self.evidence.counts,
+            likely,
+            np.zeros((0, 0), dtype=np.float32),
+            log_pure,
+            log_mixed.astype(np.float32),
+            self.scale.dispersion,
+            MIXTURE_PENALTY,
+            labels,
+            sweeps,
+        )
+        return labels, partner, fraction, confidence
+
+    def _resummed(
+        self, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_], drop: bool = True
+    ) -> tuple[Pool, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        """Phases anew from their measurements; those without any are dropped, if they may be."""
+        n = len(founded)
+        everything = self.evidence.pooled(labels, n)
+        inside = self.evidence.pooled(labels, n, self.near.interior(labels))
+        enough = inside.size >= _LEAST_INTERIOR
+        pool = everything.joined(inside)[np.where(enough, np.arange(n) + n, np.arange(n))]
+        alive = (everything.size > 0) | (not drop)
+        number = np.cumsum(alive) - 1
+        pool, labels = pool[alive], number[labels]
+        # The direction of a sum of mixtures is not the mean of their directions.
+        spectra = self._phase_spectra(pool, labels)
+        return dataclasses.replace(pool, z=self.embed(spectra)), labels, founded[alive]
+
+    def _unexplained(self, pool: Pool, labels: npt.NDArray[np.int64]) -> Pool:
+        """Sums of the segments that no mixture of the phases in and around them explains."""
+        parts, start = phases_around(
+            self.near.indptr, self.near.neighbours, self.segments, labels, self.n_segments, len(pool), _MOST_PARTS
+        )
+        tested = np.flatnonzero(self._sums.size >= 2)
+        g, weights = fit_mixtures(
+            self._sums.counts[tested], pool.probabilities(), parts[tested], start[tested], _ITERATIONS
+        )
+        over = g / (1 + self.scale.dispersion * self._sums.total[tested]) / self.scale.height
+        sure = np.flatnonzero(over > 1)
+        sure = np.sort(sure[np.argsort(-over[sure], kind="stable")[:_MOST_SUMS]])
+        sums = self._embedded(tested[sure])
+        spectra = self._phase_spectra(pool, labels)
+        differs = self._from_mixture(sums, parts[tested[sure]], weights[sure], spectra)
+        sure = sure[differs > self.scale.tau_z]
+        left = tested[sure]
+        n = self.n_segments
+        interior = self._interior_sums.size[left] >= 1
+        return self._sums.joined(self._interior_sums)[np.where(interior, left + n, left)]
+
+    def _embedded(self, segments: npt.NDArray[np.int64]) -> Pool:
+        """Sums of some segments, with the direction of the summed spectrum."""
+        sums = self._sums[segments]
+        number = np.full(self.n_segments, -1)
+        number[segments] = np.arange(len(segments))
+        return dataclasses.replace(sums, z=self.embed(self.summed_spectra(number[self.segments])))
+
+    def _from_mixture(
+        self,
+        sums: Pool,
+        parts: npt.NDArray[np.int64],
+        weights: npt.NDArray[np.float64],
+        spectra: npt.NDArray[np.float64],
+    ) -> npt.NDArray[np.float64]:
+        """Noise-free difference of sums from mixtures of phases with given spectra."""
+        if len(sums) == 0:
+            return np.zeros(0)
+        share = np.zeros((len(sums), len(spectra)))
+        rows, columns = np.nonzero(parts >= 0)
+        np.add.at(share, (rows, parts[rows, columns]), weights[rows, columns])
+        z = self.embed(share @ spectra)
+        distance = np.linalg.norm(z - sums.z, axis=1)
+        return self.scale.noise_free(distance, sums.total, np.inf)
+
+    def _phase_spectra(self, pool: Pool, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Spectra of the phases, each adding up to 1 in the windows; (P, D)."""
+        inside = self.near.interior(labels)
+        enough = np.bincount(labels[inside], minlength=len(pool)) >= _LEAST_INTERIOR
+        chosen = np.where(inside | ~enough[labels], labels, -1)
+        spectra = self.summed_spectra(chosen)
+        return np.asarray(spectra / np.maximum(pool.total, 1)[:, None])
+
+    def _not_mixtures(
+        self, pool: Pool, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Which phases to keep: those without a founding interior go if they are mixtures of phases they touch."""
+        touching = self.near.contacts(labels, len(pool))
+        spectra = self._phase_spectra(pool, labels)
+        kept = np.ones(len(pool), dtype=np.bool_)
+        likeness = np.full(len(pool), np.inf)
+        inner = np.bincount(labels[self.near.interior(labels)], minlength=len(pool)) >= _LEAST_INTERIOR
+        consists_of = np.zeros((len(pool), len(pool)), dtype=np.bool_)
+        waiting = np.flatnonzero(~founded)
+        while len(waiting):
+            parts = self._touched(touching[waiting] * kept, waiting)
+            g, weights = fit_mixtures(
+                pool.counts[waiting], pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS_FOR_PHASES
+            )
+            over = g / (1 + self.scale.dispersion * pool.total[waiting]) / self.scale.height
+            material = self._from_mixture(pool[waiting], parts, weights, spectra) / max(self.scale.tau_z, 1e-9)
+            # Inside a grain no mixture is expected, so one must explain the sum in full there.
+            likely = np.where(inner[waiting], over, np.minimum(over, material**2))
+            likeness[waiting] = np.where(parts[:, 0] >= 0, likely, np.inf)
+            consists_of[waiting] = False
+            rows, columns = np.nonzero(weights > _LEAST_WEIGHT)
+            consists_of[waiting[rows], parts[rows, columns]] = True
+            # Phases that have lost a part of their mixture are tested again before they may go.
+            changed = np.zeros(len(pool), dtype=np.bool_)
+            for k in np.argsort(likeness, kind="stable"):
+                if likeness[k] > 1:
+                    break
+                if not changed[k]:
+                    kept[k], likeness[k] = False, np.inf
+                    changed |= consists_of[:, k]
+            waiting = np.flatnonzero(changed & kept & ~founded)
+        return kept
+
+    @staticmethod
+    def _touched(contact: npt.NDArray[np.float64], own: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The phases that each touches most, (M, at most 12); -1 after the last."""
+        contact[np.arange(len(own)), own] = 0
+        parts = np.argsort(-contact, axis=1, kind="stable")[:, :_MOST_PARTS_OF_PHASE]
+        return np.where(np.take_along_axis(contact, parts, axis=1) > 0, parts, -1)
+
+    def _join_impure(
+        self,
+        pool: Pool,
+        labels: npt.NDArray[np.int64],
+        partner: npt.NDArray[np.int64],
+        share: npt.NDArray[np.float64],
+        founded: npt.NDArray[np.bool_],
+    ) -> None:
+        """Phases of grains too small to be measured purely join the phase that they are mostly of; in place.
+
+        They are mixtures of what they touch with a phase that they do not touch, since they lie where it would be.
+        """
+        touching = self.near.contacts(labels, len(pool))
+        spectra = self._phase_spectra(pool, labels)
+        alive = np.bincount(labels, minlength=len(pool)) > 0
+        mostly = np.arange(len(pool))
+        small = np.bincount(labels, minlength=len(pool)) < _LARGEST_IMPURE * len(labels)
+        doubtful = np.flatnonzero(~founded & alive & small)
+        for k in doubtful[np.argsort(pool.size[doubtful], kind="stable")]:
+            distance = np.linalg.norm(pool.z - pool.z[k], axis=1)
+            distance[(mostly != np.arange(len(pool))) | ~alive] = np.inf
+            distance[k] = np.inf
+            near = np.argsort(distance, kind="stable")[:_MOST_LIKE]
+            near = near[np.isfinite(distance[near])]
+            around = self._touched(touching[[k]].copy(), np.array([k]))[0, : _MOST_PARTS_OF_PHASE - 1]
+            parts = np.full((len(near), _MOST_PARTS_OF_PHASE), -1)
+            parts[:, 0] = near
+            for row, q in zip(parts, near, strict=True):
+                others = around[(around >= 0) & (around != q)]
+                row[1 : 1 + len(others)] = others
+            sums = pool[np.full(len(near), k)]
+            g, weights = fit_mixtures(
+                sums.counts, pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS_FOR_PHASES
+            )
+            over = g / (1 + self.scale.dispersion * sums.total) / self.scale.height
+            material = self._from_mixture(sums, parts, weights, spectra) / max(self.scale.tau_z, 1e-9)
+            fits = (np.minimum(over, material**2) <= 1) & (weights[:, 0] >= _LEAST_MAJORITY)
+            if not fits.any():
+                continue
+            best = int(np.argmax(np.where(fits, weights[:, 0], -1.0)))
+            mostly[k] = near[best]
+            pure = (labels == k) & (partner < 0)
+            if weights[best, 1:].max() > 0:
+                partner[pure] = parts[best, 1 + weights[best, 1:].argmax()]
+                share[pure] = weights[best, 0]
+        for k in np.flatnonzero(mostly != np.arange(len(pool))):  # a phase joined may have joined another before
+            while mostly[mostly[k]] != mostly[k]:
+                mostly[k] = mostly[mostly[k]]
+        labels[:] = mostly[labels]
+        partner[:] = np.where(partner >= 0, mostly[partner], -1)
+        partner[partner == labels] = -1
+        share[partner < 0] = 1.0
+
+    def _numbered(
+        self,
+        pool: Pool,
+        labels: npt.NDArray[np.int64],
+        partner: npt.NDArray[np.int64],
+        share: npt.NDArray[np.float64],
+        confidence: npt.NDArray[np.float32],
+    ) -> MeasurementPhases:
+        """Phases that no measurement has are left out; the most frequent one becomes phase 0."""
+        size = np.bincount(labels, minlength=len(pool))
+        order = np.argsort(-size, kind="stable")[: np.count_nonzero(size)]
+        number = np.full(len(pool), -1)
+        number[order] = np.arange(len(order))
+        partner = np.where(partner >= 0, number[partner], -1)  # also -1 where only mixtures hold the phase
+        share = np.where(partner >= 0, share, 1.0)
+        return MeasurementPhases(
+            number[labels], partner, share.astype(np.float32), confidence, pool[order], self.scale, self.dispersion
+        )

@@ -1,0 +1,54 @@
+"""Sums of the spectra of groups of measurements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+
+def summed_by_group(spectra: Any, group: npt.NDArray[np.int64], n_groups: int) -> npt.NDArray[np.float64]:
+    """Sum spectra by group.
+
+    Parameters
+    ----------
+    spectra : (N, D) array or csr_array of counts
+    group : (N,) array of int64
+        0..n_groups - 1; negative: in no group.
+    n_groups : int
+
+    Returns
+    -------
+    (n_groups, D) array of float64
+    """
+    out = np.zeros((n_groups, spectra.shape[1]))
+    if sp.issparse(spectra):
+        _add_csr(spectra.data, spectra.indices, spectra.indptr, group, out)
+    else:
+        _add_dense(spectra, group, out)
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_csr(
+    data: npt.NDArray[Any],
+    indices: npt.NDArray[Any],
+    indptr: npt.NDArray[Any],
+    group: npt.NDArray[np.int64],
+    out: npt.NDArray[np.float64],
+) -> None:
+    for i in range(len(group)):
+        if group[i] >= 0:
+            for k in range(indptr[i], indptr[i + 1]):
+                out[group[i], indices[k]] += data[k]
+
+
+@nb.njit(cache=True, nogil=True)
+def _add_dense(spectra: npt.NDArray[Any], group: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
+    for i in range(len(group)):
+        if group[i] >= 0:
+            for channel in range(spectra.shape[1]):
+                out[group[i], channel] += spectra[i, channel]
