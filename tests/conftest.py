@@ -40,9 +40,9 @@ def _leave_qt_alone() -> None:
     """End a run that has opened windows with pytest's exit status, without the teardown of native libraries.
 
     A process that has shown napari viewers exits with threads of Qt, Mesa and torch alive, with thousands of actions
-    that napari leaves to the application, and with a Python function that vispy gave to Qt for its messages. Seldom,
-    that ends in a segmentation fault when pytest has long reported. It says nothing about the tests, so it must not
-    decide.
+    that napari leaves to the application, and with a Python function that vispy gave to Qt for its messages (see
+    `napari_gdls.plugin.qt_messages`). Seldom, that ends in a segmentation fault when pytest has long reported. It says
+    nothing about the tests, so it must not decide.
     """
     if _ended and _qt_application() is not None:
         logging.shutdown()

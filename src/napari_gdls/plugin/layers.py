@@ -15,6 +15,7 @@ from napari_gdls.field import Field
 from napari_gdls.graph.components import DEFAULT_TAU_B, DEFAULT_TAU_Z
 from napari_gdls.plugin.graph_layer import graph_layers, measurement_points
 from napari_gdls.plugin.metadata import layer_metadata
+from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.segments import segment_table
 
 if TYPE_CHECKING:
@@ -224,6 +225,8 @@ def show(segmentation_or_field: Segmentation | Field, viewer: napari.Viewer | No
     else:
         raise TypeError(f"show() takes a Segmentation or a Field, not a {type(segmentation_or_field).__name__}")
     shown_in = napari.Viewer() if viewer is None else viewer
+    if isinstance(shown_in, napari.Viewer):
+        take_back_message_handler_at_exit()
     for layer in layers:
         shown_in.add_layer(layer)
     if field.pixel_size is not None:

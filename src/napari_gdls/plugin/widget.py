@@ -23,6 +23,7 @@ from napari_gdls.errors import GdlsError, OutputError, RecipeError
 from napari_gdls.io import write_text
 from napari_gdls.plugin.field_choice import FieldChoice
 from napari_gdls.plugin.metadata import layer_field, layer_role
+from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.recipe_form import RecipeForm
 from napari_gdls.plugin.results import RunResult, compute, is_edited, place
 from napari_gdls.plugin.task import Task
@@ -50,6 +51,7 @@ class SegmentWidget(QWidget):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
+        take_back_message_handler_at_exit()
         self._viewer = napari_viewer
         self._task: Task | None = None
         self._last: Segmentation | None = None
