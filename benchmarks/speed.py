@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     field, origin = example_field(crop=200 if options.quick else None)
     total = compare(field, origin, options.model, repeats)
     if not options.quick:
-        print(_verdict("total ratio", total, RATIO_TARGET, "x", higher_is_better=True))
+        print(verdict("total ratio", total, RATIO_TARGET, "x", higher_is_better=True))
     if large:
         time_large_field(options.model, min(repeats, 2))
     report_memory(field, options.model)
@@ -162,7 +162,7 @@ def time_large_field(model: str, repeats: int) -> None:
     total = times[0] + times[1] + times[2]
     print(f"graph {times[0]}, components {times[1]}, labelling {times[2]}; ", end="")
     print(f"together {total}\n{int(found.max()) + 1:,} segments; embedding ({model}) {embedding_time}")
-    print(_verdict("elapsed without embedding", total.elapsed, LARGE_TARGET, " s", higher_is_better=False))
+    print(verdict("elapsed without embedding", total.elapsed, LARGE_TARGET, " s", higher_is_better=False))
 
 
 def report_memory(field: Field, model: str) -> None:
@@ -181,7 +181,7 @@ def report_memory(field: Field, model: str) -> None:
     print(
         f"{peak - imported:,.0f} MiB above the {imported:,.0f} MiB after the imports (field loaded: {loaded:,.0f} MiB)"
     )
-    print(_verdict("peak memory", peak, MEMORY_TARGET, " MiB", higher_is_better=False))
+    print(verdict("peak memory", peak, MEMORY_TARGET, " MiB", higher_is_better=False))
 
 
 def _print_memory(path: Path, model: str) -> int:
@@ -189,7 +189,7 @@ def _print_memory(path: Path, model: str) -> int:
     load_embedding(model).network()
     import napari_gdls.labelling.random_walker  # noqa: F401  (numba)
 
-    figures = [_peak_memory()]
+    figures = [peak_memory()]
     with np.load(path) as saved:
         offset, width, size = saved["energy"]
         axis = EnergyAxis(float(offset), float(width), int(size))
@@ -198,14 +198,14 @@ def _print_memory(path: Path, model: str) -> int:
         )
         field = Field(saved["bse"], counts, saved["locations"], axis, sampling_distance=float(saved["spacing"]))
     del counts
-    figures.append(_peak_memory())
+    figures.append(peak_memory())
     _chain(field, model)
-    figures.append(_peak_memory())
+    figures.append(peak_memory())
     print(*figures)
     return 0
 
 
-def _peak_memory() -> float:
+def peak_memory() -> float:
     """Highest resident memory of this process so far, in MiB."""
     status = Path("/proc/self/status")
     if status.is_file():
@@ -248,10 +248,10 @@ class _Clock:
         return Time(min(each.elapsed for each in times), min(each.processor for each in times))
 
 
-def _verdict(what: str, value: float, target: float, unit: str, *, higher_is_better: bool) -> str:
+def verdict(what: str, value: float, target: float, unit: str, *, higher_is_better: bool) -> str:
     met = value >= target if higher_is_better else value <= target
     bound = "at least" if higher_is_better else "at most"
-    return f"{what}: {value:,.1f}{unit}; target {bound} {target:,.0f}{unit}: {'met' if met else 'MISSED'}"
+    return f"{what}: {value:,.1f}{unit}; target {bound} {target:,g}{unit}: {'met' if met else 'MISSED'}"
 
 
 if __name__ == "__main__":
