@@ -1,5 +1,7 @@
 """From labelled measurements to a label for every pixel (paper, section 3.7)."""
 
+from napari_gdls.labelling.local_walker import label_with_confidence
 from napari_gdls.labelling.random_walker import label_pixels
+from napari_gdls.labelling.regions import connected_regions
 
-__all__ = ["label_pixels"]
+__all__ = ["connected_regions", "label_pixels", "label_with_confidence"]

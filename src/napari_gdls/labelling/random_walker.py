@@ -64,7 +64,7 @@ def label_pixels(
     ----------
     L. Grady, Random walks for image segmentation, IEEE TPAMI 28 (2006) 1768-1783.
     """
-    labels = _checked_labels(field, measurement_labels)
+    labels = checked_labels(field, measurement_labels)
     if beta is not None and not beta >= 0:
         raise RecipeError(f"beta is {beta}; it must be 0 or more.")
     if not reach > 0:
@@ -85,7 +85,8 @@ def label_pixels(
     return np.where(within, start + 1, 0).astype(np.int32)
 
 
-def _checked_labels(field: Field, measurement_labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def checked_labels(field: Field, measurement_labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """One label of 0 or more for each measurement, as int64, or a `FieldError`."""
     given = np.asarray(measurement_labels)
     if given.shape != (field.n_measurements,) or given.dtype.kind not in "ui":
         raise FieldError(

@@ -1,0 +1,454 @@
+"""Which labels a pixel can have, and how likely each is by the measurements around it and its own BSE value."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.field import Field
+from napari_gdls.labelling.contrast import difference_noise
+from napari_gdls.progress import Progress
+
+NOTHING = np.int32(-1)
+"""In `Candidates.state`: no measurement is within reach, or the pixel is invalid."""
+
+MOST_CANDIDATES = 5
+
+# Found on 28 simulated fields, half of them with measured BSE images; around these values nothing changes much.
+_RADIUS = 1.4  # sampling distances: on a square grid, each pixel then sees at least four measurements
+_WIDTH = 0.65  # of the Gaussian weight of a measurement, exp(-(d / width)^2), in sampling distances
+_LEAST_RADIUS = 1.5  # px, so that pixels of a dense field see their eight neighbours
+_TAIL = np.float32(3)  # degrees of freedom of Student's t, so that its density falls with the power (3 + 1) / 2 = 2
+_GLOBAL_MEAN_WEIGHT = np.float32(
+    4
+)  # of a label's mean BSE over the field beside the measurements around, in measurements
+_MIXED_BSE_WEIGHT = 0.15  # of a mixed measurement in the mean BSE of its label
+_LEAST_WEIGHT = np.float32(1e-3)  # of a measurement of purity 0, which keeps its label possible
+_LEAST_PRIOR = np.float32(1e-3)  # labels that are less likely are left out
+_SPREAD_QUANTILE = 0.8
+_SPREAD_WEIGHT = 20.0  # of the spread of all labels beside that of one, in measurements
+_ROWS_AT_A_TIME = 128
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pixels that several labels compete for, with the probability of each label before pixels are compared.
+
+    Attributes
+    ----------
+    state : (H, W) array of int32
+        0 or more: row of a contested pixel in `start`. -1: nothing within reach. Below: the label l of the pixel is
+        certain, as -2 - l.
+    start : (M + 1,) array of int64
+        Candidates of contested pixel k are ``start[k]:start[k + 1]`` in the arrays below; most likely place first.
+    label : (C,) array of int32
+    prior : (C,) array of float32
+        They sum to 1 at each pixel.
+    pixel : (M,) array of int64
+        Of each contested pixel, row * W + column.
+    """
+
+    state: npt.NDArray[np.int32]
+    start: npt.NDArray[np.int64]
+    label: npt.NDArray[np.int32]
+    prior: npt.NDArray[np.float32]
+    pixel: npt.NDArray[np.int64]
+
+
+class _Measurements(NamedTuple):
+    """Measurements in raster order, one entry each but for `row_start`: those of row y are row_start[y:y + 2]."""
+
+    row_start: npt.NDArray[np.int64]
+    column: npt.NDArray[np.int32]
+    label: npt.NDArray[np.int32]
+    pure: npt.NDArray[np.bool_]
+    weight: npt.NDArray[np.float32]
+    bse: npt.NDArray[np.float32]
+    bse_weight: npt.NDArray[np.float32]
+
+
+def find_candidates(
+    field: Field,
+    labels: npt.NDArray[np.int32],
+    purity: npt.NDArray[np.float32],
+    reach: float,
+    report: Progress,
+) -> Candidates:
+    """Labels of the measurements around each pixel, and their probability there.
+
+    A label's probability is its share of the measurements around, by a Gaussian of their distance times their purity,
+    times the likelihood of the pixel's BSE value given the BSE values of these measurements: Student's t about their
+    mean, which is drawn to the mean of the label over the field. The t leaves room for stray values, of which measured
+    images have more than a Gaussian.
+
+    Measurements behind invalid pixels do not count: what a pixel sees is joined to it, side by side, through valid
+    pixels in the window around it.
+
+    Parameters
+    ----------
+    field : Field
+    labels : (N,) array of int32
+        0 or more.
+    purity : (N,) array of float32
+        0 to 1; the label of a measurement of purity 1 is certain.
+    reach : float
+        In sampling distances.
+    report : Progress
+
+    Returns
+    -------
+    Candidates
+    """
+    height, width = field.shape
+    spacing = field.sampling_distance
+    farthest = min(reach * spacing, math.hypot(height, width))
+    radius = max(_RADIUS * spacing, _LEAST_RADIUS)
+    half = min(int(radius), max(height, width))
+    squared_distance = np.arange(2 * (half + 1) ** 2 + 1)
+    closeness = np.exp(-squared_distance / (_WIDTH * spacing) ** 2).astype(np.float32)
+    # Only ratios at one pixel matter, and far from everything none may vanish.
+    closeness = np.maximum(closeness, np.float32(1e-30))
+    # Compiled code is for one layout of arrays in memory.
+    bse = np.ascontiguousarray(field.bse, dtype=np.float32) / np.float32(field.bse_full_scale)
+    valid = np.ascontiguousarray(field.valid)
+    rows, columns = field.locations.T
+    measured = _Measurements(
+        row_start=np.searchsorted(rows, np.arange(height + 1)).astype(np.int64),
+        column=columns.astype(np.int32),
+        label=labels,
+        pure=purity == 1,
+        weight=np.maximum(purity, _LEAST_WEIGHT),
+        bse=bse[rows, columns],
+        bse_weight=np.where(purity == 1, 1.0, _MIXED_BSE_WEIGHT).astype(np.float32),
+    )
+    mean = _mean_brightness(measured)
+    deviation = _deviations(measured, mean, radius)
+    spread = _spreads(deviation, labels, measured.pure, difference_noise(field) / math.sqrt(2))
+    walled = _near_invalid(valid, half)
+
+    state = np.empty(field.shape, dtype=np.int32)
+    parts: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]]
+    parts = []
+    n_contested = 0
+    for top in range(0, height, _ROWS_AT_A_TIME):
+        bottom = min(top + _ROWS_AT_A_TIME, height)
+        part = _candidates_of_rows(
+            (top, bottom),
+            n_contested,
+            state,
+            bse,
+            valid,
+            walled,
+            measured,
+            mean,
+            spread,
+            closeness,
+            radius,
+            farthest,
+        )
+        parts.append(part)
+        n_contested += len(part[0])
+        report("labelling", 0.5 * bottom / height)
+    if farthest > radius:
+        _grow(state, np.ascontiguousarray(field.locations), labels, valid, farthest)
+    lengths, label, prior, pixel = (np.concatenate(column) for column in zip(*parts, strict=True))
+    start = np.zeros(n_contested + 1, dtype=np.int64)
+    np.cumsum(lengths, out=start[1:])
+    return Candidates(state, start, label, prior, pixel)
+
+
+def _mean_brightness(measured: _Measurements) -> npt.NDArray[np.float32]:
+    """BSE of every label over the whole field, (K,); 0 where a number names no label."""
+    total = np.bincount(measured.label, weights=measured.bse_weight * measured.bse)
+    weight = np.bincount(measured.label, weights=measured.bse_weight)
+    return (total / np.maximum(weight, _MIXED_BSE_WEIGHT)).astype(np.float32)
+
+
+def _spreads(
+    deviation: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], pure: npt.NDArray[np.bool_], least: float
+) -> npt.NDArray[np.float32]:
+    """Scale of the BSE values of each label about their local mean, (K,).
+
+    From a quantile of the deviations of its pure measurements, as that of a normal distribution; labels with few of
+    them take after the others.
+    """
+    from scipy.special import ndtri
+
+    n_labels = int(labels.max()) + 1
+    as_normal = 1 / ndtri(0.5 + _SPREAD_QUANTILE / 2)
+    size, label = np.abs(deviation[pure]), labels[pure]
+    if len(size) == 0:
+        return np.full(n_labels, least, dtype=np.float32)
+    overall = float(np.quantile(size, _SPREAD_QUANTILE)) * as_normal
+    number = np.bincount(label, minlength=n_labels)
+    last = np.cumsum(number)
+    place = last - number + np.maximum(np.ceil(_SPREAD_QUANTILE * number) - 1, 0).astype(np.int64)
+    own = np.zeros(n_labels)
+    present = number > 0
+    own[present] = size[np.lexsort((size, label))][place[present]] * as_normal
+    variance = (number * own**2 + _SPREAD_WEIGHT * overall**2) / (number + _SPREAD_WEIGHT)
+    spread: npt.NDArray[np.float64] = np.maximum(np.sqrt(variance), least)
+    return spread.astype(np.float32)
+
+
+def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.bool_]:
+    """Pixels with an invalid one in the window that reaches `half` px to each side, (H, W)."""
+    from scipy.ndimage import maximum_filter
+
+    if valid.all():
+        return np.zeros(valid.shape, dtype=bool)
+    near: npt.NDArray[np.bool_] = maximum_filter(~valid, size=2 * half + 1, mode="constant", cval=0)
+    return near
+
+
+@nb.njit(cache=True, nogil=True)
+def _half_widths(radius: float) -> npt.NDArray[np.int64]:
+    """How far a disk reaches to both sides, in the row of its centre and in those below."""
+    widths = np.empty(int(radius) + 1, dtype=np.int64)
+    for k in range(len(widths)):
+        widths[k] = int(math.sqrt(radius * radius - k * k))
+    return widths
+
+
+@nb.njit(cache=True, nogil=True)
+def _deviations(measured: _Measurements, mean: npt.NDArray[np.float32], radius: float) -> npt.NDArray[np.float32]:
+    """BSE of each measurement less what the others of its label around it lead to expect, (N,)."""
+    row_start, columns, labels = measured.row_start, measured.column, measured.label
+    brightness, weight = measured.bse, measured.bse_weight
+    height = len(row_start) - 1
+    widths = _half_widths(radius)
+    half = len(widths) - 1
+    first = np.empty(2 * half + 1, dtype=np.int64)
+    deviation = np.empty(len(columns), dtype=np.float32)
+    for y in range(height):
+        top, bottom = max(y - half, 0), min(y + half, height - 1)
+        for yy in range(top, bottom + 1):
+            first[yy - top] = row_start[yy]
+        for i in range(row_start[y], row_start[y + 1]):
+            sum_of_weights = _GLOBAL_MEAN_WEIGHT
+            total = _GLOBAL_MEAN_WEIGHT * mean[labels[i]]
+            for yy in range(top, bottom + 1):
+                width = widths[abs(yy - y)]
+                j = first[yy - top]
+                while j < row_start[yy + 1] and columns[j] < columns[i] - width:
+                    j += 1
+                first[yy - top] = j
+                while j < row_start[yy + 1] and columns[j] <= columns[i] + width:
+                    if labels[j] == labels[i] and j != i:
+                        sum_of_weights += weight[j]
+                        total += weight[j] * brightness[j]
+                    j += 1
+            deviation[i] = brightness[i] - total / sum_of_weights
+    return deviation
+
+
+@nb.njit(cache=True, nogil=True)
+def _candidates_of_rows(
+    rows: tuple[int, int],
+    n_contested: int,
+    state: npt.NDArray[np.int32],
+    bse: npt.NDArray[np.float32],
+    valid: npt.NDArray[np.bool_],
+    walled: npt.NDArray[np.bool_],
+    measured: _Measurements,
+    mean: npt.NDArray[np.float32],
+    spread: npt.NDArray[np.float32],
+    closeness: npt.NDArray[np.float32],
+    radius: float,
+    farthest: float,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Fill `state` in the given rows; of their contested pixels: number of candidates, labels, priors, pixel."""
+    row_start, columns, labels = measured.row_start, measured.column, measured.label
+    top, bottom = rows
+    height, width = state.shape
+    widths = _half_widths(radius)
+    half = len(widths) - 1
+    first = np.empty(2 * half + 1, dtype=np.int64)
+    most = min((2 * half + 1) ** 2, len(labels))
+    found = np.empty(most, dtype=np.int32)
+    share = np.empty(most, dtype=np.float32)
+    total = np.empty(most, dtype=np.float32)
+    sum_of_weights = np.empty(most, dtype=np.float32)
+    seen = np.zeros((2 * half + 1, 2 * half + 1), dtype=np.bool_)
+    queue = np.empty(((2 * half + 1) ** 2, 2), dtype=np.int64)
+    n_pixels = (bottom - top) * width
+    lengths = np.empty(n_pixels, dtype=np.int32)
+    pixels = np.empty(n_pixels, dtype=np.int64)
+    out_label = np.empty(n_pixels * MOST_CANDIDATES, dtype=np.int32)
+    out_prior = np.empty(n_pixels * MOST_CANDIDATES, dtype=np.float32)
+    m, c = 0, 0
+    for y in range(top, bottom):
+        highest, lowest = max(y - half, 0), min(y + half, height - 1)
+        for yy in range(highest, lowest + 1):
+            first[yy - highest] = row_start[yy]
+        here = row_start[y]
+        for x in range(width):
+            state[y, x] = NOTHING
+            while here < row_start[y + 1] and columns[here] < x:
+                here += 1
+            if not valid[y, x]:
+                continue
+            if here < row_start[y + 1] and columns[here] == x and measured.pure[here]:
+                state[y, x] = -2 - labels[here]
+                continue
+            if walled[y, x]:
+                _look_around(valid, y, x, half, seen, queue)
+            n = 0
+            nearest = len(closeness)
+            for yy in range(highest, lowest + 1):
+                dy = abs(yy - y)
+                reach = widths[dy]
+                j = first[yy - highest]
+                while j < row_start[yy + 1] and columns[j] < x - reach:
+                    j += 1
+                first[yy - highest] = j
+                while j < row_start[yy + 1] and columns[j] <= x + reach:
+                    if not walled[y, x] or seen[yy - y + half, columns[j] - x + half]:
+                        squared = dy * dy + (columns[j] - x) ** 2
+                        nearest = min(nearest, squared)
+                        k = 0
+                        while k < n and found[k] != labels[j]:
+                            k += 1
+                        if k == n:
+                            n += 1
+                            found[k] = labels[j]
+                            share[k], total[k], sum_of_weights[k] = 0, 0, 0
+                        share[k] += measured.weight[j] * closeness[squared]
+                        total[k] += measured.bse_weight[j] * measured.bse[j]
+                        sum_of_weights[k] += measured.bse_weight[j]
+                    j += 1
+            if n == 0 or nearest > farthest * farthest:
+                continue
+            n_kept = _most_likely(n, found, share, total, sum_of_weights)
+            all_in_all = np.float32(0)
+            for k in range(n_kept):
+                label = found[k]
+                expected = (total[k] + _GLOBAL_MEAN_WEIGHT * mean[label]) / (sum_of_weights[k] + _GLOBAL_MEAN_WEIGHT)
+                step = (bse[y, x] - expected) / spread[label]
+                tail = 1 + step * step / _TAIL
+                share[k] /= tail * tail * spread[label]
+                all_in_all += share[k]
+            before = c
+            rest = np.float32(0)
+            best = 0
+            for k in range(n_kept):
+                if share[k] > share[best]:
+                    best = k
+                if share[k] >= _LEAST_PRIOR * all_in_all:
+                    out_label[c], out_prior[c] = found[k], share[k]
+                    rest += share[k]
+                    c += 1
+            if c - before == 1:
+                c = before
+                state[y, x] = -2 - found[best]
+                continue
+            for k in range(before, c):
+                out_prior[k] /= rest
+            state[y, x] = n_contested + m
+            lengths[m], pixels[m] = c - before, y * width + x
+            m += 1
+    return lengths[:m].copy(), out_label[:c].copy(), out_prior[:c].copy(), pixels[:m].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _look_around(
+    valid: npt.NDArray[np.bool_],
+    y: int,
+    x: int,
+    half: int,
+    seen: npt.NDArray[np.bool_],
+    queue: npt.NDArray[np.int64],
+) -> None:
+    """Mark in `seen` the pixels of the window around (y, x) that are joined to it through valid ones."""
+    height, width = valid.shape
+    seen[:] = False
+    seen[half, half] = True
+    queue[0] = y, x
+    head, tail = 0, 1
+    while head < tail:
+        a, b = queue[head]
+        head += 1
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            yy, xx = a + dy, b + dx
+            if abs(yy - y) > half or abs(xx - x) > half or not (0 <= yy < height and 0 <= xx < width):
+                continue
+            if valid[yy, xx] and not seen[yy - y + half, xx - x + half]:
+                seen[yy - y + half, xx - x + half] = True
+                queue[tail] = yy, xx
+                tail += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _most_likely(
+    n: int,
+    found: npt.NDArray[np.int32],
+    share: npt.NDArray[np.float32],
+    total: npt.NDArray[np.float32],
+    sum_of_weights: npt.NDArray[np.float32],
+) -> int:
+    """Move the candidates with the largest shares to the front, in place; how many there are."""
+    n_kept = min(n, MOST_CANDIDATES)
+    for k in range(n_kept):
+        best = k
+        for j in range(k + 1, n):
+            if share[j] > share[best]:
+                best = j
+        found[k], found[best] = found[best], found[k]
+        share[k], share[best] = share[best], share[k]
+        total[k], total[best] = total[best], total[k]
+        sum_of_weights[k], sum_of_weights[best] = sum_of_weights[best], sum_of_weights[k]
+    return n_kept
+
+
+@nb.njit(cache=True, nogil=True)
+def _grow(
+    state: npt.NDArray[np.int32],
+    locations: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int32],
+    valid: npt.NDArray[np.bool_],
+    farthest: float,
+) -> None:
+    """Give valid pixels that see no measurement in their window the label of the nearest within reach, in place.
+
+    The nearest measurement of a pixel is taken from those of its four neighbours, in sweeps to and fro until nothing
+    changes, so it is found around invalid pixels and never through them.
+    """
+    height, width = state.shape
+    nearest = np.full((height, width), -1, dtype=np.int32)
+    for i in range(len(locations)):
+        nearest[locations[i, 0], locations[i, 1]] = i
+    limit = farthest * farthest
+    changed = True
+    while changed:
+        changed = False
+        for backwards in (False, True):
+            for row in range(height):
+                y = height - 1 - row if backwards else row
+                # Each row is gone through both ways, so that labels spread along it at once.
+                for turn in range(2 * width):
+                    x = turn if turn < width else 2 * width - 1 - turn
+                    if not valid[y, x]:
+                        continue
+                    own = nearest[y, x]
+                    least = limit + 1.0
+                    if own >= 0:
+                        least = (locations[own, 0] - y) ** 2 + (locations[own, 1] - x) ** 2
+                    for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+                        yy, xx = y + dy, x + dx
+                        if not (0 <= yy < height and 0 <= xx < width) or nearest[yy, xx] < 0:
+                            continue
+                        other = nearest[yy, xx]
+                        squared = (locations[other, 0] - y) ** 2 + (locations[other, 1] - x) ** 2
+                        if squared < least and squared <= limit:
+                            least = squared
+                            nearest[y, x] = other
+                            changed = True
+    for y in range(height):
+        for x in range(width):
+            if state[y, x] == NOTHING and nearest[y, x] >= 0:
+                state[y, x] = -2 - labels[nearest[y, x]]

@@ -1,0 +1,187 @@
+"""Connected regions of a label image, without those too small or without a measurement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.errors import GdlsError
+
+_Ids = npt.NDArray[np.int64]
+
+
+def connected_regions(
+    labels: npt.ArrayLike, *, anchors: npt.ArrayLike | None = None, smallest: int = 0
+) -> npt.NDArray[np.int32]:
+    """Number the connected regions of equal label, and let others absorb those that cannot stand alone.
+
+    A region is absorbed when no measurement lies in it, so that it has no spectrum, or when it is too small: it takes
+    the label of the neighbouring region that it shares the longest border with. Regions that only touch others of this
+    kind wait until these are absorbed. Regions of one label that come to touch are one.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        0: no label.
+    anchors : (N, 2) array of int, optional
+        Row and column of every measurement. None: every region may stand without one.
+    smallest : int
+        Regions of fewer pixels are absorbed. Where all that are joined are smaller, the largest absorbs the others.
+
+    Returns
+    -------
+    (H, W) array of int32
+        1, 2, ... in raster order of the first pixels; pixels of one number are joined by their sides. 0 where the label
+        is 0, and where no measurement is joined at all, if `anchors` are given.
+
+    Raises
+    ------
+    GdlsError
+        If `labels` is no image of whole numbers of 0 or more, anchors lie outside it, or `smallest` is negative.
+    """
+    image = _checked_labels(labels)
+    places = None if anchors is None else _checked_anchors(anchors, image.shape)
+    if smallest < 0:
+        raise GdlsError(f"smallest is {smallest}; it must be 0 or more, in pixels.")
+    regions = _numbered(image)
+    stands = np.ones(int(regions.max()) + 1, dtype=bool)
+    if places is not None:
+        stands[:] = False
+        stands[regions[places[:, 0], places[:, 1]]] = True
+    anchored = stands.copy()
+    if smallest > 1:
+        size = np.bincount(regions.ravel())
+        stands &= size >= smallest
+    stands[0] = True
+    if not stands.all():
+        if smallest > 1:
+            stands[_largest_where_none_stands(image, regions, size, anchored, stands)] = True
+        label_of = np.zeros(len(stands), dtype=image.dtype)
+        label_of[regions] = image
+        home = _absorbed(*_borders(regions), stands)
+        regions = _numbered(label_of[home][regions])
+    return regions.astype(np.int32)
+
+
+def _checked_labels(labels: npt.ArrayLike) -> npt.NDArray[Any]:
+    image = np.asarray(labels)
+    if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "ui":
+        raise GdlsError(
+            f"labels are {image.dtype} of shape {image.shape}; an image (height, width) of whole numbers is needed."
+        )
+    if image.min() < 0:
+        row, column = np.argwhere(image < 0)[0]
+        raise GdlsError(
+            f"the label at row {row}, column {column} is {image[row, column]}; labels are 1 or more, and 0 where there "
+            "is none."
+        )
+    return image
+
+
+def _checked_anchors(anchors: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    places = np.asarray(anchors)
+    if places.ndim != 2 or places.shape[1] != 2 or places.dtype.kind not in "ui":
+        raise GdlsError(
+            f"anchors are {places.dtype} of shape {places.shape}; whole rows and columns, (N, 2), are needed."
+        )
+    outside = ((places < 0) | (places >= shape)).any(axis=1)
+    if outside.any():
+        row, column = places[np.argmax(outside)]
+        raise GdlsError(
+            f"{np.count_nonzero(outside)} anchors lie outside the {shape[0]} x {shape[1]} px image, the first at row "
+            f"{row}, column {column}."
+        )
+    return places
+
+
+def _numbered(image: npt.NDArray[Any]) -> _Ids:
+    from skimage.measure import label
+
+    regions: _Ids = label(image, background=0, connectivity=1)
+    return regions
+
+
+def _borders(regions: _Ids) -> tuple[_Ids, _Ids, _Ids]:
+    """Neighbours of every region: those of r are start[r]:start[r + 1] in the other two, region and sides shared."""
+    n_regions = int(regions.max()) + 1
+    keys = []
+    for here, there in ((regions[:, :-1], regions[:, 1:]), (regions[:-1], regions[1:])):
+        border = (here != there) & (here > 0) & (there > 0)
+        a, b = here[border], there[border]
+        keys += [a * n_regions + b, b * n_regions + a]
+    key, length = np.unique(np.concatenate(keys), return_counts=True)
+    start = np.searchsorted(key, np.arange(n_regions + 1) * n_regions)
+    return start.astype(np.int64), key % n_regions, length
+
+
+def _largest_where_none_stands(
+    image: npt.NDArray[Any],
+    regions: _Ids,
+    size: _Ids,
+    may_stand: npt.NDArray[np.bool_],
+    stands: npt.NDArray[np.bool_],
+) -> _Ids:
+    """Of each group of joined regions none of which stands, the largest that may; of equal ones the first."""
+    group_of = np.zeros(len(stands), dtype=np.int64)
+    group_of[regions] = _numbered(image > 0)
+    has_one = np.zeros(int(group_of.max()) + 1, dtype=bool)
+    has_one[group_of[stands]] = True
+    able = np.flatnonzero(may_stand & ~has_one[group_of])
+    able = able[able > 0]
+    able = able[np.lexsort((able, -size[able], group_of[able]))]
+    first = np.diff(group_of[able], prepend=-1) > 0
+    return able[first]
+
+
+@nb.njit(cache=True, nogil=True)
+def _absorbed(
+    start: npt.NDArray[np.int64],
+    beside: npt.NDArray[np.int64],
+    length: npt.NDArray[np.int64],
+    stands: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:
+    """Region that each region ends in: itself if it stands, 0 if none that stands is joined with it.
+
+    Layer by layer, all regions that touch one with a home find theirs at once. Border with everything that a region
+    has absorbed before counts as border with that region; of equally long ones the first region is taken.
+    """
+    n = len(stands)
+    home = np.where(stands, np.arange(n), 0)
+    queue = np.empty(n, dtype=np.int64)  # each region enters once, when it gets its home
+    tail = 0
+    for region in range(1, n):
+        if stands[region]:
+            queue[tail] = region
+            tail += 1
+    head = 0
+    shared = np.zeros(n, dtype=np.int64)
+    waits = np.zeros(n, dtype=np.bool_)
+    host = np.empty(n, dtype=np.int64)
+    while head < tail:
+        end = tail
+        for q in range(head, end):
+            for k in range(start[queue[q]], start[queue[q] + 1]):
+                region = beside[k]
+                if home[region] == 0 and not waits[region]:
+                    waits[region] = True
+                    queue[tail] = region
+                    tail += 1
+        for q in range(end, tail):
+            region = queue[q]
+            best = 0
+            for k in range(start[region], start[region + 1]):
+                other = home[beside[k]]
+                if other > 0:
+                    shared[other] += length[k]
+                    if best == 0 or shared[other] > shared[best] or (shared[other] == shared[best] and other < best):
+                        best = other
+            for k in range(start[region], start[region + 1]):
+                shared[home[beside[k]]] = 0
+            host[q] = best
+        for q in range(end, tail):
+            home[queue[q]] = host[q]
+        head = end
+    return home
