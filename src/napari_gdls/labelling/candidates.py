@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.field import Field
+from napari_gdls.labelling.brightness import LabelBrightness, Measurements, half_widths, label_brightness, measurements
 from napari_gdls.labelling.contrast import difference_noise
 from napari_gdls.progress import Progress
 
@@ -24,14 +24,8 @@ _RADIUS = 1.4  # sampling distances: on a square grid, each pixel then sees at l
 _WIDTH = 0.65  # of the Gaussian weight of a measurement, exp(-(d / width)^2), in sampling distances
 _LEAST_RADIUS = 1.5  # px, so that pixels of a dense field see their eight neighbours
 _TAIL = np.float32(3)  # degrees of freedom of Student's t, so that its density falls with the power (3 + 1) / 2 = 2
-_GLOBAL_MEAN_WEIGHT = np.float32(
-    4
-)  # of a label's mean BSE over the field beside the measurements around, in measurements
-_MIXED_BSE_WEIGHT = 0.15  # of a mixed measurement in the mean BSE of its label
 _LEAST_WEIGHT = np.float32(1e-3)  # of a measurement of purity 0, which keeps its label possible
 _LEAST_PRIOR = np.float32(1e-3)  # labels that are less likely are left out
-_SPREAD_QUANTILE = 0.8
-_SPREAD_WEIGHT = 20.0  # of the spread of all labels beside that of one, in measurements
 _ROWS_AT_A_TIME = 128
 
 
@@ -58,18 +52,6 @@ class Candidates:
     label: npt.NDArray[np.int32]
     prior: npt.NDArray[np.float32]
     pixel: npt.NDArray[np.int64]
-
-
-class _Measurements(NamedTuple):
-    """Measurements in raster order, one entry each but for `row_start`: those of row y are row_start[y:y + 2]."""
-
-    row_start: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int32]
-    label: npt.NDArray[np.int32]
-    pure: npt.NDArray[np.bool_]
-    weight: npt.NDArray[np.float32]
-    bse: npt.NDArray[np.float32]
-    bse_weight: npt.NDArray[np.float32]
 
 
 def find_candidates(
@@ -116,19 +98,8 @@ def find_candidates(
     # Compiled code is for one layout of arrays in memory.
     bse = np.ascontiguousarray(field.bse, dtype=np.float32) / np.float32(field.bse_full_scale)
     valid = np.ascontiguousarray(field.valid)
-    rows, columns = field.locations.T
-    measured = _Measurements(
-        row_start=np.searchsorted(rows, np.arange(height + 1)).astype(np.int64),
-        column=columns.astype(np.int32),
-        label=labels,
-        pure=purity == 1,
-        weight=np.maximum(purity, _LEAST_WEIGHT),
-        bse=bse[rows, columns],
-        bse_weight=np.where(purity == 1, 1.0, _MIXED_BSE_WEIGHT).astype(np.float32),
-    )
-    mean = _mean_brightness(measured)
-    deviation = _deviations(measured, mean, radius)
-    spread = _spreads(deviation, labels, measured.pure, difference_noise(field) / math.sqrt(2))
+    measured = measurements(field, bse, labels, purity)
+    brightness = label_brightness(measured, radius, least_spread=difference_noise(field) / math.sqrt(2))
     walled = _near_invalid(valid, half)
 
     state = np.empty(field.shape, dtype=np.int32)
@@ -145,8 +116,7 @@ def find_candidates(
             valid,
             walled,
             measured,
-            mean,
-            spread,
+            brightness,
             closeness,
             radius,
             farthest,
@@ -162,40 +132,6 @@ def find_candidates(
     return Candidates(state, start, label, prior, pixel)
 
 
-def _mean_brightness(measured: _Measurements) -> npt.NDArray[np.float32]:
-    """BSE of every label over the whole field, (K,); 0 where a number names no label."""
-    total = np.bincount(measured.label, weights=measured.bse_weight * measured.bse)
-    weight = np.bincount(measured.label, weights=measured.bse_weight)
-    return (total / np.maximum(weight, _MIXED_BSE_WEIGHT)).astype(np.float32)
-
-
-def _spreads(
-    deviation: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], pure: npt.NDArray[np.bool_], least: float
-) -> npt.NDArray[np.float32]:
-    """Scale of the BSE values of each label about their local mean, (K,).
-
-    From a quantile of the deviations of its pure measurements, as that of a normal distribution; labels with few of
-    them take after the others.
-    """
-    from scipy.special import ndtri
-
-    n_labels = int(labels.max()) + 1
-    as_normal = 1 / ndtri(0.5 + _SPREAD_QUANTILE / 2)
-    size, label = np.abs(deviation[pure]), labels[pure]
-    if len(size) == 0:
-        return np.full(n_labels, least, dtype=np.float32)
-    overall = float(np.quantile(size, _SPREAD_QUANTILE)) * as_normal
-    number = np.bincount(label, minlength=n_labels)
-    last = np.cumsum(number)
-    place = last - number + np.maximum(np.ceil(_SPREAD_QUANTILE * number) - 1, 0).astype(np.int64)
-    own = np.zeros(n_labels)
-    present = number > 0
-    own[present] = size[np.lexsort((size, label))][place[present]] * as_normal
-    variance = (number * own**2 + _SPREAD_WEIGHT * overall**2) / (number + _SPREAD_WEIGHT)
-    spread: npt.NDArray[np.float64] = np.maximum(np.sqrt(variance), least)
-    return spread.astype(np.float32)
-
-
 def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.bool_]:
     """Pixels with an invalid one in the window that reaches `half` px to each side, (H, W)."""
     from scipy.ndimage import maximum_filter
@@ -207,47 +143,6 @@ def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.boo
 
 
 @nb.njit(cache=True, nogil=True)
-def _half_widths(radius: float) -> npt.NDArray[np.int64]:
-    """How far a disk reaches to both sides, in the row of its centre and in those below."""
-    widths = np.empty(int(radius) + 1, dtype=np.int64)
-    for k in range(len(widths)):
-        widths[k] = int(math.sqrt(radius * radius - k * k))
-    return widths
-
-
-@nb.njit(cache=True, nogil=True)
-def _deviations(measured: _Measurements, mean: npt.NDArray[np.float32], radius: float) -> npt.NDArray[np.float32]:
-    """BSE of each measurement less what the others of its label around it lead to expect, (N,)."""
-    row_start, columns, labels = measured.row_start, measured.column, measured.label
-    brightness, weight = measured.bse, measured.bse_weight
-    height = len(row_start) - 1
-    widths = _half_widths(radius)
-    half = len(widths) - 1
-    first = np.empty(2 * half + 1, dtype=np.int64)
-    deviation = np.empty(len(columns), dtype=np.float32)
-    for y in range(height):
-        top, bottom = max(y - half, 0), min(y + half, height - 1)
-        for yy in range(top, bottom + 1):
-            first[yy - top] = row_start[yy]
-        for i in range(row_start[y], row_start[y + 1]):
-            sum_of_weights = _GLOBAL_MEAN_WEIGHT
-            total = _GLOBAL_MEAN_WEIGHT * mean[labels[i]]
-            for yy in range(top, bottom + 1):
-                width = widths[abs(yy - y)]
-                j = first[yy - top]
-                while j < row_start[yy + 1] and columns[j] < columns[i] - width:
-                    j += 1
-                first[yy - top] = j
-                while j < row_start[yy + 1] and columns[j] <= columns[i] + width:
-                    if labels[j] == labels[i] and j != i:
-                        sum_of_weights += weight[j]
-                        total += weight[j] * brightness[j]
-                    j += 1
-            deviation[i] = brightness[i] - total / sum_of_weights
-    return deviation
-
-
-@nb.njit(cache=True, nogil=True)
 def _candidates_of_rows(
     rows: tuple[int, int],
     n_contested: int,
@@ -255,18 +150,18 @@ def _candidates_of_rows(
     bse: npt.NDArray[np.float32],
     valid: npt.NDArray[np.bool_],
     walled: npt.NDArray[np.bool_],
-    measured: _Measurements,
-    mean: npt.NDArray[np.float32],
-    spread: npt.NDArray[np.float32],
+    measured: Measurements,
+    brightness: LabelBrightness,
     closeness: npt.NDArray[np.float32],
     radius: float,
     farthest: float,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Fill `state` in the given rows; of their contested pixels: number of candidates, labels, priors, pixel."""
     row_start, columns, labels = measured.row_start, measured.column, measured.label
+    spread, global_weight = brightness.spread, brightness.global_weight
     top, bottom = rows
     height, width = state.shape
-    widths = _half_widths(radius)
+    widths = half_widths(radius)
     half = len(widths) - 1
     first = np.empty(2 * half + 1, dtype=np.int64)
     most = min((2 * half + 1) ** 2, len(labels))
@@ -293,7 +188,7 @@ def _candidates_of_rows(
                 here += 1
             if not valid[y, x]:
                 continue
-            if here < row_start[y + 1] and columns[here] == x and measured.pure[here]:
+            if here < row_start[y + 1] and columns[here] == x and measured.purity[here] == 1:
                 state[y, x] = -2 - labels[here]
                 continue
             if walled[y, x]:
@@ -318,7 +213,7 @@ def _candidates_of_rows(
                             n += 1
                             found[k] = labels[j]
                             share[k], total[k], sum_of_weights[k] = 0, 0, 0
-                        share[k] += measured.weight[j] * closeness[squared]
+                        share[k] += max(measured.purity[j], _LEAST_WEIGHT) * closeness[squared]
                         total[k] += measured.bse_weight[j] * measured.bse[j]
                         sum_of_weights[k] += measured.bse_weight[j]
                     j += 1
@@ -328,7 +223,7 @@ def _candidates_of_rows(
             all_in_all = np.float32(0)
             for k in range(n_kept):
                 label = found[k]
-                expected = (total[k] + _GLOBAL_MEAN_WEIGHT * mean[label]) / (sum_of_weights[k] + _GLOBAL_MEAN_WEIGHT)
+                expected = (total[k] + global_weight * brightness.mean[label]) / (sum_of_weights[k] + global_weight)
                 step = (bse[y, x] - expected) / spread[label]
                 tail = 1 + step * step / _TAIL
                 share[k] /= tail * tail * spread[label]
