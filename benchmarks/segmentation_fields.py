@@ -95,7 +95,7 @@ def has_textures() -> bool:
 def _real_textures(size: int) -> list[Case]:
     cases = [
         _painted("H08-garnets", "1ff0813f_H08", size, counts=1000, instead=GARNETS),
-        _painted("H08-garnets-3000", "1ff0813f_H08", size, counts=3000, instead=GARNETS),
+        _painted("H08-garnets-grey", "1ff0813f_H08", size, counts=3000, instead=GARNETS, bse_noise=0.02),
         _painted("D10", "353a5a30_D10", size, counts=1000),
         _painted("D10-300", "353a5a30_D10", size, counts=300),
         _painted("M03-plagioclases", "353a5a30_M03", size, counts=3000, instead=PLAGIOCLASES),
@@ -144,7 +144,7 @@ def _painted(
     *,
     counts: float,
     instead: Mapping[str, tuple[str, str]] | None = None,
-    disturbances: Disturbances | None = None,
+    **options: Any,
 ) -> Case:
     """A real texture, with its own BSE image where the minerals are those it was measured on."""
 
@@ -160,8 +160,8 @@ def _painted(
             minerals=[Mineral(mineral, formula, 1.0) for mineral, formula in pairs],
             texture=phases.astype(np.int32),
             bse=None if instead else bse,
-            disturbances=disturbances,
             name=name,
+            **options,
         )
 
     kind = "simulated BSE" if instead else "its own BSE"

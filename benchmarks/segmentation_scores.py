@@ -16,6 +16,9 @@ from napari_gdls.evaluation import Scores
 LEAST_LOST = 0.005
 """Phases with a larger part of the area than this must be found."""
 
+LEAST_FOUND = 0.25
+"""Found is a phase with this part of its area in what counts as it: a speck of it somewhere is not enough."""
+
 LEAST_COUNTED = 0.01
 """Phases with a larger part of the area than this are counted."""
 
@@ -38,7 +41,7 @@ class Judgement:
     modal_error : float
         Largest difference of the area shares of a phase, found and true, in % of the area labelled in both.
     lost : tuple of str
-        Phases over `LEAST_LOST` that no found phase, or segment, is most of all.
+        Phases over `LEAST_LOST` of which less than `LEAST_FOUND` lies in found phases, or segments, that count as them.
     n_phases : int or None
         Found phases over `LEAST_COUNTED`; None where the method does not group segments.
     """
@@ -66,13 +69,15 @@ def judge(field: Field, result: Result) -> Judgement:
     found_area = np.asarray(overlap.sum(axis=0)).ravel()
     true_share = np.asarray(overlap.sum(axis=1)).ravel() / n_pixels
     share = np.bincount(named_as, weights=found_area, minlength=len(true_share)) / n_pixels
-    named = np.bincount(named_as[found_area > 0], minlength=len(true_share)) > 0
+    recovered = np.zeros(len(true_share))
+    np.add.at(recovered, named_as, overlap.max(axis=0).toarray().ravel())
+    lost = (true_share > LEAST_LOST) & (recovered < LEAST_FOUND * true_share * n_pixels)
     names = field.metadata["phase_names"]
     return Judgement(
         result=result,
         scores=evaluate(result.labels, field.metadata["truth"]),
         modal_error=100 * float(np.abs(share - true_share).max()),
-        lost=tuple(names[i] for i in np.flatnonzero((true_share > LEAST_LOST) & ~named)),
+        lost=tuple(names[i] for i in np.flatnonzero(lost)),
         n_phases=None if result.phases is None else int(np.count_nonzero(found_area > LEAST_COUNTED * n_pixels)),
     )
 
