@@ -19,7 +19,7 @@ NOTHING = np.int32(-1)
 
 MOST_CANDIDATES = 5
 
-# Found on 28 simulated fields, half of them with measured BSE images; around these values nothing changes much.
+# Found on simulated fields with known truth, some with measured BSE images; around these values little changes.
 _RADIUS = 1.4  # sampling distances: on a square grid, each pixel then sees at least four measurements
 _WIDTH = 0.65  # of the Gaussian weight of a measurement, exp(-(d / width)^2), in sampling distances
 _LEAST_RADIUS = 1.5  # px, so that pixels of a dense field see their eight neighbours
