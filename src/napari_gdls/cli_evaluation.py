@@ -108,17 +108,17 @@ def _sweep(
 
 def _planned(wanted: list[str]) -> dict[str, tuple[float, ...] | None]:
     """Methods and their values, None for the usual ones, from METHOD and METHOD=VALUE,VALUE."""
-    from napari_gdls.evaluation.sweep import available_methods
+    from napari_gdls.evaluation.sweep import PARAMETERS
 
     planned: dict[str, tuple[float, ...] | None] = {}
     for item in wanted:
         name, given, text = item.partition("=")
         if name == ALL and not given:
-            planned |= {each: planned.get(each) for each in available_methods()}
+            planned |= {each: planned.get(each) for each in PARAMETERS}
             continue
-        if name not in available_methods():
+        if name not in PARAMETERS:
             raise typer.BadParameter(
-                f"method {name!r} is unknown; choose from {', '.join((*available_methods(), ALL))}.",
+                f"method {name!r} is unknown; choose from {', '.join((*PARAMETERS, ALL))}.",
                 param_hint="--sweep",
             )
         try:

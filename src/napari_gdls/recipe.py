@@ -10,7 +10,8 @@ from typing import Any
 
 from napari_gdls.errors import RecipeError
 
-METHODS = ("threshold",)
+METHODS = ("merge", "threshold", "watershed", "bse_only", "pixelwise", "bse_ranges")
+LABELLINGS = ("local", "walker", "paper")
 CALIBRATIONS = ("model", "field")
 DRIFTS = ("ignore", "report", "correct")
 RECIPE_VERSION = 1
@@ -36,16 +37,33 @@ class Recipe:
         (see `napari_gdls.embedding.calibrate_on_field`).
     max_distance : float
         Longest edge of the measurement graph, in sampling distances (paper, section 3.6: 2).
-    method : {"threshold"}
-        How the measurement graph is cut into segments.
-    tau_b : float, optional
-        Largest delta_b of an edge inside a segment, as a fraction of the BSE full scale. None: the method's default.
+    method : {"merge", "threshold", "watershed", "bse_only", "pixelwise", "bse_ranges"}
+        How the field is cut into segments. "merge": merge tree and phases; "threshold": the paper's way, components of
+        the graph without edges above the thresholds (section 3.6); the others are those of `napari_gdls.baselines`,
+        with their defaults.
     tau_z : float, optional
-        Largest delta_z of an edge inside a segment. None: the method's default.
+        "merge": smallest noise-free difference of two phases, on the scale of delta_z of two spectra of 1,000 counts;
+        None: 0.3. "threshold": largest delta_z of an edge inside a segment; None: 1.
+    significance : float, optional
+        "merge": how sure a border must be, x for a probability of error of exp(-x) in one comparison. None: ln N + 5
+        for N measurements.
+    tau_b : float, optional
+        "merge": phases whose mean BSE differs by more stay apart even where their spectra agree; None: BSE alone makes
+        no phases. "threshold": largest delta_b of an edge inside a segment; None: 0.05. In parts of the full scale.
+    intergrowths : bool
+        "merge": areas with grains smaller than the distance of the measurements become one phase each, a fine-grained
+        mixture, instead of single measurements of many.
+    labelling : {"local", "walker", "paper"}, optional
+        How pixels get their labels. "local": random walker among the labels nearby, with a confidence; "walker": one
+        among all labels; "paper", with the method "threshold" only: as the authors published it, edges, thresholds and
+        all, where tau_z is compared with the bare distance of eq. 2. None: "local" for "merge", else "walker".
     beta : float, optional
-        How strongly a step in BSE holds back the random walker. None: from the noise of the image.
+        How strongly a step in BSE holds back the random walker. None: from the noise of the image; for "paper" 0.01, of
+        ten times the image.
     reach : float
         Pixels further than this from every measurement, in sampling distances, get label 0.
+    smallest : int
+        "merge": segments of fewer pixels are absorbed by the neighbour that they share the longest border with.
 
     Raises
     ------
@@ -59,11 +77,15 @@ class Recipe:
     drift: str = "report"
     calibration: str = "model"
     max_distance: float = 2.0
-    method: str = "threshold"
-    tau_b: float | None = None
+    method: str = "merge"
     tau_z: float | None = None
+    significance: float | None = None
+    tau_b: float | None = None
+    intergrowths: bool = True
+    labelling: str | None = None
     beta: float | None = None
     reach: float = 1.0
+    smallest: int = 0
 
     def __post_init__(self) -> None:
         for name, known in (("method", METHODS), ("calibration", CALIBRATIONS), ("drift", DRIFTS)):
@@ -74,11 +96,21 @@ class Recipe:
         for name in ("model", "device"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise RecipeError(f"recipe: {name} is {getattr(self, name)!r}; a name is needed.")
+        if self.labelling is not None and self.labelling not in LABELLINGS:
+            raise RecipeError(
+                f"recipe: labelling {self.labelling!r} is unknown; choose one of {', '.join(LABELLINGS)}."
+            )
+        if self.labelling == "paper" and self.method != "threshold":
+            raise RecipeError(f"recipe: labelling 'paper' goes with the method 'threshold', not with {self.method!r}.")
+        if not isinstance(self.intergrowths, bool):
+            raise RecipeError(f"recipe: intergrowths is {self.intergrowths!r}; true or false is needed.")
+        if isinstance(self.smallest, bool) or not isinstance(self.smallest, int) or self.smallest < 0:
+            raise RecipeError(f"recipe: smallest is {self.smallest!r}; a whole number of 0 or more is needed.")
         if self.batch_size is not None and (not isinstance(self.batch_size, int) or self.batch_size < 1):
             raise RecipeError(f"recipe: batch_size is {self.batch_size!r}; a positive whole number is needed.")
         for name in ("max_distance", "reach"):
             self._check(name, strict=True)
-        for name in ("tau_b", "tau_z", "beta"):
+        for name in ("tau_b", "tau_z", "significance", "beta"):
             if getattr(self, name) is not None:
                 self._check(name, strict=False)
 
@@ -88,6 +120,11 @@ class Recipe:
             raise RecipeError(f"recipe: {name} is {value!r}; a number of 0 or more is needed.")
         if strict and value == 0:
             raise RecipeError(f"recipe: {name} is 0; it must be positive.")
+
+    @property
+    def pixel_labelling(self) -> str:
+        """How pixels get their labels, with the method's default filled in."""
+        return self.labelling or ("local" if self.method == "merge" else "walker")
 
     def replace(self, **changes: Any) -> Recipe:
         """The recipe with some parameters changed.

@@ -54,7 +54,7 @@ PARAMETERS = MappingProxyType(
         "bse_only": Parameter("tolerance", (0.002, 0.003, 0.005, 0.007, 0.01, 0.02, 0.03, 0.05)),
     }
 )
-"""By method: those of `napari_gdls.recipe.METHODS` and of `napari_gdls.baselines.BASELINES` that a sweep knows."""
+"""By method, those of `napari_gdls.recipe.METHODS` that a sweep knows."""
 
 
 @dataclass(frozen=True)
@@ -251,14 +251,6 @@ def sweep(
     return Sweep(tuple(points))
 
 
-def available_methods() -> tuple[str, ...]:
-    """Methods that `sweep_field` can run."""
-    from napari_gdls.baselines import BASELINES
-    from napari_gdls.recipe import METHODS
-
-    return tuple(name for name in PARAMETERS if name in METHODS or name in BASELINES)
-
-
 def sweep_field(
     field: Field,
     truth: npt.ArrayLike,
@@ -386,14 +378,10 @@ class _Chain:
 
 
 def _runner(name: str, field: Field, chain: _Chain, report: Progress) -> Method:
-    from napari_gdls.recipe import METHODS
-
-    if name in METHODS:
-        chain.prepare(name)
-        return partial(chain.labels, name)
     from napari_gdls.baselines import BASELINES
 
-    if name not in BASELINES:
-        raise RecipeError(f"method {name!r} is not there; available are {', '.join(available_methods())}.")
-    parameter = PARAMETERS[name].name
-    return lambda value: BASELINES[name](field, progress=report, **{parameter: value})
+    if name in BASELINES:
+        parameter = PARAMETERS[name].name
+        return lambda value: BASELINES[name](field, progress=report, **{parameter: value})
+    chain.prepare(name)
+    return partial(chain.labels, name)

@@ -1,7 +1,7 @@
 """The planar graph of the measurements, and how it falls into segments (paper, section 3.6)."""
 
-from napari_gdls.graph.components import label_measurements
+from napari_gdls.graph.components import cut_by_thresholds
 from napari_gdls.graph.construction import build_graph, nearest_measurement
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 
-__all__ = ["MeasurementGraph", "build_graph", "label_measurements", "nearest_measurement"]
+__all__ = ["MeasurementGraph", "build_graph", "cut_by_thresholds", "nearest_measurement"]

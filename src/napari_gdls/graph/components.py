@@ -12,25 +12,18 @@ DEFAULT_TAU_B = 0.05
 DEFAULT_TAU_Z = 1.0
 
 
-def label_measurements(
-    graph: MeasurementGraph,
-    *,
-    method: str = "threshold",
-    tau_b: float | None = None,
-    tau_z: float | None = None,
+def cut_by_thresholds(
+    graph: MeasurementGraph, *, tau_b: float | None = None, tau_z: float | None = None
 ) -> npt.NDArray[np.int64]:
-    """Give every measurement the label of its segment.
+    """Connected components of the graph without the edges above the thresholds (paper, section 3.6).
 
     Parameters
     ----------
     graph : MeasurementGraph
-    method : {"threshold"}
-        "threshold": edges with delta_b > tau_b or delta_z > tau_z are cut; the connected components that are left are
-        the segments (paper, section 3.6).
     tau_b : float, optional
-        None: 0.05 of the full BSE scale.
+        Edges with a larger delta_b are cut. None: 0.05 of the full BSE scale.
     tau_z : float, optional
-        None: 1, which cuts 5 % of the edges inside a material.
+        Edges with a larger delta_z are cut. None: 1, which cuts 5 % of the edges inside a material.
 
     Returns
     -------
@@ -40,10 +33,8 @@ def label_measurements(
     Raises
     ------
     RecipeError
-        If the method is unknown or a threshold is negative or NaN.
+        If a threshold is negative or NaN.
     """
-    if method != "threshold":
-        raise RecipeError(f"method {method!r} is unknown; choose 'threshold'.")
     largest_b = DEFAULT_TAU_B if tau_b is None else tau_b
     largest_z = DEFAULT_TAU_Z if tau_z is None else tau_z
     for name, value in (("tau_b", largest_b), ("tau_z", largest_z)):

@@ -178,3 +178,26 @@ def measurement_noise(field: Field, graph: MeasurementGraph) -> float:
     if graph.n_edges == 0:
         return quantum / math.sqrt(12)
     return max(1.4826 * float(np.median(graph.delta_b)) / math.sqrt(2), quantum / math.sqrt(12))
+
+
+def expected_false_borders(n_measurements: int, significance: float) -> float:
+    """Number of merges inside one material that a significance refuses by mistake.
+
+    Parameters
+    ----------
+    n_measurements : int
+    significance : float
+        As in `height_of_significance`.
+
+    Returns
+    -------
+    float
+        Of all borders of `MergeTree.cut`. Those between phases are fewer, as phases are sums over many segments.
+
+    Notes
+    -----
+    Fitted to merge trees of 31,766 measurements of one material each, four materials at 100, 300, 1,000, 3,000 and
+    10,000 counts: 7 to 15 false ones at a significance of 14, whatever the material and the counts. The rate is higher
+    than that of one comparison, since each merge is the best of many.
+    """
+    return n_measurements * min(1.0, math.exp(-2.41 - 0.408 * significance))

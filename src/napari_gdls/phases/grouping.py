@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from napari_gdls.phases.agglomeration import agglomerate
 from napari_gdls.phases.dispersion import Dispersion, estimate_dispersion
+from napari_gdls.phases.impurity import difference_from_mixture, majority_of_impure, phases_touched
+from napari_gdls.phases.intergrowth import find_intergrowths
 from napari_gdls.phases.mixtures import (
     FRACTIONS,
     MIXTURE_PENALTY,
@@ -26,7 +28,7 @@ from napari_gdls.phases.mixtures import (
     relabel,
 )
 from napari_gdls.phases.neighbourhood import Neighbourhood
-from napari_gdls.phases.pooling import Evidence, Pool, Scale
+from napari_gdls.phases.pooling import Embedder, Evidence, Pool, Scale
 from napari_gdls.progress import Progress, silent
 
 _LEAST_INTERIOR = 3
@@ -34,18 +36,12 @@ _LEAST_INTERIOR = 3
 
 _MOST_SUMS = 1500
 _MOST_PARTS = 6
-_MOST_PARTS_OF_PHASE = 12
 _ROUNDS = 3
 _ITERATIONS, _ITERATIONS_FOR_PHASES = 60, 500
 _LEAST_WEIGHT = 0.01
-_MOST_LIKE = 5
-_LEAST_MAJORITY = 0.4
 _LARGEST_IMPURE = 0.005
 """A phase of more measurements than this share of all is kept, even if each of them may be a mixture."""
 _SWEEPS, _LAST_SWEEPS = 8, 12
-
-Embedder = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
-"""From spectra (M, D), on the energy axis of the field, to unit vectors (M, d)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +60,8 @@ class MeasurementPhases:
         Probability of the phase, 0 to 1.
     pool : Pool
         Sums of the interior measurements of each phase (of all, where it has no interior).
+    intergrown : (P,) array of bool
+        Whether a phase is a fine-grained mixture; see `napari_gdls.phases.intergrowth`.
     scale : Scale
         Units in which differences were judged, over-dispersion included.
     dispersion : Dispersion
@@ -75,8 +73,28 @@ class MeasurementPhases:
     fraction: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32]
     pool: Pool
+    intergrown: npt.NDArray[np.bool_]
     scale: Scale
     dispersion: Dispersion
+
+    @property
+    def n_phases(self) -> int:
+        """Number of phases, P."""
+        return len(self.pool)
+
+    def merged(self, group: npt.NDArray[np.int64]) -> MeasurementPhases:
+        """With phases taken together; `group` gives the new one of each, from 0. Confidences stay as they are."""
+        partner = np.where(self.partner >= 0, group[self.partner], -1)
+        labels = group[self.labels]
+        partner[partner == labels] = -1
+        return dataclasses.replace(
+            self,
+            labels=labels,
+            partner=partner,
+            fraction=np.where(partner >= 0, self.fraction, np.float32(1)),
+            pool=self.pool.regrouped(group),
+            intergrown=np.bincount(group, weights=self.intergrown) > 0,
+        )
 
 
 class PhaseSearch:
@@ -95,6 +113,8 @@ class PhaseSearch:
         From such spectra to unit vectors.
     tau_b : float
         See `agglomerate`.
+    intergrowths : bool
+        Whether areas of fine-grained mixtures become phases.
     """
 
     def __init__(
@@ -106,9 +126,11 @@ class PhaseSearch:
         summed_spectra: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
         embed: Embedder,
         tau_b: float = math.inf,
+        intergrowths: bool = True,
     ) -> None:
         self.evidence, self.near, self.segments, self.scale = evidence, near, segments, scale
         self.summed_spectra, self.embed, self.tau_b = summed_spectra, embed, tau_b
+        self.intergrowths = intergrowths
         self.n_segments = int(segments.max()) + 1
         self._inside = near.interior(segments)
         self._sums = evidence.pooled(segments, self.n_segments)
@@ -143,12 +165,12 @@ class PhaseSearch:
         pool, labels, founded = self._resummed(labels, founded)
         # Sums of all measurements may be more alike than those that founded the phases were.
         group = agglomerate(pool, self.scale, self.tau_b)
-        pool, founded = pool.regrouped(group), np.bincount(group, weights=founded) > 0
-        labels, partner, fraction, confidence = self._labelled(pool, _LAST_SWEEPS)
+        founded = np.bincount(group, weights=founded) > 0
+        labels, partner, fraction, confidence = self._labelled(pool.regrouped(group), _LAST_SWEEPS)
         share = np.where(partner >= 0, np.array(FRACTIONS)[fraction], 1.0)
-        pool, labels, founded = self._resummed(labels, founded, drop=False)
-        self._join_impure(pool, labels, partner, share, founded)
-        return self._numbered(pool, labels, partner, share, confidence)
+        self._join_impure(labels, partner, share, founded)
+        intergrown = self._join_intergrown(labels, partner, share, len(founded))
+        return self._numbered(labels, partner, share, confidence, intergrown)
 
     def _seeds(self) -> Pool:
         """Phases of the segments that have an interior."""
@@ -205,7 +227,7 @@ class PhaseSearch:
         pool, labels = pool[alive], number[labels]
         # The direction of a sum of mixtures is not the mean of their directions.
         spectra = self._phase_spectra(pool, labels)
-        return dataclasses.replace(pool, z=self.embed(spectra)), labels, founded[alive]
+        return dataclasses.replace(pool, z=self.embed(spectra).astype(np.float64)), labels, founded[alive]
 
     def _unexplained(self, pool: Pool, labels: npt.NDArray[np.int64]) -> Pool:
         """Sums of the segments that no mixture of the phases in and around them explains."""
@@ -221,7 +243,7 @@ class PhaseSearch:
         sure = np.sort(sure[np.argsort(-over[sure], kind="stable")[:_MOST_SUMS]])
         sums = self._embedded(tested[sure])
         spectra = self._phase_spectra(pool, labels)
-        differs = self._from_mixture(sums, parts[tested[sure]], weights[sure], spectra)
+        differs = difference_from_mixture(sums, parts[tested[sure]], weights[sure], spectra, self.scale, self.embed)
         sure = sure[differs > self.scale.tau_z]
         left = tested[sure]
         n = self.n_segments
@@ -233,24 +255,7 @@ class PhaseSearch:
         sums = self._sums[segments]
         number = np.full(self.n_segments, -1)
         number[segments] = np.arange(len(segments))
-        return dataclasses.replace(sums, z=self.embed(self.summed_spectra(number[self.segments])))
-
-    def _from_mixture(
-        self,
-        sums: Pool,
-        parts: npt.NDArray[np.int64],
-        weights: npt.NDArray[np.float64],
-        spectra: npt.NDArray[np.float64],
-    ) -> npt.NDArray[np.float64]:
-        """Noise-free difference of sums from mixtures of phases with given spectra."""
-        if len(sums) == 0:
-            return np.zeros(0)
-        share = np.zeros((len(sums), len(spectra)))
-        rows, columns = np.nonzero(parts >= 0)
-        np.add.at(share, (rows, parts[rows, columns]), weights[rows, columns])
-        z = self.embed(share @ spectra)
-        distance = np.linalg.norm(z - sums.z, axis=1)
-        return self.scale.noise_free(distance, sums.total, np.inf)
+        return dataclasses.replace(sums, z=self.embed(self.summed_spectra(number[self.segments])).astype(np.float64))
 
     def _phase_spectra(self, pool: Pool, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Spectra of the phases, each adding up to 1 in the windows; (P, D)."""
@@ -272,12 +277,13 @@ class PhaseSearch:
         consists_of = np.zeros((len(pool), len(pool)), dtype=np.bool_)
         waiting = np.flatnonzero(~founded)
         while len(waiting):
-            parts = self._touched(touching[waiting] * kept, waiting)
+            parts = phases_touched(touching[waiting] * kept, waiting)
             g, weights = fit_mixtures(
                 pool.counts[waiting], pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS_FOR_PHASES
             )
             over = g / (1 + self.scale.dispersion * pool.total[waiting]) / self.scale.height
-            material = self._from_mixture(pool[waiting], parts, weights, spectra) / max(self.scale.tau_z, 1e-9)
+            material = difference_from_mixture(pool[waiting], parts, weights, spectra, self.scale, self.embed)
+            material /= max(self.scale.tau_z, 1e-9)
             # Inside a grain no mixture is expected, so one must explain the sum in full there.
             likely = np.where(inner[waiting], over, np.minimum(over, material**2))
             likeness[waiting] = np.where(parts[:, 0] >= 0, likely, np.inf)
@@ -295,81 +301,78 @@ class PhaseSearch:
             waiting = np.flatnonzero(changed & kept & ~founded)
         return kept
 
-    @staticmethod
-    def _touched(contact: npt.NDArray[np.float64], own: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The phases that each touches most, (M, at most 12); -1 after the last."""
-        contact[np.arange(len(own)), own] = 0
-        parts = np.argsort(-contact, axis=1, kind="stable")[:, :_MOST_PARTS_OF_PHASE]
-        return np.where(np.take_along_axis(contact, parts, axis=1) > 0, parts, -1)
-
     def _join_impure(
         self,
-        pool: Pool,
         labels: npt.NDArray[np.int64],
         partner: npt.NDArray[np.int64],
         share: npt.NDArray[np.float64],
         founded: npt.NDArray[np.bool_],
     ) -> None:
-        """Phases of grains too small to be measured purely join the phase that they are mostly of; in place.
-
-        They are mixtures of what they touch with a phase that they do not touch, since they lie where it would be.
-        """
-        touching = self.near.contacts(labels, len(pool))
-        spectra = self._phase_spectra(pool, labels)
-        alive = np.bincount(labels, minlength=len(pool)) > 0
+        """Phases of grains too small to be measured purely join the phase that they are mostly of; in place."""
+        pool, labels_of_pool, _ = self._resummed(labels, founded, drop=False)
+        size = np.bincount(labels, minlength=len(pool))
+        doubtful = np.flatnonzero(~founded & (size > 0) & (size < _LARGEST_IMPURE * len(labels)))
+        joins = majority_of_impure(
+            doubtful[np.argsort(size[doubtful], kind="stable")],
+            pool,
+            self.near.contacts(labels, len(pool)),
+            self._phase_spectra(pool, labels_of_pool),
+            self.scale,
+            self.embed,
+        )
         mostly = np.arange(len(pool))
-        small = np.bincount(labels, minlength=len(pool)) < _LARGEST_IMPURE * len(labels)
-        doubtful = np.flatnonzero(~founded & alive & small)
-        for k in doubtful[np.argsort(pool.size[doubtful], kind="stable")]:
-            distance = np.linalg.norm(pool.z - pool.z[k], axis=1)
-            distance[(mostly != np.arange(len(pool))) | ~alive] = np.inf
-            distance[k] = np.inf
-            near = np.argsort(distance, kind="stable")[:_MOST_LIKE]
-            near = near[np.isfinite(distance[near])]
-            around = self._touched(touching[[k]].copy(), np.array([k]))[0, : _MOST_PARTS_OF_PHASE - 1]
-            parts = np.full((len(near), _MOST_PARTS_OF_PHASE), -1)
-            parts[:, 0] = near
-            for row, q in zip(parts, near, strict=True):
-                others = around[(around >= 0) & (around != q)]
-                row[1 : 1 + len(others)] = others
-            sums = pool[np.full(len(near), k)]
-            g, weights = fit_mixtures(
-                sums.counts, pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS_FOR_PHASES
-            )
-            over = g / (1 + self.scale.dispersion * sums.total) / self.scale.height
-            material = self._from_mixture(sums, parts, weights, spectra) / max(self.scale.tau_z, 1e-9)
-            fits = (np.minimum(over, material**2) <= 1) & (weights[:, 0] >= _LEAST_MAJORITY)
-            if not fits.any():
-                continue
-            best = int(np.argmax(np.where(fits, weights[:, 0], -1.0)))
-            mostly[k] = near[best]
+        for k, (major, minor, majority) in joins.items():
+            mostly[k] = major
             pure = (labels == k) & (partner < 0)
-            if weights[best, 1:].max() > 0:
-                partner[pure] = parts[best, 1 + weights[best, 1:].argmax()]
-                share[pure] = weights[best, 0]
-        for k in np.flatnonzero(mostly != np.arange(len(pool))):  # a phase joined may have joined another before
-            while mostly[mostly[k]] != mostly[k]:
-                mostly[k] = mostly[mostly[k]]
+            partner[pure], share[pure] = minor, majority
         labels[:] = mostly[labels]
         partner[:] = np.where(partner >= 0, mostly[partner], -1)
         partner[partner == labels] = -1
         share[partner < 0] = 1.0
 
+    def _join_intergrown(
+        self,
+        labels: npt.NDArray[np.int64],
+        partner: npt.NDArray[np.int64],
+        share: npt.NDArray[np.float64],
+        n_phases: int,
+    ) -> npt.NDArray[np.int64]:
+        """Fine-grained mixtures become phases of their own, numbered from `n_phases`, in place; their numbers."""
+        if not self.intergrowths:
+            return np.zeros(0, dtype=np.int64)
+        patch = find_intergrowths(self.near, labels)
+        within = patch >= 0
+        if not within.any():
+            return np.zeros(0, dtype=np.int64)
+        sums = self.evidence.pooled(np.maximum(patch, 0), int(patch.max()) + 1, within)
+        group = agglomerate(sums, self.scale, self.tau_b)
+        labels[within] = n_phases + group[patch[within]]
+        partner[within], share[within] = -1, 1.0
+        return n_phases + np.arange(int(group.max()) + 1)
+
     def _numbered(
         self,
-        pool: Pool,
         labels: npt.NDArray[np.int64],
         partner: npt.NDArray[np.int64],
         share: npt.NDArray[np.float64],
         confidence: npt.NDArray[np.float32],
+        intergrown: npt.NDArray[np.int64],
     ) -> MeasurementPhases:
         """Phases that no measurement has are left out; the most frequent one becomes phase 0."""
-        size = np.bincount(labels, minlength=len(pool))
+        n = max(int(labels.max()), int(partner.max(initial=-1))) + 1
+        size = np.bincount(labels, minlength=n)
         order = np.argsort(-size, kind="stable")[: np.count_nonzero(size)]
-        number = np.full(len(pool), -1)
+        number = np.full(n, -1)
         number[order] = np.arange(len(order))
         partner = np.where(partner >= 0, number[partner], -1)  # also -1 where only mixtures hold the phase
-        share = np.where(partner >= 0, share, 1.0)
+        pool, labels, _ = self._resummed(number[labels], np.ones(len(order), dtype=np.bool_))
         return MeasurementPhases(
-            number[labels], partner, share.astype(np.float32), confidence, pool[order], self.scale, self.dispersion
+            labels=labels,
+            partner=partner,
+            fraction=np.where(partner >= 0, share, 1.0).astype(np.float32),
+            confidence=confidence,
+            pool=pool,
+            intergrown=np.isin(order, intergrown),
+            scale=self.scale,
+            dispersion=self.dispersion,
         )

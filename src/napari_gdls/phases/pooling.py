@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba as nb
@@ -13,6 +14,10 @@ from napari_gdls.embedding.calibration import REFERENCE_COUNTS, Calibration
 MEAN_SQUARE_NOISE = 0.27
 """Mean square of the distance of two equal materials over that of its 95th percentile, c, averaged over materials: both
 are of the same spectra, so the square-root law of `Calibration` holds for both. 0.18 to 0.40, from 300 counts up."""
+
+
+Embedder = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.floating]]
+"""From spectra (M, D), on the energy axis of the field, to unit vectors (M, d)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,65 @@
+"""Fine-grained mixtures: areas with grains too small for the measurements, as one phase instead of salt and pepper."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.graph.components import connected_components
+from napari_gdls.phases.neighbourhood import Neighbourhood
+
+LEAST_COHESION = 0.5
+"""Share of the edges of a grain that stay inside, below which it counts as a speck."""
+
+LEAST_EXCESS = 0.45
+"""The same for all grains of a common phase, as a part of what is beyond chance."""
+
+_COMMON = 0.05
+
+_LEAST_PATCH = 50
+_LEAST_INTERIOR = 0.5
+
+
+def find_intergrowths(near: Neighbourhood, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Patches in which phases alternate from measurement to measurement.
+
+    A compact grain of five measurements has more edges inside than to others, and so have all larger ones; single
+    measurements, short chains and ragged nets have not; neither have common phases that lie as if thrown at random.
+    Where these fill areas of 50 measurements or more, most of them not at the border of the area, the rock is finer
+    than the measurements are dense, and none of them is of one mineral.
+
+    Parameters
+    ----------
+    near : Neighbourhood
+    labels : (N,) array of int64
+        Phase of every measurement.
+
+    Returns
+    -------
+    (N,) array of int64
+        Patch, from 0; -1 outside of them.
+    """
+    n = len(labels)
+    inside = labels[near.edges[:, 0]] == labels[near.edges[:, 1]]
+    grain = connected_components(near.edges[inside], n)
+    chance = np.bincount(labels)[labels] / n
+    excess = (_cohesion(near, labels) - chance) / np.maximum(1 - chance, 1e-9)
+    speck = (_cohesion(near, grain) < LEAST_COHESION) | ((excess < LEAST_EXCESS) & (chance >= _COMMON))
+    between = speck[near.edges].all(axis=1)
+    patch = connected_components(near.edges[between], n)
+    size = np.bincount(patch)
+    interior = np.bincount(patch[near.interior(patch)], minlength=len(size)) / size
+    large = speck & ((size >= _LEAST_PATCH) & (interior >= _LEAST_INTERIOR))[patch]
+    out = np.full(n, -1)
+    if large.any():
+        out[large] = np.unique(patch[large], return_inverse=True)[1]
+    return out
+
+
+def _cohesion(near: Neighbourhood, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Share of the edges of each measurement's group that join two of the group, (N,)."""
+    own = groups[near.edges]
+    ends = np.bincount(own.ravel(), minlength=int(groups.max()) + 1)
+    same = own[:, 0] == own[:, 1]
+    within = np.bincount(own[same, 0], minlength=len(ends))
+    return np.asarray((2 * within / np.maximum(ends, 1))[groups])

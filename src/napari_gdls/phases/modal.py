@@ -1,0 +1,58 @@
+"""Modal composition: how much of the rock each phase is, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.phases.grouping import MeasurementPhases
+
+
+@dataclass(frozen=True, eq=False)
+class Modal:
+    """Area shares of the phases, in percent.
+
+    Attributes
+    ----------
+    percent : (P,) array of float64
+        Adding up to 100.
+    error : (P,) array of float64
+        Standard error of counting.
+    """
+
+    percent: npt.NDArray[np.float64]
+    error: npt.NDArray[np.float64]
+
+
+def modal_composition(phases: MeasurementPhases) -> Modal:
+    r"""Modal composition by point counting.
+
+    Each measurement counts for its phase, or for the two it is a mixture of by their shares of its counts. Pixels are
+    not counted, since their labels favour thick grains over thin ones.
+
+    Parameters
+    ----------
+    phases : MeasurementPhases
+
+    Returns
+    -------
+    Modal
+        With the error of counting points, :math:`\sqrt{p (1 - p) / N}` (van der Plas & Tobi 1965), and the uncertainty
+        of the phase of each measurement, :math:`\sqrt{\sum q (1 - q)} / N` over the probabilities q of the phases of
+        its measurements, added in quadrature. It holds for the measured area; how well this stands for the rock is
+        another question.
+
+    References
+    ----------
+    L. van der Plas, A. C. Tobi, A chart for judging the reliability of point counting results, Am. J. Sci. 263 (1965)
+    87-90.
+    """
+    n, mixed = len(phases.labels), phases.partner >= 0
+    share = np.bincount(phases.labels, weights=phases.fraction, minlength=phases.n_phases)
+    share += np.bincount(phases.partner[mixed], weights=1 - phases.fraction[mixed], minlength=phases.n_phases)
+    p = share / n
+    doubt = (phases.confidence * (1 - phases.confidence)).astype(np.float64)
+    doubtful = np.bincount(phases.labels, weights=doubt, minlength=phases.n_phases) / n**2
+    return Modal(100 * p, 100 * np.sqrt(p * (1 - p) / n + doubtful))
