@@ -10,7 +10,8 @@ from skimage.io import imread
 from napari_gdls import Recipe, build_graph, embed, evaluate, segment
 from napari_gdls.errors import Cancelled, GdlsError, OutputError, RecipeError
 from napari_gdls.evaluation import Sweep, sweep, sweep_field
-from napari_gdls.evaluation.sweep import CURVES, PARAMETERS, available_methods
+from napari_gdls.evaluation.sweep import CURVES, PARAMETERS
+from napari_gdls.recipe import METHODS
 from napari_gdls.spectra import simulate_field
 
 TRUTH = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((16, 16), int))
@@ -124,17 +125,16 @@ def test_a_given_embedding_and_recipe_are_used(field, monkeypatch):
     assert found.points[0].scores.n_segments == 1
 
 
-def test_every_available_method_can_be_swept(field):
-    methods = available_methods()
-    assert {"threshold", "watershed", "bse_only"} <= set(methods)
-    extremes = {name: (PARAMETERS[name].values[0], PARAMETERS[name].values[-1]) for name in methods}
-    found = sweep_field(field, field.metadata["truth"], methods, values=extremes)
-    assert found.methods == methods
-    for name in methods:
+def test_every_method_with_a_parameter_can_be_swept(field):
+    assert set(PARAMETERS) <= set(METHODS)
+    extremes = {name: (values[0], values[-1]) for name, (_, values) in PARAMETERS.items()}
+    found = sweep_field(field, field.metadata["truth"], PARAMETERS, values=extremes)
+    assert found.methods == tuple(PARAMETERS)
+    for name in found.methods:
         fine, coarse = found.of(name)
         assert fine.parameter == PARAMETERS[name].name
-        assert fine.scores.n_segments >= coarse.scores.n_segments
-        assert fine.scores.asa >= coarse.scores.asa
+        assert fine.scores.n_segments > coarse.scores.n_segments
+        assert fine.scores.asa > coarse.scores.asa
 
 
 def test_progress_rises_to_one_and_can_cancel(field):
