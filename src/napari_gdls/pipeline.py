@@ -35,7 +35,7 @@ __all__ = ["STAGES", "Segmentation", "segment"]
 STAGES = ("drift", "embedding", "graph", "tree", "segments", "labelling")
 """Stages of `segment`, in order, as `Progress` and `Segmentation.timings` name them."""
 
-_MIXED_PURITY = 0.3
+_MIXED_PURITY = 0.5
 
 
 def segment(

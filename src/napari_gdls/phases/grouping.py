@@ -39,6 +39,9 @@ _MOST_PARTS = 6
 _ROUNDS = 3
 _ITERATIONS, _ITERATIONS_FOR_PHASES = 60, 500
 _LEAST_WEIGHT = 0.01
+_MIXTURE_TOLERANCE = 2 / 3
+"""Part of tau_z by which a sum may differ from a mixture and still be one: mixing is not quite linear in reality."""
+
 _LARGEST_IMPURE = 0.005
 """A phase of more measurements than this share of all is kept, even if each of them may be a mixture."""
 _SWEEPS, _LAST_SWEEPS = 8, 12
@@ -155,6 +158,10 @@ class PhaseSearch:
             was_founded = np.zeros(len(grown), dtype=np.bool_)
             was_founded[group[: len(pool)]] = founded
             grown_labels = self._labelled(grown, _SWEEPS)[0]
+            # A purer phase that takes over most of what another was founded on is no less well founded.
+            heirs = np.zeros((len(pool), len(grown)), dtype=np.int64)
+            np.add.at(heirs, (labels, grown_labels), 1)
+            was_founded[heirs.argmax(axis=1)[founded]] = True
             grown, grown_labels, was_founded = self._resummed(grown_labels, was_founded)
             kept = self._not_mixtures(grown, grown_labels, was_founded)
             if np.count_nonzero(kept) <= len(pool) and round_ > 0:
@@ -244,7 +251,7 @@ class PhaseSearch:
         sums = self._embedded(tested[sure])
         spectra = self._phase_spectra(pool, labels)
         differs = difference_from_mixture(sums, parts[tested[sure]], weights[sure], spectra, self.scale, self.embed)
-        sure = sure[differs > self.scale.tau_z]
+        sure = sure[differs > _MIXTURE_TOLERANCE * self.scale.tau_z]
         left = tested[sure]
         n = self.n_segments
         interior = self._interior_sums.size[left] >= 1
@@ -283,7 +290,7 @@ class PhaseSearch:
             )
             over = g / (1 + self.scale.dispersion * pool.total[waiting]) / self.scale.height
             material = difference_from_mixture(pool[waiting], parts, weights, spectra, self.scale, self.embed)
-            material /= max(self.scale.tau_z, 1e-9)
+            material /= max(_MIXTURE_TOLERANCE * self.scale.tau_z, 1e-9)
             # Inside a grain no mixture is expected, so one must explain the sum in full there.
             likely = np.where(inner[waiting], over, np.minimum(over, material**2))
             likeness[waiting] = np.where(parts[:, 0] >= 0, likely, np.inf)
