@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.compilation import compilation_reported
 from napari_gdls.embedding import Embedding, EmbeddingCache, calibrate_on_field, embed, load_embedding
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
@@ -309,6 +310,7 @@ def _drift_of(field: Field) -> Drift | None:
 def _timed(timings: dict[str, float], stage: str, report: Progress) -> Iterator[None]:
     report(stage, 0.0)
     start = time.perf_counter()
-    yield
+    with compilation_reported(report):
+        yield
     timings[stage] = time.perf_counter() - start
     report(stage, 1.0)

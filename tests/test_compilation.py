@@ -1,0 +1,83 @@
+import sys
+import textwrap
+import threading
+
+import numba as nb
+import pytest
+
+from napari_gdls.compilation import STAGE, compilation_reported
+from napari_gdls.errors import Cancelled
+
+
+class Heard(list):
+    def __call__(self, stage, fraction):
+        self.append((stage, fraction))
+
+
+def fresh():
+    """A function that calls another; neither is compiled."""
+
+    @nb.njit
+    def inner(x):
+        return x + 1
+
+    @nb.njit
+    def outer(x):
+        return inner(x) + 1
+
+    return outer
+
+
+def test_a_compilation_is_announced_once_with_all_that_it_needs():
+    heard, function = Heard(), fresh()
+    with compilation_reported(heard):
+        assert function(1) == 3
+    assert heard == [(STAGE, 0.0), (STAGE, 1.0)]
+    heard.clear()
+    with compilation_reported(heard):
+        assert function(2) == 4
+    assert heard == []
+
+
+def test_code_found_on_disk_is_no_compilation(tmp_path, monkeypatch):
+    (tmp_path / "kept_on_disk.py").write_text(
+        textwrap.dedent("""
+            import numba as nb
+
+            @nb.njit(cache=True)
+            def twice(x):
+                return 2 * x
+        """)
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    heard = []
+    for _ in range(2):
+        sys.modules.pop("kept_on_disk", None)
+        module = __import__("kept_on_disk")
+        heard.append(Heard())
+        with compilation_reported(heard[-1]):
+            assert module.twice(4) == 8
+    assert heard == [[(STAGE, 0.0), (STAGE, 1.0)], []]
+
+
+def test_it_can_be_cancelled_and_done_again():
+    function = fresh()
+
+    def refuse(stage, fraction):
+        raise Cancelled
+
+    with pytest.raises(Cancelled), compilation_reported(refuse):
+        function(1)
+    heard = Heard()
+    with compilation_reported(heard):
+        assert function(1) == 3
+    assert heard == [(STAGE, 0.0), (STAGE, 1.0)]
+
+
+def test_other_threads_have_their_own():
+    heard, function = Heard(), fresh()
+    with compilation_reported(heard):
+        other = threading.Thread(target=function, args=(1,))
+        other.start()
+        other.join()
+    assert heard == []
