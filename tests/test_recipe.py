@@ -7,10 +7,16 @@ from hypothesis import strategies as st
 
 from napari_gdls import Recipe
 from napari_gdls.errors import RecipeError
+from napari_gdls.recipe import LABELLINGS, METHODS
 
 positive = st.floats(1e-6, 1e6, allow_nan=False)
 recipes = st.builds(
     Recipe,
+    method=st.just("merge") | st.sampled_from(METHODS),
+    significance=st.none() | st.floats(0, 100),
+    intergrowths=st.booleans(),
+    labelling=st.sampled_from([None, "local", "walker"]),
+    smallest=st.integers(0, 1000),
     device=st.sampled_from(["auto", "cpu", "cuda:1"]),
     batch_size=st.none() | st.integers(1, 10**6),
     max_distance=positive,
@@ -30,6 +36,14 @@ def test_json_gives_the_recipe_back(recipe):
     "changes",
     [
         {"method": "magic"},
+        {"labelling": "by hand"},
+        {"labelling": "paper"},
+        {"intergrowths": 1},
+        {"significance": -1},
+        {"significance": math.inf},
+        {"smallest": -1},
+        {"smallest": 2.0},
+        {"smallest": True},
         {"drift": "maybe"},
         {"calibration": "by eye"},
         {"tau_z": -1},
@@ -53,3 +67,30 @@ def test_bad_parameters_are_named(changes):
 def test_foreign_json_is_refused(text):
     with pytest.raises(RecipeError):
         Recipe.from_json(text)
+
+
+def test_recipes_of_before_the_merge_tree_are_still_read():
+    old = {
+        "recipe_version": 1,
+        "model": "windows",
+        "device": "auto",
+        "batch_size": None,
+        "drift": "report",
+        "calibration": "model",
+        "max_distance": 2.0,
+        "method": "threshold",
+        "tau_b": 0.05,
+        "tau_z": 1.0,
+        "beta": None,
+        "reach": 1.0,
+    }
+    recipe = Recipe.from_json(json.dumps(old))
+    assert recipe == Recipe(model="windows", method="threshold", tau_b=0.05, tau_z=1.0)
+    assert recipe.pixel_labelling == "walker"
+
+
+def test_each_method_has_its_way_of_labelling_pixels():
+    assert Recipe().method == "merge"
+    assert [Recipe(method=method).pixel_labelling for method in METHODS] == ["local"] + ["walker"] * 5
+    for labelling in LABELLINGS:
+        assert Recipe(method="threshold", labelling=labelling).pixel_labelling == labelling

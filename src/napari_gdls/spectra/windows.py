@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
-from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY
+from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_BEAM_ENERGY
 from napari_gdls.spectra.lines import main_lines
 
 LOWEST, HIGHEST = 200.0, 15_560.0
@@ -42,7 +42,7 @@ def element_windows(beam_energy: float = 25.0, highest: float = HIGHEST) -> npt.
     Parameters
     ----------
     beam_energy : float
-        In keV. Only lines that the beam excites count.
+        In keV, 2 or more. Only lines that the beam excites count; more than 50 excites no others than 50.
     highest : float
         End of the last window, in eV.
 
@@ -54,8 +54,13 @@ def element_windows(beam_energy: float = 25.0, highest: float = HIGHEST) -> npt.
     Raises
     ------
     GdlsError
-        If the beam energy is outside 2 to 50 keV or less than 200 eV are left.
+        If the beam energy is less than 2 keV or the spectra end below 280 eV.
     """
+    if not beam_energy >= LOWEST_BEAM_ENERGY:
+        raise GdlsError(
+            f"a beam of {beam_energy:g} keV excites too few lines for energy windows; {LOWEST_BEAM_ENERGY:g} keV or "
+            "more is needed. Is the beam energy of the field right?"
+        )
     end = min(HIGHEST, highest)
     if not end > LOWEST + _LEAST_DISTANCE:
         raise GdlsError(f"spectra end at {end:g} eV; energy windows begin at {LOWEST:g} eV.")
