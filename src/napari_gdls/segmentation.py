@@ -16,7 +16,7 @@ from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph
 from napari_gdls.graph.components import connected_components
 from napari_gdls.graph.merging import MergeTree, expected_false_borders
-from napari_gdls.phases.grouping import MeasurementPhases
+from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.merges import PhaseMerge, phase_merges
 from napari_gdls.phases.modal import Modal, modal_composition
 from napari_gdls.recipe import Recipe

@@ -10,15 +10,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.phases.agglomeration import agglomerate
-from napari_gdls.phases.dispersion import Dispersion, estimate_dispersion
+from napari_gdls.phases.dispersion import estimate_dispersion
 from napari_gdls.phases.impurity import difference_from_mixture, majority_of_impure, phases_touched
 from napari_gdls.phases.intergrowth import find_intergrowths
+from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.mixtures import (
     FRACTIONS,
     MIXTURE_PENALTY,
@@ -34,7 +34,7 @@ from napari_gdls.progress import Progress, silent
 _LEAST_INTERIOR = 3
 """Interior measurements that a segment needs to found a phase on its own."""
 
-_MOST_SUMS = 1500
+_MOST_SUMS = 1000
 _MOST_PARTS = 6
 _ROUNDS = 3
 _ITERATIONS, _ITERATIONS_FOR_PHASES = 60, 500
@@ -42,62 +42,13 @@ _LEAST_WEIGHT = 0.01
 _MIXTURE_TOLERANCE = 2 / 3
 """Part of tau_z by which a sum may differ from a mixture and still be one: mixing is not quite linear in reality."""
 
+_NO_MISFIT = np.zeros((0, 0), dtype=np.float32)
+_BSE_WIDTH = 1.5
+_MOST_BSE_DEVIATIONS = 3.0
+
 _LARGEST_IMPURE = 0.005
 """A phase of more measurements than this share of all is kept, even if each of them may be a mixture."""
 _SWEEPS, _LAST_SWEEPS = 8, 12
-
-
-@dataclass(frozen=True, eq=False)
-class MeasurementPhases:
-    """Phase of every measurement.
-
-    Attributes
-    ----------
-    labels : (N,) array of int64
-        Phase, 0..P-1.
-    partner : (N,) array of int64
-        Second phase of a mixed measurement, -1 for a pure one.
-    fraction : (N,) array of float32
-        Share of the counts that comes from the first phase; 1 for a pure measurement.
-    confidence : (N,) array of float32
-        Probability of the phase, 0 to 1.
-    pool : Pool
-        Sums of the interior measurements of each phase (of all, where it has no interior).
-    intergrown : (P,) array of bool
-        Whether a phase is a fine-grained mixture; see `napari_gdls.phases.intergrowth`.
-    scale : Scale
-        Units in which differences were judged, over-dispersion included.
-    dispersion : Dispersion
-        What was estimated of it.
-    """
-
-    labels: npt.NDArray[np.int64]
-    partner: npt.NDArray[np.int64]
-    fraction: npt.NDArray[np.float32]
-    confidence: npt.NDArray[np.float32]
-    pool: Pool
-    intergrown: npt.NDArray[np.bool_]
-    scale: Scale
-    dispersion: Dispersion
-
-    @property
-    def n_phases(self) -> int:
-        """Number of phases, P."""
-        return len(self.pool)
-
-    def merged(self, group: npt.NDArray[np.int64]) -> MeasurementPhases:
-        """With phases taken together; `group` gives the new one of each, from 0. Confidences stay as they are."""
-        partner = np.where(self.partner >= 0, group[self.partner], -1)
-        labels = group[self.labels]
-        partner[partner == labels] = -1
-        return dataclasses.replace(
-            self,
-            labels=labels,
-            partner=partner,
-            fraction=np.where(partner >= 0, self.fraction, np.float32(1)),
-            pool=self.pool.regrouped(group),
-            intergrown=np.bincount(group, weights=self.intergrown) > 0,
-        )
 
 
 class PhaseSearch:
@@ -173,7 +124,8 @@ class PhaseSearch:
         # Sums of all measurements may be more alike than those that founded the phases were.
         group = agglomerate(pool, self.scale, self.tau_b)
         founded = np.bincount(group, weights=founded) > 0
-        labels, partner, fraction, confidence = self._labelled(pool.regrouped(group), _LAST_SWEEPS)
+        pool, bse_misfit = pool.regrouped(group), self._bse_misfit(group[labels], len(founded))
+        labels, partner, fraction, confidence = self._labelled(pool, _LAST_SWEEPS, bse_misfit)
         share = np.where(partner >= 0, np.array(FRACTIONS)[fraction], 1.0)
         self._join_impure(labels, partner, share, founded)
         intergrown = self._join_intergrown(labels, partner, share, len(founded))
@@ -195,7 +147,7 @@ class PhaseSearch:
         return seeds.regrouped(group)
 
     def _labelled(
-        self, pool: Pool, sweeps: int
+        self, pool: Pool, sweeps: int, bse_misfit: npt.NDArray[np.float32] = _NO_MISFIT
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Label the measurements with given phases, beginning with the most likely one of each segment."""
         shares = pool.probabilities()
@@ -210,7 +162,7 @@ class PhaseSearch:
             self.near.affinity,
             self.evidence.counts,
             likely,
-            np.zeros((0, 0), dtype=np.float32),
+            bse_misfit,
             log_pure,
             log_mixed.astype(np.float32),
             self.scale.dispersion,
@@ -219,6 +171,24 @@ class PhaseSearch:
             sweeps,
         )
         return labels, partner, fraction, confidence
+
+    def _bse_misfit(self, labels: npt.NDArray[np.int64], n_phases: int) -> npt.NDArray[np.float32]:
+        """Half the squared deviation of the BSE of each measurement from that of each phase, (N, P).
+
+        In units of 1.5 times the spread inside the phase, or inside most phases if that is more, and never more than
+        three of these, so that charged or tilted areas do not change their phase.
+        """
+        inside, bse = self.near.interior(labels), self.evidence.bse
+        middle, spread = np.zeros(n_phases), np.zeros(n_phases)
+        for k in range(n_phases):
+            own = labels == k
+            chosen = own & inside if np.count_nonzero(own & inside) >= _LEAST_INTERIOR else own
+            values = bse[chosen] if chosen.any() else bse
+            middle[k] = np.median(values)
+            spread[k] = 1.4826 * np.median(np.abs(values - middle[k]))
+        width = _BSE_WIDTH * np.maximum(spread, max(np.median(spread), 1e-9))
+        deviations = np.minimum(np.abs(bse[:, None] - middle) / width, _MOST_BSE_DEVIATIONS)
+        return np.asarray(0.5 * deviations**2, dtype=np.float32)
 
     def _resummed(
         self, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_], drop: bool = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.phases.grouping import MeasurementPhases
+from napari_gdls.phases.measurement_phases import MeasurementPhases
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 from napari_gdls.graph.merging import MergeTree
-from napari_gdls.phases.grouping import MeasurementPhases, PhaseSearch
+from napari_gdls.phases.grouping import PhaseSearch
+from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.neighbourhood import Neighbourhood
 from napari_gdls.phases.pooling import Evidence, Scale
 from napari_gdls.progress import Progress, silent
