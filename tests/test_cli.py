@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_gdls import Recipe, cli, sample_field
+from napari_gdls import Constraints, Recipe, cli, sample_field
 from napari_gdls.io import read_field, read_labels, write_field
 
 
@@ -28,34 +29,121 @@ def store(tmp_path_factory):
     return path
 
 
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def test_demo_segments_the_real_rock(tmp_path):
     done = napari_gdls("demo", "--no-viewer", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    labels = tifffile.imread(tmp_path / "gdls-demo" / "dacite.ome.tif")
+    made = tmp_path / "gdls-demo"
+    labels = tifffile.imread(made / "dacite.ome.tif")
     assert labels.shape == (75, 100)
     areas = np.bincount(labels.ravel())[1:]
-    assert (areas >= 100).sum() >= 5
-    with (tmp_path / "gdls-demo" / "dacite.segments.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    assert len(rows) == np.count_nonzero(areas)
-    picture = tmp_path / "gdls-demo" / "dacite.picture.png"
+    assert (areas >= 100).sum() >= 3
+    segments, phases = table(made / "dacite.segments.csv"), table(made / "dacite.phases.csv")
+    assert len(segments) == np.count_nonzero(areas)
+    assert f"{len(segments)} segments of {len(phases)} phases" in done.stdout
+    assert sum(float(row["area [%]"]) for row in phases) == pytest.approx(100)
+    # Nearly all of this rock is a groundmass finer than a pixel.
+    largest = max(phases, key=lambda row: float(row["area [%]"]))
+    assert largest["fine-grained"] == "True"
+    assert "fine-grained mixture" in done.stdout
+    picture = made / "dacite.picture.png"
     assert picture.stat().st_size > 10_000
-    recipe = Recipe.from_json((tmp_path / "gdls-demo" / "dacite.recipe.json").read_text())
-    assert recipe.tau_z == cli.DEMO_THRESHOLDS["tau_z"]
+    recipe = Recipe.from_json((made / "dacite.recipe.json").read_text())
+    assert recipe.method == "merge"
 
 
-def test_segment_writes_labels_table_picture_and_recipe(store, tmp_path):
-    done = run("segment", store, "-o", tmp_path / "out.ome.tif", "--tau-z", 0.9, "--device", "cpu")
+def test_segment_writes_what_it_found(store, tmp_path):
+    done = run("segment", store, "-o", tmp_path / "out.ome.tif", "--tau-z", 0.4, "--device", "cpu", "--confidence")
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out.confidence.tif",
         "out.ome.tif",
+        "out.phase_merges.csv",
+        "out.phases.csv",
+        "out.phases.ome.tif",
         "out.picture.png",
         "out.recipe.json",
         "out.segments.csv",
     ]
+    labels, phase_map = read_labels(tmp_path / "out.ome.tif"), read_labels(tmp_path / "out.phases.ome.tif")
+    confidence = tifffile.imread(tmp_path / "out.confidence.tif")
+    assert confidence.dtype == np.float32
+    assert np.array_equal(confidence > 0, labels > 0)
+    assert confidence.max() <= 1
+    for row in table(tmp_path / "out.segments.csv"):
+        inside = labels == int(row["label"])
+        assert set(phase_map[inside].tolist()) == {int(row["phase"])}
+        assert confidence[inside].mean() == pytest.approx(float(row["mean confidence"]), abs=1e-5)
+    phases, merges = table(tmp_path / "out.phases.csv"), table(tmp_path / "out.phase_merges.csv")
+    assert [int(row["phase"]) for row in phases] == list(range(1, phase_map.max() + 1))
+    assert len(merges) == len(phases) - 1
     again = run("segment", store, "-o", tmp_path / "again.png", "--recipe", tmp_path / "out.recipe.json")
     assert again.exit_code == 0, again.output
-    assert np.array_equal(read_labels(tmp_path / "again.png"), read_labels(tmp_path / "out.ome.tif"))
+    assert np.array_equal(read_labels(tmp_path / "again.png"), labels)
+    assert np.array_equal(read_labels(tmp_path / "again.phases.png"), phase_map)
+    assert not (tmp_path / "again.confidence.tif").exists()
+
+
+def test_methods_without_phases_write_none(store, tmp_path):
+    done = run("segment", store, "-o", tmp_path / "out.png", "--method", "threshold", "--labelling", "local")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out.picture.png",
+        "out.png",
+        "out.recipe.json",
+        "out.segments.csv",
+    ]
+    assert "phase" not in table(tmp_path / "out.segments.csv")[0]
+    assert "mean confidence" in table(tmp_path / "out.segments.csv")[0]
+
+
+def test_every_parameter_of_the_recipe_has_its_option(store, tmp_path):
+    values = {
+        "method": "merge",
+        "tau_z": 0.7,
+        "significance": 9.0,
+        "tau_b": 0.4,
+        "intergrowths": False,
+        "labelling": "walker",
+        "smallest": 4,
+        "model": "cosine",
+        "device": "cpu",
+        "drift": "ignore",
+        "calibration": "field",
+        "max_distance": 1.5,
+        "beta": 3.0,
+        "reach": 1.2,
+    }
+    assert set(values) == {each.name for each in dataclasses.fields(Recipe)} - {"batch_size"}
+    options = [
+        option
+        for name, value in values.items()
+        for option in (["--no-intergrowths"] if value is False else [f"--{name.replace('_', '-')}", value])
+    ]
+    done = run("segment", store, "-o", tmp_path / "out.png", *options)
+    assert done.exit_code == 0, done.output
+    recipe = Recipe.from_json((tmp_path / "out.recipe.json").read_text())
+    assert {name: getattr(recipe, name) for name in values} == values
+
+
+def test_constraints_are_kept_and_written_beside_the_labels(store, tmp_path):
+    plain = run("segment", store, "-o", tmp_path / "plain.png")
+    assert plain.exit_code == 0, plain.output
+    labels = read_labels(tmp_path / "plain.png")
+    largest = np.bincount(labels.ravel())[1:].argmax() + 1
+    rows, columns = np.nonzero(labels == largest)
+    a, b = (int(rows[0]), int(columns[0])), (int(rows[-1]), int(columns[-1]))
+    given = tmp_path / "given.json"
+    given.write_text(Constraints(cuts=((a, b),)).to_json())
+    done = run("segment", store, "-o", tmp_path / "cut.png", "--constraints", given)
+    assert done.exit_code == 0, done.output
+    cut = read_labels(tmp_path / "cut.png")
+    assert cut[a] != cut[b]
+    assert Constraints.from_json((tmp_path / "cut.constraints.json").read_text()) == Constraints(cuts=((a, b),))
 
 
 def test_segment_replaces_nothing_unless_told_to(store, tmp_path):
@@ -88,6 +176,9 @@ def test_convert_and_info(store, tmp_path):
         (("segment", "nowhere", "-o", "no/such/folder/x.png"), 1, "folder"),
         (("segment", "nowhere", "-o", "x.png", "--tau-z", "-1"), 1, "tau_z"),
         (("segment", "nowhere", "-o", "x.png", "--recipe", "none.json"), 1, "none.json"),
+        (("segment", "nowhere", "-o", "x.png", "--constraints", "none.json"), 1, "none.json"),
+        (("segment", "nowhere", "-o", "x.png", "--method", "guess"), 1, "watershed"),
+        (("segment", "nowhere", "-o", "x.png", "--confidence", "--labelling", "walker"), 1, "--confidence"),
         (("segment", "nowhere"), 2, "--output"),
         (("conjure",), 2, "conjure"),
     ],

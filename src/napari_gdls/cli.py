@@ -1,4 +1,7 @@
-"""The command line: ``napari-gdls demo | info | convert | segment``; the rest is in `cli_models`, `cli_evaluation`."""
+"""The command line: ``napari-gdls demo | info | convert | segment``; the rest is in `cli_models`, `cli_evaluation`.
+
+What `segment` writes and prints is in `cli_results`.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_gdls._version import __version__
-from napari_gdls.errors import GdlsError, OutputError
+from napari_gdls.errors import GdlsError
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
+    from napari_gdls.phases.constraints import Constraints
     from napari_gdls.pipeline import Segmentation
     from napari_gdls.progress import Progress
     from napari_gdls.recipe import Recipe
@@ -26,9 +30,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-DEMO_THRESHOLDS: dict[str, Any] = {"tau_b": 0.06, "tau_z": 2.0}
-"""Thresholds of the demonstration, set by eye for the dacite sample as the paper's were by an expert."""
 
 MemoryLimit = Annotated[
     float | None, typer.Option("--memory-limit", help="Most memory that reading may take, in GiB.", min=0.001)
@@ -76,14 +77,17 @@ def demo(
     ] = None,
 ) -> None:
     """Segment the real rock that comes with the package, a dacite, and show it."""
+    from napari_gdls.cli_results import print_summary, targets, write_results
     from napari_gdls.recipe import Recipe
     from napari_gdls.samples import sample_field
 
     field = sample_field("dacite")
     typer.echo(f"A real rock: {field!r}")
-    result = _segmented(field, Recipe(**DEMO_THRESHOLDS))
+    recipe = Recipe()
+    result = _segmented(field, recipe)
+    print_summary(result)
     output.mkdir(parents=True, exist_ok=True)
-    _write_results(result, output / "dacite.ome.tif", overwrite=True)
+    write_results(result, targets(output / "dacite.ome.tif", recipe), overwrite=True)
     if viewer is None:
         viewer = _can_show()
         if not viewer:
@@ -132,44 +136,103 @@ def segment(
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels: NAME.ome.tif or NAME.png.")],
     recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe saved by an earlier run (JSON).")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="merge (merge tree and phases; the default), threshold (the paper's), or as other programs do: "
+            "watershed, bse_only, pixelwise, bse_ranges."
+        ),
+    ] = None,
+    tau_z: Annotated[
+        float | None,
+        typer.Option(
+            help="merge: least difference of two phases, without noise (default 0.3). threshold: largest difference of "
+            "neighbours in a segment, with noise (1)."
+        ),
+    ] = None,
+    significance: Annotated[
+        float | None,
+        typer.Option(help="merge: how sure a difference must be, x for an error of exp(-x) (ln N + 5)."),
+    ] = None,
+    tau_b: Annotated[
+        float | None,
+        typer.Option(
+            help="In parts of the BSE scale. merge: phases further apart in BSE stay apart (no limit). threshold: "
+            "largest difference of neighbours in a segment (0.05)."
+        ),
+    ] = None,
+    intergrowths: Annotated[
+        bool | None,
+        typer.Option(
+            "--intergrowths/--no-intergrowths",
+            help="merge: make one phase of an area with grains too small to be told apart (yes).",
+        ),
+    ] = None,
+    labelling: Annotated[
+        str | None,
+        typer.Option(
+            help="merge, threshold: how pixels get labels: local (with a confidence; default of merge), walker "
+            "(default of threshold), paper (threshold only, as published)."
+        ),
+    ] = None,
+    smallest: Annotated[int | None, typer.Option(help="merge: neighbours absorb segments of fewer pixels (0).")] = None,
+    constraints_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--constraints", help="merge, threshold: corrections to keep, as Constraints.to_json writes them."
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Embedding: a name or a weights file.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
     drift: Annotated[str | None, typer.Option(help="Drift of the energy axis: report, correct or ignore.")] = None,
-    calibration: Annotated[str | None, typer.Option(help="Scale of tau_z: model, or measured on the field.")] = None,
-    method: Annotated[str | None, typer.Option(help="How the graph is cut: threshold.")] = None,
-    tau_b: Annotated[float | None, typer.Option(help="Largest BSE difference inside a segment, 0 to 1.")] = None,
-    tau_z: Annotated[float | None, typer.Option(help="Largest spectral difference inside a segment.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="threshold: scale of tau_z: model, or measured on the field.")
+    ] = None,
     max_distance: Annotated[float | None, typer.Option(help="Longest edge, in sampling distances.")] = None,
     beta: Annotated[float | None, typer.Option(help="Weight of BSE steps in labelling pixels.")] = None,
     reach: Annotated[float | None, typer.Option(help="Farthest labelled pixel, in sampling distances.")] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Also write the probability of every pixel's phase.")
+    ] = False,
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     overwrite: Overwrite = False,
     cache: Annotated[bool, typer.Option(help="Keep embedded spectra from run to run, in the user's cache.")] = True,
 ) -> None:
-    """Segment a field; write labels, a table of segments, a picture and the recipe.
+    """Segment a field; write labels, phases, tables, a picture and the recipe.
 
-    For -o NAME.ome.tif these are NAME.ome.tif, NAME.segments.csv, NAME.picture.png and NAME.recipe.json.
+    For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png and NAME.recipe.json;
+    and where the method makes phases NAME.phases.ome.tif (phase map), NAME.phases.csv (modal composition) and
+    NAME.phase_merges.csv (which phases could be one).
     """
+    from napari_gdls.cli_results import check_targets, print_summary, targets, write_results
+    from napari_gdls.phases.constraints import Constraints
     from napari_gdls.recipe import Recipe
 
     given = {
+        "method": method,
+        "tau_z": tau_z,
+        "significance": significance,
+        "tau_b": tau_b,
+        "intergrowths": intergrowths,
+        "labelling": labelling,
+        "smallest": smallest,
         "model": model,
         "device": device,
         "drift": drift,
         "calibration": calibration,
-        "method": method,
-        "tau_b": tau_b,
-        "tau_z": tau_z,
         "max_distance": max_distance,
         "beta": beta,
         "reach": reach,
     }
     recipe = Recipe() if recipe_file is None else Recipe.from_json(_text(recipe_file))
     recipe = recipe.replace(**{name: value for name, value in given.items() if value is not None})
-    _check_targets(output, overwrite)
-    result = _segmented(open_field(path, bse, memory_limit), recipe, cache=cache)
-    _write_results(result, output, overwrite=overwrite)
+    constraints = None if constraints_file is None else Constraints.from_json(_text(constraints_file))
+    paths = targets(output, recipe, confidence=confidence, constraints=constraints is not None)
+    check_targets(paths, overwrite=overwrite)
+    result = _segmented(open_field(path, bse, memory_limit), recipe, constraints=constraints, cache=cache)
+    print_summary(result)
+    write_results(result, paths, overwrite=overwrite, constraints=constraints)
 
 
 def open_field(path: Path, bse: str | None, memory_limit: float | None) -> Field:
@@ -193,18 +256,16 @@ def _text(path: Path) -> str:
         raise GdlsError(f"{path}: cannot be read ({error}).") from None
 
 
-def _segmented(field: Field, recipe: Recipe, *, cache: bool = True) -> Segmentation:
+def _segmented(
+    field: Field, recipe: Recipe, *, constraints: Constraints | None = None, cache: bool = True
+) -> Segmentation:
     from napari_gdls.embedding import EmbeddingCache
     from napari_gdls.pipeline import segment as segmented
 
     with progress_bar() as progress:
-        result = segmented(field, recipe, progress=progress, cache=EmbeddingCache() if cache else None)
-    times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in result.timings.items())
-    typer.echo(f"{result.n_segments:,} segments from {field.n_measurements:,} spectra ({times})")
-    if result.drift is not None and result.drift.is_notable:
-        done = "taken back" if recipe.drift == "correct" else "--drift correct takes it back"
-        typer.echo(f"The energy calibration drifts: {result.drift}; {done}.")
-    return result
+        return segmented(
+            field, recipe, constraints=constraints, progress=progress, cache=EmbeddingCache() if cache else None
+        )
 
 
 @contextmanager
@@ -213,55 +274,19 @@ def progress_bar() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from napari_gdls.compilation import STAGE as COMPILING
+
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}
 
         def report(stage: str, fraction: float, /) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=1.0)
+                title = f"{stage}, only once on this machine" if stage == COMPILING else stage
+                tasks[stage] = bars.add_task(title, total=1.0)
             bars.update(tasks[stage], completed=fraction)
 
         yield report
-
-
-def _stem(output: Path) -> str:
-    name = output.name
-    for ending in (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png"):
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            return name[: -len(ending)]
-    raise OutputError(f"{output}: labels are written as NAME.ome.tif or NAME.png; give one of these.")
-
-
-def _targets(output: Path) -> dict[str, Path]:
-    stem = _stem(output)
-    endings = {"table": ".segments.csv", "picture": ".picture.png", "recipe": ".recipe.json"}
-    return {"labels": output, **{what: output.with_name(stem + ending) for what, ending in endings.items()}}
-
-
-def _check_targets(output: Path, overwrite: bool) -> None:
-    """Complain before the work is done, not after it."""
-    there = [str(path) for path in _targets(output).values() if path.exists()]
-    if there and not overwrite:
-        raise OutputError(f"{', '.join(there)}: already there; choose another name or give --overwrite.")
-    if not output.absolute().parent.is_dir():
-        raise OutputError(f"{output}: the folder does not exist; make it first.")
-
-
-def _write_results(result: Segmentation, output: Path, *, overwrite: bool) -> None:
-    from napari_gdls.io import write_image, write_labels, write_table, write_text
-    from napari_gdls.picture import segmentation_picture
-    from napari_gdls.segments import segment_table
-
-    targets = _targets(output)
-    field = result.field
-    write_labels(targets["labels"], result.labels, field=field, overwrite=overwrite)
-    table = segment_table(result.labels, field, result.measurement_labels)
-    write_table(targets["table"], table, overwrite=overwrite)
-    write_image(targets["picture"], segmentation_picture(result), overwrite=overwrite)
-    write_text(targets["recipe"], result.recipe.to_json() + "\n", overwrite=overwrite)
-    for what, path in targets.items():
-        typer.echo(f"{what:>10}: {path}")
 
 
 def _can_show() -> bool:

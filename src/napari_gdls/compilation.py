@@ -27,7 +27,7 @@ def compilation_reported(progress: Progress) -> Iterator[None]:
 
     thread = threading.get_ident()
 
-    class Reporter(event.Listener):  # type: ignore[misc]  # numba has no types
+    class Reporter(event.Listener):
         depth = 0
         compiled = False
 

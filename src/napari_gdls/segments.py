@@ -1,4 +1,4 @@
-"""What can be said of each segment: size, place, counts, grey value."""
+"""What can be said of each segment: phase, size, place, counts, grey value, confidence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from napari_gdls.field import Field
 
 
 def segment_table(
-    labels: npt.ArrayLike, field: Field, measurement_labels: npt.ArrayLike | None = None
+    labels: npt.ArrayLike,
+    field: Field,
+    measurement_labels: npt.ArrayLike | None = None,
+    *,
+    phases: npt.ArrayLike | None = None,
+    confidence: npt.ArrayLike | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Table of segments.
 
@@ -24,18 +29,23 @@ def segment_table(
     measurement_labels : (N,) array of int, optional
         Segment of every measurement, from 0 (label - 1). None: by the label at the measurement's pixel, which follows
         corrections by hand.
+    phases : (K,) array of int, optional
+        Phase of each segment, from 0; that of label k stands at k - 1. None: there are none, and no such column.
+    confidence : (H, W) array of float, optional
+        Probability of each pixel's phase. None: it is not known, and there is no such column.
 
     Returns
     -------
     dict of str to (K,) array
-        One row per label that occurs, by rising label. ``label``; ``area [px]`` and, when the pixel size is known,
-        ``area [um2]``; ``centroid row [px]``, ``centroid column [px]``; ``measurements``; ``counts`` (X-ray counts of
-        the cumulative spectrum above 50 eV); ``mean BSE``.
+        One row per label that occurs, by rising label. ``label``; ``phase``, counted from 1, 0 for labels that have
+        been added since; ``area [px]`` and, when the pixel size is known, ``area [um2]``; ``centroid row [px]``,
+        ``centroid column [px]``; ``measurements``; ``counts`` (X-ray counts of the cumulative spectrum above 50 eV);
+        ``mean BSE``; ``mean confidence``.
 
     Raises
     ------
     FieldError
-        If labels and field do not fit.
+        If labels, field, phases and confidence do not fit.
     """
     image = np.asarray(labels)
     if image.shape != field.shape or image.dtype.kind not in "ui":
@@ -44,6 +54,9 @@ def segment_table(
         )
     if image.min() < 0:
         raise FieldError(f"labels go down to {image.min()}; they must be 0 (nothing) or more.")
+    sure = None if confidence is None else np.asarray(confidence, dtype=np.float64)
+    if sure is not None and sure.shape != field.shape:
+        raise FieldError(f"the confidence has shape {sure.shape} and the field {field.shape}; they must agree.")
     present, inverse = np.unique(image, return_inverse=True)
     inverse = inverse.reshape(image.shape)
     if measurement_labels is None:
@@ -62,7 +75,10 @@ def segment_table(
         total = np.bincount(inverse.ravel(), weights=values.ravel(), minlength=len(present))
         return np.asarray(total / area)
 
-    table: dict[str, npt.NDArray[Any]] = {"label": present, "area [px]": area}
+    table: dict[str, npt.NDArray[Any]] = {"label": present}
+    if phases is not None:
+        table["phase"] = _phase_of(present, np.asarray(phases))
+    table["area [px]"] = area
     if field.pixel_size is not None:
         table["area [um2]"] = area * field.pixel_size**2
     table["centroid row [px]"] = mean_over_pixels(rows)
@@ -70,4 +86,15 @@ def segment_table(
     table["measurements"] = np.bincount(group[member], minlength=len(present))
     table["counts"] = np.bincount(group[member], weights=field.total_counts[member], minlength=len(present))
     table["mean BSE"] = mean_over_pixels(field.bse.astype(np.float64))
+    if sure is not None:
+        table["mean confidence"] = mean_over_pixels(sure)
     return {name: column[present > 0] for name, column in table.items()}
+
+
+def _phase_of(labels: npt.NDArray[Any], phases: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    if phases.ndim != 1 or phases.dtype.kind not in "ui":
+        raise FieldError(f"phases are {phases.dtype} of shape {phases.shape}; one whole number a segment is needed.")
+    known = (labels > 0) & (labels <= len(phases))
+    out = np.zeros(len(labels), dtype=np.int64)
+    out[known] = phases[labels[known].astype(np.int64) - 1] + 1
+    return out
