@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -115,9 +116,8 @@ def segment(
                 calibration = calibrate_on_field(field, graph, model=model, device=recipe.device)
                 graph = graph.with_calibration(calibration, field.total_counts)
     run = _Run(measured, recipe, model, embedding, graph, constraints or Constraints(), timings, report)
-    found = run.find()
+    found = {"graph": graph, **run.find()}
     return Segmentation(
-        graph=graph,
         embedding=embedding,
         recipe=recipe,
         field=field,
@@ -181,6 +181,7 @@ class _Run:
         if confidence is not None:
             confidence[tuple(self.field.locations.T)] *= found.confidence
         return {
+            "graph": dataclasses.replace(self.graph, height=tree.heights_of(self.graph.edges)),
             "labels": segments,
             "measurement_labels": self.at_measurements(segments),
             "phases": phase,

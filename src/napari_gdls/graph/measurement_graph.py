@@ -33,6 +33,9 @@ class MeasurementGraph:
         The distance itself (eq. 2).
     length : (E,) array of float64
         Distance of the two locations, in px.
+    height : (E,) array of float64 or None
+        Height of the merge tree at which both ends come together; None before there is a tree. See
+        `napari_gdls.graph.merging.MergeTree`.
     """
 
     locations: npt.NDArray[np.int64]
@@ -41,6 +44,7 @@ class MeasurementGraph:
     delta_z: npt.NDArray[np.float64]
     distance_z: npt.NDArray[np.float64]
     length: npt.NDArray[np.float64]
+    height: npt.NDArray[np.float64] | None = None
 
     @property
     def n_measurements(self) -> int:
@@ -65,17 +69,23 @@ class MeasurementGraph:
         return dataclasses.replace(self, delta_z=calibration.delta_z(self.distance_z, counts[u], counts[v]))
 
     def to_networkx(self) -> nx.Graph:
-        """The graph for networkx: nodes with `row` and `column`, edges with `delta_b`, `delta_z` and `length`."""
+        """The graph for networkx: nodes with `row` and `column`, edges with `delta_b`, `delta_z`, `length`, `height`.
+
+        The height is there only where it is known.
+        """
         import networkx as nx
 
         graph = nx.Graph()
         graph.add_nodes_from(
             (i, {"row": row, "column": column}) for i, (row, column) in enumerate(self.locations.tolist())
         )
-        values = zip(self.delta_b.tolist(), self.delta_z.tolist(), self.length.tolist(), strict=True)
+        attributes = {"delta_b": self.delta_b, "delta_z": self.delta_z, "length": self.length}
+        if self.height is not None:
+            attributes["height"] = self.height
+        rows = zip(*(values.tolist() for values in attributes.values()), strict=True)
         graph.add_edges_from(
-            (u, v, {"delta_b": b, "delta_z": z, "length": d})
-            for (u, v), (b, z, d) in zip(self.edges.tolist(), values, strict=True)
+            (u, v, dict(zip(attributes, row, strict=True)))
+            for (u, v), row in zip(self.edges.tolist(), rows, strict=True)
         )
         return graph
 
