@@ -14,10 +14,13 @@ from scipy.spatial import cKDTree
 
 from napari_gdls.graph.components import DEFAULT_TAU_Z
 from napari_gdls.plugin import _edge_shapes
+from napari_gdls.plugin.metadata import layer_segmentation
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
+    from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation import Segmentation
 
 # Quiet blue where edges stay, bright where they are cut: the colour turns at the threshold, in the middle of the scale.
 EDGE_COLORMAP = Colormap(
@@ -31,6 +34,8 @@ EDGE_COLORMAP = Colormap(
     controls=[0.0, 0.45, 0.52, 0.65, 1.0],
     name="kept to cut",
 )
+HEIGHT_LIMITS = (0.0, 2.0)
+"""Ends of the colour scale of heights: what the significance refuses begins in the middle."""
 MOST_EDGES = 400_000
 """Graphs with more edges than this are shown as Vectors: they take a tenth of the memory, but cannot be picked."""
 MOST_USUAL_SHAPES = 5_000
@@ -42,10 +47,11 @@ def graph_layers(
     *,
     tau_z: float | None = None,
     measurement_labels: npt.NDArray[np.integer] | None = None,
+    heights: npt.NDArray[np.float64] | None = None,
     name: str = "graph",
     **options: Any,
 ) -> list[Layer]:
-    """Layers of a measurement graph, coloured by delta_z.
+    """Layers of a measurement graph, coloured by delta_z, or by heights where there are any.
 
     One Shapes layer, as `graph_shapes` makes it. Where that cannot be (a napari whose private parts have changed, or a
     graph of more than 400,000 edges), all edges come as Vectors, which cannot be picked, and the edges between segments
@@ -58,6 +64,8 @@ def graph_layers(
         Threshold at the middle of the colour scale. None: the default of the method.
     measurement_labels : (N,) array of int, optional
         Segment of every measurement; tells which edges are cut.
+    heights : (E,) array, optional
+        From `merge_heights`.
     name : str
     **options
         Other arguments of the layers: scale, units, visible, metadata ...
@@ -67,11 +75,11 @@ def graph_layers(
     list of Layer
         Bottom first.
     """
-    limits = colour_limits(tau_z)
+    limits = colour_limits(tau_z) if heights is None else HEIGHT_LIMITS
     reason = _edge_shapes.fault()
     if not reason and graph.n_edges <= MOST_EDGES:
-        return [graph_shapes(graph, limits=limits, name=name, **options)]
-    layers: list[Layer] = [_graph_vectors(graph, limits=limits, name=name, **options)]
+        return [graph_shapes(graph, heights=heights, limits=limits, name=name, **options)]
+    layers: list[Layer] = [_graph_vectors(graph, heights=heights, limits=limits, name=name, **options)]
     if reason:
         told = f"The quick graph layer does not work with this version of napari ({reason}). "
     else:
@@ -80,7 +88,9 @@ def graph_layers(
     if measurement_labels is not None:
         cut = measurement_labels[graph.edges[:, 0]] != measurement_labels[graph.edges[:, 1]]
         if 0 < np.count_nonzero(cut) <= (MOST_USUAL_SHAPES if reason else MOST_EDGES):
-            layers.append(graph_shapes(graph, shown=cut, limits=limits, name=f"{name}: cut edges", **options))
+            layers.append(
+                graph_shapes(graph, shown=cut, heights=heights, limits=limits, name=f"{name}: cut edges", **options)
+            )
             told += "; the cut edges are a layer of their own, which can"
     show_warning(f"{told}.")
     return layers
@@ -90,24 +100,29 @@ def graph_shapes(
     graph: MeasurementGraph,
     *,
     shown: npt.NDArray[np.bool_] | None = None,
+    heights: npt.NDArray[np.float64] | None = None,
     limits: tuple[float, float] | None = None,
     colormap: Any = EDGE_COLORMAP,
     edge_width: float | None = None,
     **options: Any,
 ) -> Shapes:
-    """Shapes layer with one `line` per edge of a measurement graph, coloured by delta_z.
+    """Shapes layer with one `line` per edge of a measurement graph, coloured by delta_z, or by height.
 
-    The features of the layer are u and v, the two measurements, and delta_b and delta_z. A line that the user draws
-    gets the measurements nearest to its ends as u and v, and moves onto them; its deltas are those of the graph if it
-    has this edge, else NaN. Lines that begin and end at one measurement get -1.
+    The features of the layer are u and v, the two measurements, delta_b and delta_z, and height where there is a merge
+    tree (see `merge_heights`). A line that the user draws gets the measurements nearest to its ends as u and v, and
+    moves onto them; its deltas are those of the graph if it has this edge, else NaN; its height is that of the tree,
+    which knows all pairs, if the layer carries a segmentation that has one. Lines that begin and end at one measurement
+    get -1.
 
     Parameters
     ----------
     graph : MeasurementGraph
     shown : (E,) array of bool, optional
         Edges to take. None: all.
+    heights : (E,) array, optional
+        From `merge_heights`, for all edges of the graph.
     limits : (float, float), optional
-        delta_z at both ends of the colour scale. None: 0 and twice the default threshold.
+        delta_z, or height, at both ends of the colour scale. None: 0 and twice the default threshold.
     colormap : Colormap or str
     edge_width : float, optional
         In px. None: a tenth of the median length.
@@ -118,7 +133,7 @@ def graph_shapes(
     -------
     Shapes
     """
-    edges, features = _features(graph, shown)
+    edges, features = _features(graph, shown, heights)
     ends = graph.locations[edges].astype(np.float64)
     width = float(_edge_width(graph) if edge_width is None else edge_width)
     options = {"opacity": 0.9, "name": "graph", **options}
@@ -138,7 +153,10 @@ def graph_shapes(
     else:
         layer = _edge_shapes.edge_shapes(ends, edge_width=width, edge_color=white, features=features, **options)
     if len(edges):
-        recolour(layer, "delta_z", limits or colour_limits(None), colormap)
+        if heights is None:
+            recolour(layer, "delta_z", limits or colour_limits(None), colormap)
+        else:
+            recolour(layer, "height", limits or HEIGHT_LIMITS, colormap)
         _DrawnEdges(layer, graph)
     return layer
 
@@ -147,6 +165,48 @@ def colour_limits(tau_z: float | None) -> tuple[float, float]:
     """Ends of the colour scale of delta_z that put the threshold (None: the default one) in its middle."""
     threshold = DEFAULT_TAU_Z if tau_z is None else tau_z
     return 0.0, 2.0 * threshold if threshold > 0 else 1.0
+
+
+def merge_heights(segmentation: Segmentation, pairs: npt.ArrayLike) -> npt.NDArray[np.float64] | None:
+    """How far up in the merge tree pairs of measurements come together, in units of the significance of the run.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    pairs : (P, 2) array of int
+        Measurements, for instance the edges of the graph; pairs with a -1 get NaN.
+
+    Returns
+    -------
+    (P,) array of float64 or None
+        Height over the largest one at which a merge is not significant: the regions of a pair above 1 differ surely.
+        None where the method has no tree.
+    """
+    tree, significance = segmentation.tree, segmentation.recipe.significance
+    if tree is None or significance is None:
+        return None
+    ends = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    heights = np.full(len(ends), np.nan)
+    known = (ends >= 0).all(axis=1)
+    heights[known] = tree.heights_of(ends[known]) / tree.height_of_significance(significance)
+    return heights
+
+
+def follow(layer: Shapes | Vectors, segmentation: Segmentation) -> None:
+    """Let heights and colours of a graph layer be those of a later segmentation with the same graph."""
+    features = layer.features.drop(columns="height", errors="ignore")
+    heights = merge_heights(segmentation, features[["u", "v"]].to_numpy(dtype=np.int64))
+    if heights is None:
+        layer.features = features
+        recolour(layer, "delta_z", colour_limits(decisive_tau_z(segmentation.recipe)))
+    else:
+        layer.features = features.assign(height=heights)
+        recolour(layer, "height", HEIGHT_LIMITS)
+
+
+def decisive_tau_z(recipe: Recipe) -> float | None:
+    """The delta_z above which a method cuts edges; None if it does not cut by delta_z."""
+    return recipe.tau_z if recipe.method == "threshold" and recipe.labelling != "paper" else None
 
 
 def recolour(
@@ -227,31 +287,40 @@ def _with_white_nan(colormap: Any) -> Colormap:
 
 
 def _features(
-    graph: MeasurementGraph, shown: npt.NDArray[np.bool_] | None
+    graph: MeasurementGraph,
+    shown: npt.NDArray[np.bool_] | None,
+    heights: npt.NDArray[np.float64] | None,
 ) -> tuple[npt.NDArray[np.int64], Mapping[str, npt.NDArray[Any]]]:
     chosen = slice(None) if shown is None else shown
     edges = graph.edges[chosen]
-    return edges, {
+    features = {
         "u": edges[:, 0],
         "v": edges[:, 1],
         "delta_b": graph.delta_b[chosen],
         "delta_z": graph.delta_z[chosen],
     }
+    return edges, features if heights is None else features | {"height": heights[chosen]}
 
 
 def _edge_width(graph: MeasurementGraph) -> float:
     return 0.1 * float(np.median(graph.length)) if graph.n_edges else 1.0
 
 
-def _graph_vectors(graph: MeasurementGraph, *, limits: tuple[float, float], **options: Any) -> Vectors:
-    edges, features = _features(graph, None)
+def _graph_vectors(
+    graph: MeasurementGraph,
+    *,
+    heights: npt.NDArray[np.float64] | None,
+    limits: tuple[float, float],
+    **options: Any,
+) -> Vectors:
+    edges, features = _features(graph, None, heights)
     start = graph.locations[edges[:, 0]].astype(np.float32)
     step = graph.locations[edges[:, 1]] - start
     layer = Vectors(
         np.stack([start, step], axis=1),
         **{"vector_style": "line", "edge_width": _edge_width(graph), "opacity": 0.9, "features": features, **options},
     )
-    recolour(layer, "delta_z", limits, EDGE_COLORMAP)
+    recolour(layer, "delta_z" if heights is None else "height", limits, EDGE_COLORMAP)
     return layer
 
 
@@ -274,12 +343,15 @@ class _DrawnEdges:
         self._n_shapes = self._layer.nshapes
         if not drawn:
             return
+        segmentation = layer_segmentation(self._layer)
         features = self._layer.features.copy()
         features.loc[drawn, [name for name in features if name not in ("u", "v")]] = np.nan
         for index in drawn:
             u, v, delta_b, delta_z = self._nearest_edge(self._layer.data[index])
             features.loc[index, ["u", "v"]] = u, v
             features.loc[index, ["delta_b", "delta_z"]] = delta_b, delta_z
+            if segmentation is not None and "height" in features:
+                features.loc[index, "height"] = merge_heights(segmentation, [[u, v]])
             if u >= 0 and not _edge_shapes.fault():
                 _edge_shapes.move_line(self._layer, index, self._graph.locations[[u, v]])
         self._layer.features = features

@@ -12,22 +12,29 @@ from napari.utils.colormaps import DirectLabelColormap
 
 from napari_gdls.colours import composition_colours
 from napari_gdls.field import Field
-from napari_gdls.graph.components import DEFAULT_TAU_B, DEFAULT_TAU_Z
-from napari_gdls.plugin.graph_layer import graph_layers, measurement_points
+from napari_gdls.plugin.appearance import (
+    OPACITY,
+    how,
+    label_colormap,
+    layer_title,
+    phase_colours,
+    placement,
+    segment_colours,
+)
+from napari_gdls.plugin.graph_layer import decisive_tau_z, graph_layers, measurement_points, merge_heights
 from napari_gdls.plugin.metadata import layer_metadata
+from napari_gdls.plugin.phase_layers import confidence_layer, mixed_layer, phase_layer
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.segments import segment_table
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_gdls.pipeline import Segmentation
     from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation import Segmentation
 
-OPACITY = 0.65
-"""Of segments: their colours tell, and the BSE image below still shows."""
 MOST_VISIBLE_EDGES = 20_000
-"""Larger graphs come invisible: seen as a whole they hide the segments."""
+"""Larger graphs come invisible, and those of dense fields: seen as a whole they hide the segments."""
 
 
 def field_layers(field: Field) -> list[Layer]:
@@ -42,7 +49,7 @@ def field_layers(field: Field) -> list[Layer]:
     list of Layer
         In um when the pixel size is known, else in pixels.
     """
-    title = _title(field)
+    title = layer_title(field)
     low, high = np.percentile(field.bse[field.valid], (0.2, 99.8))
     layers: list[Layer] = [
         Image(
@@ -51,7 +58,7 @@ def field_layers(field: Field) -> list[Layer]:
             colormap="gray",
             contrast_limits=(float(low), float(high)) if low < high else None,
             metadata=layer_metadata("bse", field),
-            **_placement(field),
+            **placement(field),
         )
     ]
     if field.is_dense:
@@ -62,17 +69,20 @@ def field_layers(field: Field) -> list[Layer]:
                 colormap="viridis",
                 visible=False,
                 metadata=layer_metadata("counts", field),
-                **_placement(field),
+                **placement(field),
             )
         )
     points = measurement_points(
-        field, name=f"{title}: measurements", metadata=layer_metadata("measurements", field), **_placement(field)
+        field, name=f"{title}: measurements", metadata=layer_metadata("measurements", field), **placement(field)
     )
     return layers if points is None else [*layers, points]
 
 
 def segmentation_layers(segmentation: Segmentation, field: Field | None = None) -> list[Layer]:
-    """Layers that show a segmentation, bottom first: the segments as Labels, the measurement graph as Shapes.
+    """Layers that show a segmentation, bottom first.
+
+    Phases as Labels and their confidence as Image (both invisible at first; where the method tells), segments as
+    Labels, the measurement graph as Shapes, mixed measurements as invisible Points.
 
     Parameters
     ----------
@@ -84,7 +94,15 @@ def segmentation_layers(segmentation: Segmentation, field: Field | None = None) 
     -------
     list of Layer
     """
-    return [segment_layer(segmentation, field), *edge_layers(segmentation, field)]
+    colours = None if segmentation.measurement_phases is None else phase_colours(segmentation)
+    layers: list[Layer | None] = [
+        phase_layer(segmentation, field, colours=colours),
+        confidence_layer(segmentation, field),
+        segment_layer(segmentation, field, colormap=label_colormap(segment_colours(segmentation, colours))),
+        *edge_layers(segmentation, field),
+        mixed_layer(segmentation, field, colours=colours),
+    ]
+    return [layer for layer in layers if layer is not None]
 
 
 def segment_layer(
@@ -114,26 +132,39 @@ def segment_layer(
     shown = segmentation.field if field is None else field
     return Labels(
         segmentation.labels.copy(),
-        name=f"{_title(shown)}: {segments_name(segmentation.recipe)}",
+        name=f"{layer_title(shown)}: {segments_name(segmentation.recipe)}",
         opacity=OPACITY,
         colormap=segment_colormap(segmentation) if colormap is None else colormap,
         features=dict(segment_features(segmentation) if features is None else features),
         metadata=layer_metadata("segments", shown, segmentation),
-        **_placement(shown),
+        **placement(shown),
     )
 
 
-def edge_layers(segmentation: Segmentation, field: Field | None = None) -> list[Layer]:
-    """Layers of the measurement graph of a segmentation; see `graph_layers`. Large graphs are invisible at first."""
+def edge_layers(
+    segmentation: Segmentation, field: Field | None = None, *, heights: npt.NDArray[np.float64] | None = None
+) -> list[Layer]:
+    """Layers of the measurement graph of a segmentation; see `graph_layers`. Those that would hide the segments are invisible.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    field : Field, optional
+        None: that of the segmentation.
+    heights : (E,) array, optional
+        From `merge_heights`; None: made here.
+    """
     shown = segmentation.field if field is None else field
+    graph = segmentation.graph
     return graph_layers(
-        segmentation.graph,
-        tau_z=segmentation.recipe.tau_z,
+        graph,
+        tau_z=decisive_tau_z(segmentation.recipe),
         measurement_labels=segmentation.measurement_labels,
-        name=f"{_title(shown)}: graph",
-        visible=segmentation.graph.n_edges <= MOST_VISIBLE_EDGES,
+        heights=merge_heights(segmentation, graph.edges) if heights is None else heights,
+        name=f"{layer_title(shown)}: graph",
+        visible=graph.n_edges <= MOST_VISIBLE_EDGES and not shown.is_dense,
         metadata=layer_metadata("graph", shown, segmentation),
-        **_placement(shown),
+        **placement(shown),
     )
 
 
@@ -151,39 +182,35 @@ def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe 
     table = segment_table(labels, field)
     return Labels(
         labels,
-        name=f"{_title(field)}: {'segments' if recipe is None else segments_name(recipe)}",
+        name=f"{layer_title(field)}: {'segments' if recipe is None else segments_name(recipe)}",
         opacity=OPACITY,
-        colormap=_composition_colormap(field, at_measurements - 1),
+        colormap=label_colormap(composition_colours(field.summed_spectra(at_measurements - 1), field.energy)),
         features={"index": table.pop("label"), **table},
         metadata=layer_metadata("segments", field, recipe=recipe),
-        **_placement(field),
+        **placement(field),
     )
 
 
 def segment_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
-    """Features of a Labels layer: the columns of `segment_table`, with the label in "index", where napari looks."""
+    """Features of a Labels layer: the columns of `segment_table`, with the label in "index", where napari looks.
+
+    With the phase, counted from 1, if the method made phases.
+    """
     table = segment_table(segmentation.labels, segmentation.field, segmentation.measurement_labels)
-    return {"index": table.pop("label"), **table}
+    index = table.pop("label")
+    if segmentation.measurement_phases is None:
+        return {"index": index, **table}
+    return {"index": index, "phase": segmentation.phases[index - 1] + 1, **table}
 
 
 def segment_colormap(segmentation: Segmentation) -> DirectLabelColormap:
-    """Colours in which similar spectra look alike; see `composition_colours`. Labels painted anew are white."""
-    return _composition_colormap(segmentation.field, segmentation.measurement_labels)
-
-
-def _composition_colormap(field: Field, measurement_labels: npt.NDArray[np.int64]) -> DirectLabelColormap:
-    colours = composition_colours(field.summed_spectra(measurement_labels), field.energy)
-    opaque = np.hstack([colours, np.ones((len(colours), 1))])
-    by_label: dict[int | None, npt.NDArray[np.float64]] = {None: np.ones(4), 0: np.zeros(4)}
-    by_label.update(enumerate(opaque, start=1))
-    return DirectLabelColormap(color_dict=by_label, name="composition")
+    """Colours of the segments as a colormap of labels; see `segment_colours`. Labels painted anew are white."""
+    return label_colormap(segment_colours(segmentation))
 
 
 def segments_name(recipe: Recipe) -> str:
-    """Name of a result that tells how it came about, with tau_b and tau_z: "segments (threshold 0.05, 1)"."""
-    tau_b = DEFAULT_TAU_B if recipe.tau_b is None else recipe.tau_b
-    tau_z = DEFAULT_TAU_Z if recipe.tau_z is None else recipe.tau_z
-    return f"segments ({recipe.method} {tau_b:g}, {tau_z:g})"
+    """Name of a result that tells how it came about: "segments (merge 0.3)", "segments (threshold 0.05, 1)"."""
+    return f"segments ({how(recipe)})"
 
 
 def show(segmentation_or_field: Segmentation | Field, viewer: napari.Viewer | None = None) -> napari.Viewer:
@@ -213,7 +240,7 @@ def show(segmentation_or_field: Segmentation | Field, viewer: napari.Viewer | No
     """
     import napari
 
-    from napari_gdls.pipeline import Segmentation
+    from napari_gdls.segmentation import Segmentation
 
     if isinstance(segmentation_or_field, Field):
         field = segmentation_or_field
@@ -232,13 +259,3 @@ def show(segmentation_or_field: Segmentation | Field, viewer: napari.Viewer | No
     if field.pixel_size is not None:
         shown_in.canvas.overlays.scale_bar.visible = True
     return shown_in
-
-
-def _title(field: Field) -> str:
-    return field.name or "field"
-
-
-def _placement(field: Field) -> dict[str, Any]:
-    if field.pixel_size is None:
-        return {}
-    return {"scale": (field.pixel_size, field.pixel_size), "units": ("um", "um")}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_gdls.field import Field
-    from napari_gdls.pipeline import Segmentation
     from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation import Segmentation
 
 METADATA_KEY = "napari_gdls"
 """Key of ``layer.metadata``; holds a dict with "role", "field" and, for results, "segmentation" and "recipe"."""
@@ -27,7 +27,7 @@ def layer_metadata(
 
     Parameters
     ----------
-    role : {"bse", "counts", "measurements", "segments", "graph"}
+    role : {"bse", "counts", "measurements", "segments", "phases", "confidence", "graph", "mixed"}
     field : Field
     segmentation : Segmentation, optional
     recipe : Recipe, optional

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Labels, Layer, Shapes
+from napari.layers import Image, Labels, Layer, Points, Shapes
 
 from napari_gdls.plugin import _edge_shapes
-from napari_gdls.plugin.graph_layer import colour_limits, recolour
-from napari_gdls.plugin.layers import edge_layers, field_layers, segment_colormap, segment_features, segment_layer
-from napari_gdls.plugin.metadata import layer_field, layer_role, layer_segmentation, set_segmentation
+from napari_gdls.plugin.appearance import label_colormap, phase_colours, segment_colours
+from napari_gdls.plugin.graph_layer import follow, merge_heights
+from napari_gdls.plugin.layers import edge_layers, field_layers, segment_features, segment_layer
+from napari_gdls.plugin.metadata import METADATA_KEY, layer_field, layer_role, layer_segmentation, set_segmentation
+from napari_gdls.plugin.phase_layers import confidence_layer, mixed_layer, phase_layer
 
 if TYPE_CHECKING:
     import napari
@@ -20,18 +23,35 @@ if TYPE_CHECKING:
 
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
-    from napari_gdls.pipeline import Segmentation
+    from napari_gdls.phases.constraints import Constraints
     from napari_gdls.progress import Progress
     from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation import Segmentation
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunResult:
-    """A segmentation, and what its layers need that takes time to compute."""
+    """A segmentation, and what its layers need that takes time to compute.
+
+    Attributes
+    ----------
+    segmentation : Segmentation
+        Its modal composition and list of merges are computed already, if it has phases.
+    features : dict
+        Of the segments, from `napari_gdls.plugin.layers.segment_features`.
+    colormap : DirectLabelColormap
+        Of the segments.
+    phase_colours : (P, 3) array or None
+        None if the method made no phases.
+    heights : (E,) array or None
+        Of the edges of the graph, from `napari_gdls.plugin.graph_layer.merge_heights`.
+    """
 
     segmentation: Segmentation
     features: dict[str, npt.NDArray[Any]]
     colormap: DirectLabelColormap
+    phase_colours: npt.NDArray[np.float64] | None
+    heights: npt.NDArray[np.float64] | None
 
 
 def compute(
@@ -39,16 +59,18 @@ def compute(
     recipe: Recipe,
     progress: Progress,
     *,
+    constraints: Constraints | None = None,
     embedding: npt.NDArray[np.float32] | None = None,
     graph: MeasurementGraph | None = None,
 ) -> RunResult:
-    """All of a run that can be done beside the window: `napari_gdls.segment`, and the look of the segments.
+    """All of a run that can be done beside the window: `napari_gdls.segment`, and the look of its result.
 
     Parameters
     ----------
     field : Field
     recipe : Recipe
     progress : Progress
+    constraints : Constraints, optional
     embedding : (N, d) array, optional
     graph : MeasurementGraph, optional
         Results of an earlier run; see `napari_gdls.segment`.
@@ -57,21 +79,59 @@ def compute(
     # Here, because it imports torch, which takes seconds when it is the first to do so.
     from napari_gdls.pipeline import segment
 
-    segmentation = segment(field, recipe, embedding=embedding, graph=graph, progress=progress)
+    segmentation = segment(field, recipe, constraints=constraints, embedding=embedding, graph=graph, progress=progress)
+    colours = None if segmentation.measurement_phases is None else phase_colours(segmentation)
+    heights = merge_heights(segmentation, segmentation.graph.edges)
+    result = _result(segmentation, segment_colours(segmentation, colours), colours, heights, progress)
+    # Once in a session these compile, and take a second each: here they hold up nobody.
+    result.colormap.map(segmentation.labels[:1, :1])
+    _edge_shapes.fault()
+    return result
+
+
+def derived(earlier: RunResult, segmentation: Segmentation, progress: Progress) -> RunResult:
+    """The result for a segmentation that came of an earlier one by merging phases.
+
+    Colours stay: a phase has that of its largest part.
+
+    Parameters
+    ----------
+    earlier : RunResult
+    segmentation : Segmentation
+    progress : Progress
+    """
+    if segmentation is earlier.segmentation:
+        return earlier
+    before, after = earlier.segmentation.measurement_phases, segmentation.measurement_phases
+    assert before is not None
+    assert after is not None
+    assert earlier.phase_colours is not None
+    pair, size = np.unique(np.stack([after.labels, before.labels]), axis=1, return_counts=True)
+    order = np.lexsort((pair[1], -size, pair[0]))
+    _, largest = np.unique(pair[0, order], return_index=True)
+    colours = earlier.phase_colours[pair[1, order][largest]]
+    return _result(segmentation, segment_colours(segmentation, colours), colours, earlier.heights, progress)
+
+
+def _result(
+    segmentation: Segmentation,
+    of_segments: npt.NDArray[np.float64],
+    of_phases: npt.NDArray[np.float64] | None,
+    heights: npt.NDArray[np.float64] | None,
+    progress: Progress,
+) -> RunResult:
     progress("table", 0.0)
     features = segment_features(segmentation)
     progress("table", 0.5)
-    colormap = segment_colormap(segmentation)
-    # Once in a session these compile, and take a second each: here they hold up nobody.
-    colormap.map(segmentation.labels[:1, :1])
-    _edge_shapes.fault()
-    return RunResult(segmentation, features, colormap)
+    if segmentation.measurement_phases is not None:
+        _ = segmentation.modal, segmentation.merges  # they are kept
+    return RunResult(segmentation, features, label_colormap(of_segments), of_phases, heights)
 
 
 def place(viewer: napari.Viewer, result: RunResult, *, keep_earlier: bool = False) -> Labels:
     """Add the layers of a segmentation to the viewer.
 
-    The Labels of the last run on the same field are replaced if they are as that run left them; so trying out
+    The layers of the last run on the same field are replaced if they are as that run left them; so trying out
     thresholds does not fill the layer list. Labels that were painted on since stay, and the new ones come as another
     layer. Of the graph, too, edited layers stay; a graph that has not changed keeps its layer. Replaced layers hand on
     their visibility and opacity.
@@ -90,8 +150,9 @@ def place(viewer: napari.Viewer, result: RunResult, *, keep_earlier: bool = Fals
     """
     segmentation = result.segmentation
     field = segmentation.field
-    labels = segment_layer(segmentation, features=result.features, colormap=result.colormap)
-    _insert(viewer, field, [labels], [] if keep_earlier else _last_unedited(viewer, field, "segments"))
+    new = _layers(result)
+    for role in ("phases", "confidence", "segments"):
+        _insert(viewer, field, role, new[role], [] if keep_earlier else _last_unedited(viewer, field, role))
     same_graph = [
         layer
         for layer in _results(viewer, field, "graph")
@@ -99,12 +160,36 @@ def place(viewer: napari.Viewer, result: RunResult, *, keep_earlier: bool = Fals
     ]
     if same_graph and all(isinstance(layer, Shapes) for layer in same_graph):
         for layer in same_graph:
-            _keep_graph(layer, segmentation)
+            set_segmentation(layer, segmentation)
+            follow(layer, segmentation)
     else:  # Vectors come with a layer of the cut edges, which are others now
         replaced = [] if keep_earlier else _last_unedited(viewer, field, "graph")
-        _insert(viewer, field, edge_layers(segmentation), replaced)
+        _insert(viewer, field, "graph", edge_layers(segmentation, heights=result.heights), replaced)
+    _insert(viewer, field, "mixed", new["mixed"], [] if keep_earlier else _last_unedited(viewer, field, "mixed"))
+    (labels,) = new["segments"]
     viewer.layers.selection.active = labels
+    assert isinstance(labels, Labels)
     return labels
+
+
+def update(viewer: napari.Viewer, result: RunResult) -> None:
+    """Let the layers of the last result show another one with the same graph, as while a slider is moved.
+
+    Layers stay the same objects. Those that were edited stay as they are, and the new result comes as another layer;
+    the graph is left alone.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    result : RunResult
+    """
+    field = result.segmentation.field
+    for role, layers in _layers(result).items():
+        shown = _last_unedited(viewer, field, role)
+        if role != "mixed" and len(shown) == len(layers) == 1:
+            _take_over(shown[0], layers[0])
+        else:
+            _insert(viewer, field, role, layers, shown)
 
 
 def is_edited(layer: Layer) -> bool:
@@ -117,7 +202,11 @@ def is_edited(layer: Layer) -> bool:
     if segmentation is None:
         return True
     if isinstance(layer, Labels):
-        return not np.array_equal(layer.data, segmentation.labels)
+        expected = segmentation.phase_map() if layer_role(layer) == "phases" else segmentation.labels
+        return not np.array_equal(layer.data, expected)
+    if isinstance(layer, Points) and segmentation.measurement_phases is not None:
+        mixed = segmentation.measurement_phases.partner >= 0
+        return not np.array_equal(layer.data, segmentation.field.locations[mixed])
     if isinstance(layer, Shapes):
         graph = segmentation.graph
         ends = segmentation.measurement_labels[graph.edges]
@@ -129,6 +218,31 @@ def is_edited(layer: Layer) -> bool:
             for edges in made_of
         )
     return False
+
+
+def _layers(result: RunResult) -> dict[str, list[Layer]]:
+    """New layers of a result by their role, without the graph."""
+    segmentation, colours = result.segmentation, result.phase_colours
+    layers: dict[str, Layer | None] = {
+        "phases": phase_layer(segmentation, colours=colours),
+        "confidence": confidence_layer(segmentation),
+        "segments": segment_layer(segmentation, features=result.features, colormap=result.colormap),
+        "mixed": mixed_layer(segmentation, colours=colours),
+    }
+    return {role: [] if layer is None else [layer] for role, layer in layers.items()}
+
+
+def _take_over(layer: Layer, new: Layer) -> None:
+    """Let a layer show what a new one of its kind would."""
+    layer.name = new.name
+    layer.metadata = {**layer.metadata, METADATA_KEY: new.metadata[METADATA_KEY]}
+    if isinstance(layer, Image):
+        if layer.data is not new.data:
+            layer.data = new.data
+        return
+    layer.data = new.data
+    layer.colormap = new.colormap
+    layer.features = new.features
 
 
 def _results(viewer: napari.Viewer, field: Field, role: str) -> list[Layer]:
@@ -145,8 +259,8 @@ def _last_unedited(viewer: napari.Viewer, field: Field, role: str) -> list[Layer
     return [] if any(is_edited(layer) for layer in of_latest) else of_latest
 
 
-def _insert(viewer: napari.Viewer, field: Field, layers: list[Layer], replaced: list[Layer]) -> None:
-    """Put layers in the place of others; without others, above the images and the results of their field."""
+def _insert(viewer: napari.Viewer, field: Field, role: str, layers: Sequence[Layer], replaced: Sequence[Layer]) -> None:
+    """Put layers in the place of others; without others, phases above the images of their field, the rest above all."""
     if not _results(viewer, field, "bse"):
         viewer.layers.insert(0, field_layers(field)[0])
     if replaced:
@@ -156,15 +270,12 @@ def _insert(viewer: napari.Viewer, field: Field, layers: list[Layer], replaced: 
         for layer in replaced:
             viewer.layers.remove(layer)
     else:
-        of_field = [layer for layer in viewer.layers if layer_field(layer) is field]
-        place = 1 + max(viewer.layers.index(layer) for layer in of_field if layer_role(layer) != "measurements")
+        below = ("bse", "counts", "phases", "confidence") if role in ("phases", "confidence") else None
+        place = 1 + max(
+            viewer.layers.index(layer)
+            for layer in viewer.layers
+            if layer_field(layer) is field
+            and (layer_role(layer) != "measurements" if below is None else layer_role(layer) in below)
+        )
     for offset, layer in enumerate(layers):
         viewer.layers.insert(place + offset, layer)
-
-
-def _keep_graph(layer: Shapes, segmentation: Segmentation) -> None:
-    """Let the layer of an unchanged graph stand for a later segmentation; its colours follow the threshold."""
-    earlier = layer_segmentation(layer)
-    set_segmentation(layer, segmentation)
-    if earlier is not None and earlier.recipe.tau_z != segmentation.recipe.tau_z:
-        recolour(layer, "delta_z", colour_limits(segmentation.recipe.tau_z))

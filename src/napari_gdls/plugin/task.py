@@ -104,3 +104,70 @@ class Task(QObject):
             self.succeeded.emit(result)
         else:
             self.failed.emit(error)
+
+
+class Latest(QObject):
+    """Functions in a thread beside the window of which only the newest matters, as while a slider is moved.
+
+    One runs at a time. What is asked meanwhile waits, and is replaced by what is asked after it.
+
+    Parameters
+    ----------
+    parent : QObject
+        Ends with it.
+
+    Attributes
+    ----------
+    succeeded : Signal(object)
+        What the newest function returned. Results of functions that were replaced meanwhile come too, as they show
+        where the slider has been.
+    failed : Signal(object)
+        The exception that it raised.
+    """
+
+    succeeded = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._running: Task | None = None
+        self._waiting: Callable[[Progress], Any] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is to come."""
+        return self._running is not None
+
+    def ask(self, function: Callable[[Progress], Any]) -> None:
+        """Run a function as soon as the one under way has ended."""
+        if self._running is not None:
+            self._waiting = function
+            return
+        task = Task(function)
+        task.succeeded.connect(self._on_success)
+        task.failed.connect(self._on_failure)
+        self.destroyed.connect(task.cancel)
+        self._running = task
+        task.start()
+
+    def drop(self) -> None:
+        """Forget what is under way and what waits: no result of it comes."""
+        self._waiting = None
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+
+    @Slot(object)
+    def _on_success(self, result: object) -> None:
+        self._go_on()
+        self.succeeded.emit(result)
+
+    @Slot(object)
+    def _on_failure(self, error: Exception) -> None:
+        self._go_on()
+        self.failed.emit(error)
+
+    def _go_on(self) -> None:
+        function, self._running, self._waiting = self._waiting, None, None
+        if function is not None:
+            self.ask(function)

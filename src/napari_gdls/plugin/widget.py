@@ -6,26 +6,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import notification_manager, show_error, show_info
-from qtpy.QtCore import Slot
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QCollapsible
 
 from napari_gdls.errors import GdlsError, OutputError, RecipeError
 from napari_gdls.io import write_text
+from napari_gdls.plugin.corrections_panel import CorrectionsPanel
 from napari_gdls.plugin.field_choice import FieldChoice
 from napari_gdls.plugin.metadata import layer_field, layer_role
+from napari_gdls.plugin.phase_panel import PhasePanel
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.recipe_form import RecipeForm
-from napari_gdls.plugin.results import RunResult, compute, is_edited, place
+from napari_gdls.plugin.results import RunResult, compute, is_edited, place, update
 from napari_gdls.plugin.task import Task
 from napari_gdls.recipe import Recipe
 
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_gdls.field import Field
-    from napari_gdls.pipeline import Segmentation
+    from napari_gdls.segmentation import Segmentation
 
 
 class SegmentWidget(QWidget):
@@ -41,6 +46,7 @@ class SegmentWidget(QWidget):
 
     The run is a thread of its own; the window stays usable, and all layers are made here, in the thread of the window.
     The embedding and the graph of the last run are kept, so that a change of thresholds repeats the last steps only.
+    After a run that made phases a larger tau_z needs no run at all: its result is shown while the slider is moved.
     See `napari_gdls.plugin.results.place` for what becomes of earlier results.
 
     Parameters
@@ -72,6 +78,8 @@ class SegmentWidget(QWidget):
         self.progress_bar.setRange(0, 1000)
         self.result_label = QLabel(self)
         self.result_label.setWordWrap(True)
+        self.phase_panel = PhasePanel(self)
+        self.corrections = CorrectionsPanel(napari_viewer, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
         self._lay_out()
@@ -81,6 +89,8 @@ class SegmentWidget(QWidget):
         self.cancel_button.clicked.connect(self.cancel)
         self.save_button.clicked.connect(self._on_save_recipe)
         self.load_button.clicked.connect(self._on_load_recipe)
+        self.recipe_form.tau_z_changed.connect(self._on_tau_z)
+        self.phase_panel.result_changed.connect(self._on_derived)
         self._on_field_changed()
         self._show_idle()
 
@@ -88,15 +98,34 @@ class SegmentWidget(QWidget):
         form = QFormLayout()
         form.addRow("Field", self.field_choice)
         form.addRow(self.field_label)
+        self.phases_section = QCollapsible("Phases", self, expandedIcon="▾", collapsedIcon="▸")
+        self.phases_section.addWidget(self.phase_panel)
+        self.phases_section.expand(animate=False)
+        self.phases_section.hide()
+        self.corrections_section = QCollapsible("Corrections", self, expandedIcon="▾", collapsedIcon="▸")
+        self.corrections_section.addWidget(self.corrections)
+        parts = QWidget(self)
+        inner = QVBoxLayout(parts)
+        inner.addLayout(form)
+        inner.addWidget(self.recipe_form)
+        inner.addWidget(self.keep_earlier)
+        inner.addLayout(_row(self.run_button, self.cancel_button))
+        inner.addWidget(self.progress_bar)
+        inner.addWidget(self.result_label)
+        inner.addWidget(self.phases_section)
+        inner.addWidget(self.corrections_section)
+        inner.addStretch(1)
+        inner.addLayout(_row(self.load_button, self.save_button))
+        scroll = QScrollArea(self)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(parts)
+        # Scrolling is for the height only; the width of the parts is that of the dock.
+        scroll.setMinimumWidth(parts.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.recipe_form)
-        layout.addWidget(self.keep_earlier)
-        layout.addLayout(_row(self.run_button, self.cancel_button))
-        layout.addWidget(self.progress_bar)
-        layout.addWidget(self.result_label)
-        layout.addStretch(1)
-        layout.addLayout(_row(self.load_button, self.save_button))
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
 
     @property
     def running(self) -> bool:
@@ -115,13 +144,22 @@ class SegmentWidget(QWidget):
         except RecipeError as error:
             show_error(str(error))
             return
+        constraints = self.corrections.constraints
+        if constraints and not self.recipe_form.choice.keeps_constraints:
+            show_error(
+                f"{self.recipe_form.choice.title} cannot keep corrections; clear them, or choose the merge tree or "
+                "thresholds (paper)."
+            )
+            return
         self.cancel()
         embedding, graph = None, None
         if self._last is not None and self._last.field is field and self._last_asked == _asked(recipe):
             embedding = self._last.embedding
             if self._last.recipe.max_distance == recipe.max_distance:
                 graph = self._last.graph
-        task = Task(lambda progress: compute(field, recipe, progress, embedding=embedding, graph=graph))
+        task = Task(
+            lambda progress: compute(field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph)
+        )
         task.progressed.connect(self._on_progress)
         task.succeeded.connect(self._on_success)
         task.failed.connect(self._on_failure)
@@ -164,6 +202,28 @@ class SegmentWidget(QWidget):
         if edited:
             show_info(f"Edited labels are kept: {', '.join(edited)}.")
         self.result_label.setText(_summary(result.segmentation))
+        self._list_phases(result)
+        self._on_tau_z()  # the slider may have been moved meanwhile
+
+    @Slot()
+    def _on_tau_z(self) -> None:
+        """Show what a larger tau_z makes of the phases of the last run."""
+        run = self._last
+        if run is None or self.running or run.field is not self.field_choice.field():
+            return
+        if run.recipe.method == self.recipe_form.choice.method == "merge":
+            self.phase_panel.coarsen(self.recipe_form.tau_z.in_effect())
+
+    @Slot(object)
+    def _on_derived(self, result: RunResult) -> None:
+        field = result.segmentation.field
+        if any(layer_field(layer) is field for layer in self._viewer.layers):
+            update(self._viewer, result)
+
+    def _list_phases(self, result: RunResult | None) -> None:
+        self.phase_panel.start(result)
+        self.phases_section.setVisible(self.phase_panel.shown is not None)
+        self.phases_section.expand(animate=False)  # to the height of the lists as they are now
 
     @Slot(object)
     def _on_failure(self, error: Exception) -> None:
@@ -178,9 +238,12 @@ class SegmentWidget(QWidget):
     def _on_field_changed(self) -> None:
         field = self.field_choice.field()
         self.field_label.setText("No field is open." if field is None else _description(field))
+        self.recipe_form.set_field(field)
+        self.corrections.set_field(field)
         self.run_button.setEnabled(field is not None and not self.running)
         if self._last is not None and not any(layer_field(layer) is self._last.field for layer in self._viewer.layers):
             self._last = None  # and with it the field, which may be large
+            self._list_phases(None)
 
     def _end_run(self) -> None:
         self._task = None
@@ -239,9 +302,13 @@ def _description(field: Field) -> str:
 
 def _summary(segmentation: Segmentation) -> str:
     times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in segmentation.timings.items() if seconds)
-    text = f"<b>{segmentation.n_segments:,} segments</b><br>{times}"
+    text = f"<b>{segmentation.n_segments:,} segments</b>"
+    if segmentation.measurement_phases is not None:
+        text = f"<b>{segmentation.n_segments:,} segments of {segmentation.n_phases} phases</b>"
+        text += f"<br>Borders of the merge tree expected by chance: {segmentation.expected_false_borders:.2g}"
+    text += f"<br>{times}"
     if segmentation.drift is not None and segmentation.drift.is_notable:
         text += f"<br>The energy calibration drifts: {segmentation.drift}."
         if segmentation.recipe.drift != "correct":
-            text += " Advanced &gt; Energy drift takes it back."
+            text += " More &gt; Energy drift takes it back."
     return text
