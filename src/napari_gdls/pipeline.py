@@ -115,7 +115,8 @@ def segment(
             if recipe.calibration == "field":
                 calibration = calibrate_on_field(field, graph, model=model, device=recipe.device)
                 graph = graph.with_calibration(calibration, field.total_counts)
-    run = _Run(measured, recipe, model, embedding, graph, constraints or Constraints(), timings, report)
+    kept = constraints or Constraints()
+    run = _Run(measured, recipe, model, embedding, graph, kept, timings, report)
     found = {"graph": graph, **run.find()}
     return Segmentation(
         embedding=embedding,
@@ -124,6 +125,7 @@ def segment(
         timings=timings,
         drift=drift,
         calibration=calibration,
+        constraints=kept,
         **found,
     )
 

@@ -16,6 +16,7 @@ from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph
 from napari_gdls.graph.components import connected_components
 from napari_gdls.graph.merging import MergeTree, expected_false_borders
+from napari_gdls.phases.constraints import Constraints
 from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.merges import PhaseMerge, phase_merges
 from napari_gdls.phases.modal import Modal, modal_composition
@@ -55,6 +56,8 @@ class Segmentation:
         Of the method "merge".
     measurement_phases : MeasurementPhases or None
         Of the method "merge": phase, second phase and fraction of mixed measurements, confidence.
+    constraints : Constraints
+        That the segments keep.
     """
 
     labels: npt.NDArray[np.int32]
@@ -70,6 +73,7 @@ class Segmentation:
     confidence: npt.NDArray[np.float32] | None = None
     tree: MergeTree | None = None
     measurement_phases: MeasurementPhases | None = None
+    constraints: Constraints = Constraints()
 
     @property
     def n_segments(self) -> int:
@@ -151,8 +155,8 @@ class Segmentation:
         number = np.unique(wanted, return_inverse=True)[1].astype(np.int64)
         phases = number[self.phases]
         touching = _touching(self.labels) - 1
-        alike = touching[phases[touching[:, 0]] == phases[touching[:, 1]]]
-        segment = connected_components(alike, self.n_segments)
+        alike = phases[touching[:, 0]] == phases[touching[:, 1]]
+        segment = _joined_but(touching[alike], self.constraints.segments_apart(self.labels), self.n_segments)
         first = np.unique(segment, return_index=True)[1]
         lookup = np.concatenate([[0], segment + 1]).astype(np.int32)
         return dataclasses.replace(
@@ -193,6 +197,26 @@ class Segmentation:
         return (
             f"<Segmentation{title}: {height} x {width} px, {self.n_segments:,} segments{phases} ({self.recipe.method})>"
         )
+
+
+def _joined_but(pairs: npt.NDArray[np.int64], apart: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    """Components of n segments that are joined by pairs, without those that would join what must stay apart."""
+    if len(apart) == 0:
+        return connected_components(pairs, n)
+    forbidden: list[set[int]] = [set() for _ in range(n)]
+    for a, b in apart.tolist():
+        forbidden[a].add(b)
+        forbidden[b].add(a)
+    members = [{k} for k in range(n)]
+    for a, b in pairs.tolist():
+        if members[a] is members[b] or not forbidden[a].isdisjoint(members[b]):
+            continue
+        members[a] |= members[b]
+        forbidden[a] |= forbidden[b]
+        for k in members[a]:
+            members[k], forbidden[k] = members[a], forbidden[a]
+    first = np.array([min(group) for group in members])
+    return np.unique(first, return_inverse=True)[1].astype(np.int64)
 
 
 def _touching(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,14 @@ class Constraints:
 
     def __bool__(self) -> bool:
         return bool(self.links or self.cuts or self.fixed)
+
+    def segments_apart(self, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """Pairs of segments (P, 2), from 0, that cuts or given segments keep apart in an image of segments from 1."""
+        heads: dict[int, Place] = {}
+        for place, number in self.fixed:
+            heads.setdefault(number, place)
+        pairs = [*self.cuts, *combinations(heads.values(), 2)]
+        return np.array([(labels[a] - 1, labels[b] - 1) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
 
     def to_json(self) -> str:
         """As JSON text."""
