@@ -27,7 +27,8 @@ class Dispersion:
         Of embedded spectra, as `f` of `napari_gdls.embedding.Calibration`: as a fraction of the counting variance at
         1,000 counts.
     n_segments : int
-        Segments that it was estimated from; with fewer than 20 nothing is estimated and both numbers are 0.
+        Segments that it was estimated from: the half with the most counts of those that share their phase with others.
+        With fewer than 20 of these nothing is estimated, and all three numbers are 0.
     """
 
     counts: float = 0.0
