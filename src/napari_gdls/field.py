@@ -175,13 +175,15 @@ class Field:
         """Spectra on another energy axis, shape (N, energy.size); see `napari_gdls.energy.rebin`."""
         return rebin(self.spectra, self.energy, energy)
 
-    def summed_spectra(self, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def summed_spectra(self, labels: npt.ArrayLike, n_groups: int | None = None) -> npt.NDArray[np.float64]:
         """Cumulative spectra of groups of measurements.
 
         Parameters
         ----------
         labels : (N,) array of int
             Group of every measurement, 0..K-1; negative: in no group.
+        n_groups : int, optional
+            K. None: as many as the largest label says.
 
         Returns
         -------
@@ -192,7 +194,10 @@ class Field:
             raise FieldError(f"labels must be {self.n_measurements} integers, one per measurement.")
         from napari_gdls.summing import summed_by_group
 
-        return summed_by_group(self.spectra, group.astype(np.int64), int(group.max(initial=-1)) + 1)
+        largest = int(group.max(initial=-1))
+        if n_groups is not None and largest >= n_groups:
+            raise FieldError(f"labels go up to {largest}; with {n_groups} groups they must be less than that.")
+        return summed_by_group(self.spectra, group.astype(np.int64), largest + 1 if n_groups is None else n_groups)
 
     def thinned(self, fraction: float, seed: int = 0) -> Field:
         """The field as a shorter measurement would have given it: each count is kept with probability `fraction`.

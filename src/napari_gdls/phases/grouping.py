@@ -62,7 +62,7 @@ class PhaseSearch:
         Fine segments, each of one material.
     scale : Scale
     summed_spectra : callable
-        From labels (N,), -1 for none, to their summed spectra on the energy axis of the field.
+        From labels (N,), -1 for none, and their number to summed spectra on the energy axis of the field.
     embed : callable
         From such spectra to unit vectors.
     tau_b : float
@@ -77,7 +77,7 @@ class PhaseSearch:
         near: Neighbourhood,
         segments: npt.NDArray[np.int64],
         scale: Scale,
-        summed_spectra: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.float64]],
+        summed_spectra: Callable[[npt.NDArray[np.int64], int], npt.NDArray[np.float64]],
         embed: Embedder,
         tau_b: float = math.inf,
         intergrowths: bool = True,
@@ -232,14 +232,14 @@ class PhaseSearch:
         sums = self._sums[segments]
         number = np.full(self.n_segments, -1)
         number[segments] = np.arange(len(segments))
-        return dataclasses.replace(sums, z=self.embed(self.summed_spectra(number[self.segments])).astype(np.float64))
+        return dataclasses.replace(sums, z=self.embed(self.summed_spectra(number[self.segments], len(segments))).astype(np.float64))
 
     def _phase_spectra(self, pool: Pool, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Spectra of the phases, each adding up to 1 in the windows; (P, D)."""
         inside = self.near.interior(labels)
         enough = np.bincount(labels[inside], minlength=len(pool)) >= _LEAST_INTERIOR
         chosen = np.where(inside | ~enough[labels], labels, -1)
-        spectra = self.summed_spectra(chosen)
+        spectra = self.summed_spectra(chosen, len(pool))
         return np.asarray(spectra / np.maximum(pool.total, 1)[:, None])
 
     def _not_mixtures(
