@@ -204,7 +204,7 @@ class _Run:
         self, labels: npt.NDArray[np.int32], kept: ConstrainedLabels
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
         """Connected regions of the labels, and their phases; labels that constraints made are one segment each."""
-        regions = connected_regions(labels, anchors=self.field.locations, smallest=self.recipe.smallest)
+        regions = self.regions(labels, np.concatenate([[False], kept.single]))
         label = _majority(regions, labels)
         first = np.arange(len(label))
         single = np.flatnonzero(kept.single[label])
@@ -213,6 +213,17 @@ class _Run:
         present, number = np.unique(first, return_inverse=True)
         lookup = np.concatenate([[0], number + 1]).astype(np.int32)
         return lookup[regions], kept.phase[label[present]]
+
+    def regions(self, labels: npt.NDArray[np.int32], single: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+        """Connected regions with a measurement; `smallest` does not hold for labels that constraints made."""
+        places, smallest = self.field.locations, self.recipe.smallest
+        if smallest <= 1 or not single.any():
+            return connected_regions(labels, anchors=places, smallest=smallest)
+        regions = connected_regions(labels, anchors=places)
+        settled = np.concatenate([[0], _majority(regions, labels) + 1])[regions]
+        given = single[settled]
+        others = connected_regions(np.where(given, 0, settled), anchors=places, smallest=smallest)
+        return connected_regions(np.where(given, int(others.max()) + regions, others))
 
     def by_thresholds(self) -> dict[str, Any]:
         """The paper's cut of the graph, and pixels by a random walker."""

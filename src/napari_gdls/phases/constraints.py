@@ -99,10 +99,10 @@ def constrained(
 ) -> ConstrainedLabels:
     """Split and join segments until they keep the constraints.
 
-    A segment that holds measurements which must be apart is shared out among them, each of its measurements going to
-    the one that it can be reached from most easily: along the edges of the graph, by the sum of their delta_z and
-    delta_b in units of their medians. Segments that must be one get one label, and the phase that most of their
-    measurements have.
+    Segments that must be one get one label, and the phase that most of their measurements have. A segment that holds
+    measurements which must be apart, or is joined with others so that these come together, is shared out among them,
+    each of its measurements going to the one that it can be reached from most easily: along the edges of the graph, by
+    the sum of their delta_z and delta_b in units of their medians.
 
     Parameters
     ----------
@@ -127,13 +127,26 @@ def constrained(
     links = [(_measurement(index, a), _measurement(index, b)) for a, b in constraints.links]
     cuts = [(_measurement(index, a), _measurement(index, b)) for a, b in constraints.cuts]
     fixed = [(_measurement(index, a), number) for a, number in constraints.fixed]
-    seeds = _seeds(links, cuts, fixed)
+    group = _groups(links, cuts, fixed)
+    places = np.array(sorted(group), dtype=np.int64)
+    of_place = np.array([group[i] for i in places.tolist()], dtype=np.int64)
+    apart = _apart(group, cuts, fixed)
     inside = phases[graph.edges[:, 0]] == phases[graph.edges[:, 1]]
-    segment = connected_components(graph.edges[inside], len(phases))
-    segment = _shared_out(graph, inside, segment, seeds)
-    joined = _joined(segment, links, seeds)
-    _check_cuts(joined, cuts)
-    touched = np.unique(joined[sorted({i for pair in (*links, *cuts) for i in pair} | set(seeds))])
+    parts = connected_components(graph.edges[inside], len(phases))
+    seeding: set[int] = set()
+    while True:
+        seeds = np.isin(of_place, sorted(seeding))
+        shared = _shared_out(graph, inside, parts, places[seeds], of_place[seeds])
+        joined = _joined(shared, places, of_place)
+        # Where links bring together what must be apart, more and more of what they join is shared out.
+        class_of = dict(zip(of_place.tolist(), joined[places].tolist(), strict=True))
+        broken = {pair for pair in apart if class_of[pair[0]] == class_of[pair[1]]}
+        if not broken:
+            break
+        classes = {class_of[one] for one, _ in broken}
+        involved = {one for pair in broken for one in pair}
+        seeding |= involved if involved - seeding else {one for one in class_of if class_of[one] in classes}
+    touched = np.unique(joined[places])
     labels, phase, single = phases.copy(), list(range(n_phases)), [False] * n_phases
     for each in touched:
         members = joined == each
@@ -156,51 +169,47 @@ def _measurement(index: npt.NDArray[Any], place: Place) -> int:
     return int(index[row, column])
 
 
-def _seeds(links: list[tuple[int, int]], cuts: list[tuple[int, int]], fixed: list[tuple[int, int]]) -> dict[int, int]:
-    """Group of each measurement that a segment may have to be shared out to; links make groups one."""
-    group: dict[int, int] = {}
-    of_number: dict[int, int] = {}
+def _groups(links: list[tuple[int, int]], cuts: list[tuple[int, int]], fixed: list[tuple[int, int]]) -> dict[int, int]:
+    """Group of each measurement that has a constraint; those of one group must be of one segment."""
+    number_of: dict[int, int] = {}
     for i, number in fixed:
-        wanted = of_number.setdefault(number, len(of_number))
-        if group.setdefault(i, wanted) != wanted:
+        if number_of.setdefault(i, number) != number:
             raise RecipeError("constraints: a measurement is fixed to two segments; keep one of them.")
-    following = len(of_number)
-    for i in (i for pair in cuts for i in pair):
-        if i not in group:
-            group[i] = following
-            following += 1
-    changed = True
-    while changed:
-        changed = False
-        for a, b in links:
-            if a in group and b in group and group[a] != group[b]:
-                if {group[a], group[b]} <= set(of_number.values()):
-                    raise RecipeError("constraints: a link joins measurements fixed to different segments; drop one.")
-                old, new = max(group[a], group[b]), min(group[a], group[b])
-                group = {i: new if g == old else g for i, g in group.items()}
-                changed = True
-            elif (a in group) != (b in group):
-                group[a] = group[b] = group.get(a, group.get(b, -1))
-                changed = True
-    return group
+    places = sorted({i for pair in (*links, *cuts) for i in pair} | set(number_of))
+    index = {i: k for k, i in enumerate(places)}
+    first: dict[int, int] = {}
+    same = [*links, *((first.setdefault(number, i), i) for i, number in number_of.items())]
+    ends = np.array([(index[a], index[b]) for a, b in same], dtype=np.int64).reshape(-1, 2)
+    return dict(zip(places, connected_components(ends, len(places)).tolist(), strict=True))
+
+
+def _apart(group: dict[int, int], cuts: list[tuple[int, int]], fixed: list[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Pairs of groups that must be of different segments."""
+    numbers = {number: group[i] for i, number in fixed}
+    if len(set(numbers.values())) < len(numbers):
+        raise RecipeError("constraints: a link joins measurements fixed to different segments; drop one.")
+    pairs = {(group[a], group[b]) for a, b in cuts}
+    broken = sum(group[a] == group[b] for a, b in cuts)
+    if broken:
+        raise RecipeError(
+            f"constraints: {broken} cuts part measurements that links or fixed segments join; drop one of both."
+        )
+    return pairs | set(combinations(numbers.values(), 2))
 
 
 def _shared_out(
     graph: MeasurementGraph,
     inside: npt.NDArray[np.bool_],
     segment: npt.NDArray[np.int64],
-    seeds: dict[int, int],
+    places: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
-    """Segments anew, where one holds seeds of several groups."""
+    """Segments anew, where one holds places of several groups."""
     import scipy.sparse as sp
     from scipy.sparse.csgraph import dijkstra
 
-    places = np.array(sorted(seeds), dtype=np.int64)
-    groups = np.array([seeds[i] for i in places.tolist()], dtype=np.int64)
     out, following = segment.copy(), int(segment.max()) + 1
-    effort = 1e-6 + graph.delta_z / max(float(np.median(graph.delta_z)), 1e-9)
-    effort += graph.delta_b / max(float(np.median(graph.delta_b)), 1e-9)
-    for each in np.unique(segment[places]) if len(places) else ():
+    for each in np.unique(segment[places]):
         here = segment[places] == each
         if len(np.unique(groups[here])) < 2:
             continue
@@ -209,7 +218,9 @@ def _shared_out(
         number[members] = np.arange(len(members))
         own = inside & (segment[graph.edges[:, 0]] == each)
         ends = number[graph.edges[own]]
-        roads = sp.csr_array((effort[own], (ends[:, 0], ends[:, 1])), shape=(len(members),) * 2)
+        effort = 1e-6 + graph.delta_z[own] / max(float(np.median(graph.delta_z)), 1e-9)
+        effort += graph.delta_b[own] / max(float(np.median(graph.delta_b)), 1e-9)
+        roads = sp.csr_array((effort, (ends[:, 0], ends[:, 1])), shape=(len(members),) * 2)
         _, _, source = dijkstra(
             roads, directed=False, indices=number[places[here]], min_only=True, return_predecessors=True
         )
@@ -222,18 +233,9 @@ def _shared_out(
 
 
 def _joined(
-    segment: npt.NDArray[np.int64], links: list[tuple[int, int]], seeds: dict[int, int]
+    segment: npt.NDArray[np.int64], places: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Segments that links or equal groups make one."""
-    first: dict[int, int] = {}
-    pairs = [(a, b) for a, b in links] + [(first.setdefault(group, i), i) for i, group in sorted(seeds.items())]
-    ends = segment[np.array(pairs, dtype=np.int64).reshape(-1, 2)]
+    """Segments that the places of one group make one."""
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    ends = np.stack([segment[places[first[inverse]]], segment[places]], axis=1)
     return connected_components(ends, int(segment.max()) + 1)[segment]
-
-
-def _check_cuts(segment: npt.NDArray[np.int64], cuts: list[tuple[int, int]]) -> None:
-    broken = [pair for pair in cuts if segment[pair[0]] == segment[pair[1]]]
-    if broken:
-        raise RecipeError(
-            f"constraints: {len(broken)} cuts part measurements that links or fixed segments join; drop one of both."
-        )
