@@ -61,6 +61,27 @@ def two_minerals(step: int, *, pixel_size: float | None = 2.0, name: str = "pair
     return Field(bse.astype(np.uint16), counts, places, axis, pixel_size=pixel_size, name=name)
 
 
+def zoned_mineral(*, seed: int = 0) -> Field:
+    """Like `two_minerals` every 3 px, with the disc in two zones that differ by a tenth of their counts."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices((48, 60))
+    disc = (rows - 22) ** 2 + (columns - 30) ** 2 < 15**2
+    zone = np.where(disc, np.where(columns < 30, 1, 2), 0)
+    bse = np.array([15_000, 40_000, 41_000])[zone] + rng.normal(0, 300, zone.shape)
+    axis = EnergyAxis(offset=0.0, width=20.0, size=512)
+    silicon, iron, calcium = (np.exp(-0.5 * ((axis.centers - peak) / 60) ** 2) for peak in (1740.0, 6400.0, 3690.0))
+    shares = [silicon, 0.9 * iron + 0.1 * silicon, 0.8 * iron + 0.1 * silicon + 0.1 * calcium]
+    expected = np.stack([1500 * share / share.sum() + 0.2 for share in shares])
+    places = np.stack(np.meshgrid(range(1, 48, 3), range(1, 60, 3), indexing="ij"), axis=-1).reshape(-1, 2)
+    counts = rng.poisson(expected[zone[places[:, 0], places[:, 1]]]).astype(np.uint16)
+    return Field(bse.astype(np.uint16), counts, places, axis, pixel_size=1.0, name="zoned")
+
+
+@pytest.fixture(scope="session")
+def zoned_field() -> Field:
+    return zoned_mineral()
+
+
 @pytest.fixture(scope="session")
 def sparse_field() -> Field:
     return two_minerals(4)

@@ -9,7 +9,14 @@ from napari.layers import Image, Labels, Layer, Points, Shapes
 
 import napari_gdls as gdls
 from napari_gdls.plugin import layers as layers_module
-from napari_gdls.plugin.layers import field_layers, segment_layer, segmentation_layers, segments_name, show
+from napari_gdls.plugin.layers import (
+    edge_layers,
+    field_layers,
+    segment_layer,
+    segmentation_layers,
+    segments_name,
+    show,
+)
 from napari_gdls.plugin.metadata import layer_field, layer_role, layer_segmentation
 
 
@@ -47,9 +54,10 @@ def test_flat_image_has_contrast_limits(sparse_field):
 
 
 def test_segmentation(segmentation, sparse_field):
-    segments, graph = segmentation_layers(segmentation)
-    assert (type(segments), type(graph)) == (Labels, Shapes)
-    assert (layer_role(segments), layer_role(graph)) == ("segments", "graph")
+    phases, confidence, segments, graph = segmentation_layers(segmentation)
+    assert [type(layer) for layer in (phases, confidence, segments, graph)] == [Labels, Image, Labels, Shapes]
+    assert [layer_role(layer) for layer in (segments, graph)] == ["segments", "graph"]
+    assert [layer.visible for layer in (phases, confidence, segments, graph)] == [False, False, True, True]
     assert layer_segmentation(segments) is segmentation
     assert layer_field(graph) is sparse_field
     assert segments.metadata["napari_gdls"]["recipe"] == segmentation.recipe
@@ -87,17 +95,25 @@ def test_painting_does_not_change_the_segmentation(segmentation):
     np.testing.assert_array_equal(segmentation.labels, before)
 
 
-def test_large_graphs_come_invisible(segmentation, monkeypatch):
-    assert segmentation_layers(segmentation)[1].visible
+def test_graphs_that_hide_the_segments_come_invisible(segmentation, dense_field, monkeypatch):
+    (graph,) = edge_layers(segmentation)
+    assert graph.visible
+    (graph,) = edge_layers(segmentation, dense_field)
+    assert not graph.visible
     monkeypatch.setattr(layers_module, "MOST_VISIBLE_EDGES", segmentation.graph.n_edges - 1)
-    assert not segmentation_layers(segmentation)[1].visible
+    (graph,) = edge_layers(segmentation)
+    assert not graph.visible
 
 
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({}, "segments (threshold 0.05, 1)"),
-        ({"tau_b": 0.1, "tau_z": 0.0}, "segments (threshold 0.1, 0)"),
+        ({}, "segments (merge 0.3)"),
+        ({"tau_z": 0.5, "tau_b": 0.1}, "segments (merge 0.5)"),
+        ({"method": "threshold"}, "segments (threshold 0.05, 1)"),
+        ({"method": "threshold", "tau_b": 0.1, "tau_z": 0.0}, "segments (threshold 0.1, 0)"),
+        ({"method": "threshold", "labelling": "paper"}, "segments (paper 0.4, 0.5)"),
+        ({"method": "watershed", "tau_z": 3.0}, "segments (watershed)"),
     ],
 )
 def test_results_are_named_by_their_thresholds(changes, name):
@@ -114,7 +130,14 @@ def test_layers_survive_as_layer_data(segmentation):
 def test_show(segmentation, dense_field):
     viewer = ViewerModel()
     assert show(segmentation, viewer) is viewer
-    assert [layer_role(layer) for layer in viewer.layers] == ["bse", "segments", "graph", "measurements"]
+    assert [layer_role(layer) for layer in viewer.layers] == [
+        "bse",
+        "phases",
+        "confidence",
+        "segments",
+        "graph",
+        "measurements",
+    ]
     assert viewer.canvas.overlays.scale_bar.visible
     viewer = gdls.show(dense_field, ViewerModel())
     assert [layer_role(layer) for layer in viewer.layers] == ["bse", "counts"]

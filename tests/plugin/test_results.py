@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers import Layer
 
 import napari_gdls as gdls
 from napari_gdls.plugin import _edge_shapes
 from napari_gdls.plugin.layers import field_layers
 from napari_gdls.plugin.metadata import layer_role, layer_segmentation
-from napari_gdls.plugin.results import RunResult, compute, is_edited, place
+from napari_gdls.plugin.results import RunResult, compute, derived, is_edited, place, update
 from napari_gdls.progress import silent
 
 
-def run(field: gdls.Field, earlier: RunResult | None = None, **changes: float) -> RunResult:
+def run(field: gdls.Field, earlier: RunResult | None = None, **changes: Any) -> RunResult:
     recipe = gdls.Recipe(device="cpu", **changes)
     if earlier is None:
         return compute(field, recipe, silent)
@@ -40,37 +43,44 @@ def second(sparse_field, first) -> RunResult:
     return run(sparse_field, first, tau_z=0.4)
 
 
+OF_MERGE = ["bse", "phases", "confidence", "segments", "graph", "measurements"]
+
+
+def layer_of(viewer: ViewerModel, role: str) -> Layer:
+    return next(layer for layer in viewer.layers if layer_role(layer) == role)
+
+
 def roles(viewer: ViewerModel) -> list[str]:
     return [layer_role(layer) for layer in viewer.layers]
 
 
 def test_layers_come_between_image_and_dots(viewer, first):
     labels = place(viewer, first)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert roles(viewer) == OF_MERGE
     assert viewer.layers.selection.active is labels
 
 
 def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, second):
     old = place(viewer, first)
-    graph = viewer.layers[2]
+    graph = layer_of(viewer, "graph")
     old.opacity, old.visible = 0.9, False
     new = place(viewer, second)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert roles(viewer) == OF_MERGE
     assert old not in viewer.layers
     assert (new.opacity, new.visible) == (0.9, False)
     np.testing.assert_array_equal(new.data, second.segmentation.labels)
-    assert viewer.layers[2] is graph  # the same graph: no need to build 100,000 shapes again
+    assert layer_of(viewer, "graph") is graph  # the same graph: no need to build 100,000 shapes again
     assert layer_segmentation(graph) is second.segmentation
-    assert graph.edge_contrast_limits == (0.0, 0.8)
+    assert graph.edge_contrast_limits == (0.0, 2.0)
 
 
 def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
     monkeypatch.setattr(_edge_shapes, "fault", lambda: "another napari")
     place(viewer, first)
-    assert roles(viewer) == ["bse", "segments", "graph", "graph", "measurements"]
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
     place(viewer, second)
-    assert roles(viewer) == ["bse", "segments", "graph", "graph", "measurements"]
-    vectors, cut = viewer.layers[2:4]
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
+    vectors, cut = viewer.layers[4:6]
     ends = second.segmentation.measurement_labels[second.segmentation.graph.edges]
     assert len(vectors.data) == second.segmentation.graph.n_edges
     assert cut.nshapes == (ends[:, 0] != ends[:, 1]).sum()
@@ -78,12 +88,12 @@ def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, mon
 
 def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):
     place(viewer, first)
-    graph = viewer.layers[2]
+    graph = layer_of(viewer, "graph")
     other = run(sparse_field, max_distance=0.9)
     place(viewer, other)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
-    assert viewer.layers[2] is not graph
-    assert viewer.layers[2].nshapes == other.segmentation.graph.n_edges < graph.nshapes
+    assert roles(viewer) == OF_MERGE
+    assert layer_of(viewer, "graph") is not graph
+    assert layer_of(viewer, "graph").nshapes == other.segmentation.graph.n_edges < graph.nshapes
 
 
 @pytest.mark.parametrize(
@@ -102,7 +112,7 @@ def test_edited_labels_stay(viewer, first, second, edit):
     kept = old.data.copy()
     assert is_edited(old)
     new = place(viewer, second)
-    assert roles(viewer) == ["bse", "segments", "graph", "segments", "measurements"]
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "segments", "measurements"]
     assert old in viewer.layers
     assert new.name != old.name
     np.testing.assert_array_equal(old.data, kept)
@@ -122,7 +132,7 @@ def test_undone_edits_are_no_edits(viewer, first, second):
 
 def test_edited_graphs_stay(viewer, sparse_field, first):
     place(viewer, first)
-    graph = viewer.layers[2]
+    graph = layer_of(viewer, "graph")
     assert not is_edited(graph)
     graph.remove([0])
     assert is_edited(graph)
@@ -134,7 +144,7 @@ def test_edited_graphs_stay(viewer, sparse_field, first):
 
 def test_drawn_and_moved_edges_are_edits(viewer, first):
     place(viewer, first)
-    graph = viewer.layers[2]
+    graph = layer_of(viewer, "graph")
     removed = graph.data[-1]
     graph.remove([graph.nshapes - 1])
     graph.add(removed, shape_type="line")
@@ -155,10 +165,57 @@ def test_results_of_another_field_are_left_alone(viewer, first, dense_field):
     for layer in field_layers(dense_field):
         viewer.add_layer(layer)
     place(viewer, run(dense_field))
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements", "bse", "counts", "segments", "graph"]
+    assert roles(viewer) == [*OF_MERGE, "bse", "counts", "phases", "confidence", "segments", "graph"]
 
 
 def test_a_missing_image_comes_back(first):
     viewer = ViewerModel()
     place(viewer, first)
-    assert roles(viewer) == ["bse", "segments", "graph"]
+    assert roles(viewer) == OF_MERGE[:-1]
+
+
+def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, first):
+    place(viewer, first)
+    graph = layer_of(viewer, "graph")
+    assert graph.features["height"].max() > 1 > graph.features["height"].min()
+    by_thresholds = run(sparse_field, first, method="threshold", tau_z=1.5)
+    place(viewer, by_thresholds)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert layer_of(viewer, "graph") is graph
+    assert "height" not in graph.features
+    assert graph.edge_contrast_limits == (0.0, 3.0)
+    place(viewer, first)
+    assert roles(viewer) == OF_MERGE
+    np.testing.assert_array_equal(graph.features["height"], first.heights)
+
+
+def test_merged_phases_keep_the_colour_of_the_larger_one(first):
+    segmentation = first.segmentation
+    sizes = np.bincount(segmentation.measurement_phases.labels)
+    merged = derived(first, segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)), silent)
+    np.testing.assert_array_equal(merged.phase_colours, first.phase_colours[[sizes.argmax()]])
+    np.testing.assert_array_equal(merged.colormap.map(1)[:3], first.phase_colours[sizes.argmax()].astype(np.float32))
+    assert derived(first, segmentation, silent) is first
+
+
+def test_layers_are_updated_in_place_unless_edited(viewer, first):
+    place(viewer, first)
+    before = list(viewer.layers)
+    n_phases = first.segmentation.n_phases
+    merged = derived(first, first.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)), silent)
+    update(viewer, merged)
+    assert list(viewer.layers) == before
+    segments = layer_of(viewer, "segments")
+    np.testing.assert_array_equal(segments.data, merged.segmentation.labels)
+    np.testing.assert_array_equal(layer_of(viewer, "phases").data, merged.segmentation.phase_map())
+    assert segments.features["index"].tolist() == [1]
+    assert layer_segmentation(segments) is merged.segmentation
+    assert not is_edited(segments)
+    segments.fill((5, 5), 7)
+    kept = segments.data.copy()
+    update(viewer, first)
+    assert roles(viewer).count("segments") == 2
+    np.testing.assert_array_equal(segments.data, kept)
+    update(viewer, merged)  # the new layer is no edited one
+    assert roles(viewer).count("segments") == 2
+    assert roles(viewer).count("phases") == 1

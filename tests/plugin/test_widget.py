@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Layer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 
@@ -45,18 +45,26 @@ def run(widget: SegmentWidget, qtbot) -> None:
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
 
 
+OF_MERGE = ["bse", "phases", "confidence", "segments", "graph", "measurements"]
+
+
+def layer_of(viewer, role: str) -> Layer:
+    return next(layer for layer in viewer.layers if layer_role(layer) == role)
+
+
 def roles(viewer) -> list[str]:
     return [layer_role(layer) for layer in viewer.layers]
 
 
 def test_a_run_adds_its_layers(widget, viewer, qtbot, sparse_field, shown):
     run(widget, qtbot)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
-    found = layer_segmentation(viewer.layers[1])
+    assert roles(viewer) == OF_MERGE
+    found = layer_segmentation(layer_of(viewer, "segments"))
     expected = gdls.segment(sparse_field)
-    np.testing.assert_array_equal(viewer.layers[1].data, expected.labels)
+    np.testing.assert_array_equal(layer_of(viewer, "segments").data, expected.labels)
     assert found.recipe == expected.recipe
-    assert f"{expected.n_segments} segments" in widget.result_label.text()
+    assert f"{expected.n_segments} segments of {expected.n_phases} phases" in widget.result_label.text()
+    assert "by chance" in widget.result_label.text()
     assert "embedding" in widget.result_label.text()
     assert widget.run_button.isEnabled()
     assert not widget.cancel_button.isEnabled()
@@ -66,26 +74,28 @@ def test_a_run_adds_its_layers(widget, viewer, qtbot, sparse_field, shown):
 
 def test_only_what_changed_is_computed_again(widget, viewer, qtbot, sparse_field):
     run(widget, qtbot)
-    first, graph_layer = layer_segmentation(viewer.layers[1]), viewer.layers[2]
+    first, graph_layer = layer_segmentation(layer_of(viewer, "segments")), layer_of(viewer, "graph")
     widget.recipe_form.tau_z.slider.setValue(0.4)
     run(widget, qtbot)
-    second = layer_segmentation(viewer.layers[1])
+    second = layer_segmentation(layer_of(viewer, "segments"))
     assert second.recipe.tau_z == pytest.approx(0.4)
     assert second.embedding is first.embedding
-    assert second.graph is first.graph
-    assert viewer.layers[2] is graph_layer
-    np.testing.assert_array_equal(viewer.layers[1].data, gdls.segment(sparse_field, tau_z=second.recipe.tau_z).labels)
+    assert second.graph.edges is first.graph.edges
+    assert layer_of(viewer, "graph") is graph_layer
+    np.testing.assert_array_equal(
+        layer_of(viewer, "segments").data, gdls.segment(sparse_field, tau_z=second.recipe.tau_z).labels
+    )
     widget.recipe_form.max_distance.setValue(1.5)
     run(widget, qtbot)
-    third = layer_segmentation(viewer.layers[1])
+    third = layer_segmentation(layer_of(viewer, "segments"))
     assert third.embedding is first.embedding
-    assert third.graph is not first.graph
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert third.graph.edges is not first.graph.edges
+    assert roles(viewer) == OF_MERGE
 
 
 def test_edited_labels_are_kept_and_the_user_is_told(widget, viewer, qtbot, shown):
     run(widget, qtbot)
-    edited = viewer.layers[1]
+    edited = layer_of(viewer, "segments")
     edited.fill((22, 30), 50)
     run(widget, qtbot)
     assert roles(viewer).count("segments") == 2
@@ -137,7 +147,7 @@ def test_the_real_chain_can_be_cancelled(widget, viewer, qtbot):
     qtbot.wait(500)
     assert roles(viewer) == ["bse", "measurements"]
     run(widget, qtbot)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert roles(viewer) == OF_MERGE
 
 
 def test_the_window_stays_awake_during_a_run(widget, qtbot, monkeypatch):
@@ -204,8 +214,8 @@ def test_fields_can_be_chosen(widget, viewer, qtbot, sparse_field, dense_field):
     widget.field_choice.choose(dense_field)
     assert "every pixel" in widget.field_label.text()
     run(widget, qtbot)
-    assert roles(viewer) == ["bse", "measurements", "bse", "counts", "segments", "graph", ""]
-    assert layer_segmentation(viewer.layers[4]).field is dense_field
+    assert roles(viewer) == ["bse", "measurements", "bse", "counts", *OF_MERGE[1:5], ""]
+    assert layer_segmentation(viewer.layers[6]).field is dense_field
     viewer.layers.clear()
     assert widget.field_choice.field() is None
     assert widget.field_label.text() == "No field is open."
@@ -233,49 +243,3 @@ def test_running_without_a_field_is_explained(viewer, shown, qtbot):
     widget.run()
     assert not widget.running
     assert "Open a field first" in shown("error")[0]
-
-
-def test_recipes_make_the_round_trip(widget, tmp_path, shown):
-    form = widget.recipe_form
-    recipe = gdls.Recipe(
-        tau_b=0.12, tau_z=7.5, device="cuda:3", max_distance=12.0, reach=0.25, beta=30.0, batch_size=64, model="cosine"
-    )
-    form.set_recipe(recipe)
-    assert form.recipe() == recipe
-    path = tmp_path / "recipe.json"
-    widget.save_recipe(str(path))
-    form.set_recipe(gdls.Recipe())
-    assert form.recipe() == gdls.Recipe()
-    widget.load_recipe(str(path))
-    assert form.recipe() == recipe
-    path.write_text('{"recipe_version": 1, "tau_z": -4}')
-    widget.load_recipe(str(path))
-    widget.load_recipe(str(tmp_path / "missing.json"))
-    assert form.recipe() == recipe
-    assert len(shown("error")) == 2
-    assert "tau_z" in shown("error")[0]
-
-
-def test_thresholds_show_their_default(widget):
-    slider = widget.recipe_form.tau_b
-    assert slider.value() is None
-    assert slider.slider.value() == pytest.approx(0.05)
-    slider.slider.setValue(0.2)
-    assert slider.value() == pytest.approx(0.2)
-    assert not slider.box.isChecked()
-    slider.box.setChecked(True)
-    assert slider.value() is None
-    assert slider.slider.value() == pytest.approx(0.05)
-    slider.box.setChecked(False)
-    assert slider.value() == pytest.approx(0.05)
-
-
-def test_devices_and_embeddings_of_this_machine_are_offered(widget, qtbot):
-    from napari_gdls.embedding import available_embeddings
-    from napari_gdls.embedding.inference import available_devices
-
-    form = widget.recipe_form
-    qtbot.waitUntil(lambda: form.model.count() > 1, timeout=30_000)
-    assert {form.device.itemText(i) for i in range(form.device.count())} == {"auto", *available_devices()}
-    assert {form.model.itemText(i) for i in range(form.model.count())} == {"default", *available_embeddings()}
-    assert form.device.currentText() == "auto"

@@ -197,8 +197,8 @@ def follow(layer: Shapes | Vectors, segmentation: Segmentation) -> None:
     features = layer.features.drop(columns="height", errors="ignore")
     heights = merge_heights(segmentation, features[["u", "v"]].to_numpy(dtype=np.int64))
     if heights is None:
-        layer.features = features
         recolour(layer, "delta_z", colour_limits(decisive_tau_z(segmentation.recipe)))
+        layer.features = features
     else:
         layer.features = features.assign(height=heights)
         recolour(layer, "height", HEIGHT_LIMITS)

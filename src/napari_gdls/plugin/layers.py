@@ -144,7 +144,7 @@ def segment_layer(
 def edge_layers(
     segmentation: Segmentation, field: Field | None = None, *, heights: npt.NDArray[np.float64] | None = None
 ) -> list[Layer]:
-    """Layers of the measurement graph of a segmentation; see `graph_layers`. Those that would hide the segments are invisible.
+    """Layers of the measurement graph of a segmentation; see `graph_layers`. Invisible if it would hide the segments.
 
     Parameters
     ----------

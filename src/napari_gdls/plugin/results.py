@@ -156,7 +156,7 @@ def place(viewer: napari.Viewer, result: RunResult, *, keep_earlier: bool = Fals
     same_graph = [
         layer
         for layer in _results(viewer, field, "graph")
-        if (shown := layer_segmentation(layer)) is not None and shown.graph is segmentation.graph
+        if (shown := layer_segmentation(layer)) is not None and _are_same(shown.graph, segmentation.graph)
     ]
     if same_graph and all(isinstance(layer, Shapes) for layer in same_graph):
         for layer in same_graph:
@@ -230,6 +230,11 @@ def _layers(result: RunResult) -> dict[str, list[Layer]]:
         "mixed": mixed_layer(segmentation, colours=colours),
     }
     return {role: [] if layer is None else [layer] for role, layer in layers.items()}
+
+
+def _are_same(graph: MeasurementGraph, other: MeasurementGraph) -> bool:
+    """Whether two graphs have the same edges and distances; each run puts the heights of its own tree beside them."""
+    return graph.edges is other.edges and graph.delta_z is other.delta_z
 
 
 def _take_over(layer: Layer, new: Layer) -> None:
