@@ -18,12 +18,11 @@ import napari  # noqa: E402
 from qtpy.QtGui import QCursor  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 
-from napari_gdls.cli import DEMO_THRESHOLDS  # noqa: E402
 from napari_gdls.plugin.metadata import layer_role  # noqa: E402
 from napari_gdls.plugin.widget import SegmentWidget  # noqa: E402
 
 IMAGES = Path(__file__).parent / "images"
-WINDOW = (1440, 900)
+WINDOW = (1440, 1000)
 PICTURE = (1000, 700)
 
 
@@ -36,19 +35,18 @@ def main() -> None:
 
 
 def dock_with_segments() -> None:
-    """The whole window: the dock, and the segments of the dacite over its BSE image."""
+    """The whole window: the dock with the phases of the dacite, and their segments over the BSE image."""
     viewer, widget = opened("dacite")
-    run(widget, **DEMO_THRESHOLDS)
-    layer_of(viewer, "graph").visible = False
+    run(widget)
     viewer.reset_view(margin=0.02)
     save(viewer, "dock.png", canvas_only=False)
     viewer.close()
 
 
 def graph_close_up() -> None:
-    """The graph of some grains, coloured by delta_z, over the BSE image."""
+    """The graph of some grains, coloured by the height at which the tree joins two neighbours, over the BSE image."""
     viewer, widget = opened("dacite")
-    run(widget, **DEMO_THRESHOLDS)
+    run(widget)
     layer_of(viewer, "segments").visible = False
     layer_of(viewer, "graph").visible = True
     look_at(viewer, row=0.74, column=0.24, width=0.4)
@@ -79,17 +77,15 @@ def opened(sample: str) -> tuple[napari.Viewer, SegmentWidget]:
     return viewer, widget
 
 
-def run(widget: SegmentWidget, **thresholds: float) -> None:
-    """Set the thresholds, press the button, wait."""
-    for name, value in thresholds.items():
-        getattr(widget.recipe_form, name).set_value(value)
+def run(widget: SegmentWidget) -> None:
+    """Press the button with the defaults of the method, wait."""
     widget.run_button.click()
     while widget.running:
         settle(0.02)
 
 
 def layer_of(viewer: napari.Viewer, role: str) -> napari.layers.Layer:
-    """The layer that shows "bse", "segments", "graph" or "measurements"."""
+    """The layer that shows "bse", "phases", "segments", "graph" or "measurements"."""
     return next(layer for layer in viewer.layers if layer_role(layer) == role)
 
 
