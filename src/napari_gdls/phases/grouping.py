@@ -17,8 +17,9 @@ import numpy.typing as npt
 from napari_gdls.phases.agglomeration import agglomerate
 from napari_gdls.phases.dispersion import estimate_dispersion
 from napari_gdls.phases.impurity import difference_from_mixture, majority_of_impure, phases_touched
-from napari_gdls.phases.intergrowth import find_intergrowths
+from napari_gdls.phases.intergrowth import find_intergrowths, take_out_rims
 from napari_gdls.phases.measurement_phases import MeasurementPhases
+from napari_gdls.phases.merges import pairwise_differences
 from napari_gdls.phases.mixtures import (
     FRACTIONS,
     MIXTURE_PENALTY,
@@ -232,7 +233,8 @@ class PhaseSearch:
         sums = self._sums[segments]
         number = np.full(self.n_segments, -1)
         number[segments] = np.arange(len(segments))
-        return dataclasses.replace(sums, z=self.embed(self.summed_spectra(number[self.segments], len(segments))).astype(np.float64))
+        z = self.embed(self.summed_spectra(number[self.segments], len(segments)))
+        return dataclasses.replace(sums, z=z.astype(np.float64))
 
     def _phase_spectra(self, pool: Pool, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Spectra of the phases, each adding up to 1 in the windows; (P, D)."""
@@ -318,12 +320,20 @@ class PhaseSearch:
         if not self.intergrowths:
             return np.zeros(0, dtype=np.int64)
         patch = find_intergrowths(self.near, labels)
+        if patch.max() < 0:
+            return np.zeros(0, dtype=np.int64)
+        difference = pairwise_differences(self.evidence.pooled(labels, n_phases), self.scale)
+        take_out_rims(self.near, labels, patch, difference)
         within = patch >= 0
         if not within.any():
             return np.zeros(0, dtype=np.int64)
-        sums = self.evidence.pooled(np.maximum(patch, 0), int(patch.max()) + 1, within)
+        partner[partner == labels] = -1
+        share[partner < 0] = 1.0
+        number = np.zeros(len(labels), dtype=np.int64)
+        number[within] = np.unique(patch[within], return_inverse=True)[1]
+        sums = self.evidence.pooled(number, int(number.max()) + 1, within)
         group = agglomerate(sums, self.scale, self.tau_b)
-        labels[within] = n_phases + group[patch[within]]
+        labels[within] = n_phases + group[number[within]]
         partner[within], share[within] = -1, 1.0
         return n_phases + np.arange(int(group.max()) + 1)
 

@@ -14,6 +14,9 @@ LEAST_COHESION = 0.5
 LEAST_EXCESS = 0.45
 """The same for all grains of a common phase, as a part of what is beyond chance."""
 
+RESEMBLANCE = 1.0
+"""Noise-free difference up to which a speck may be a part of the grain that it touches."""
+
 _COMMON = 0.05
 
 _LEAST_PATCH = 50
@@ -54,6 +57,42 @@ def find_intergrowths(near: Neighbourhood, labels: npt.NDArray[np.int64]) -> npt
     if large.any():
         out[large] = np.unique(patch[large], return_inverse=True)[1]
     return out
+
+
+def take_out_rims(
+    near: Neighbourhood,
+    labels: npt.NDArray[np.int64],
+    patch: npt.NDArray[np.int64],
+    difference: npt.NDArray[np.float64],
+) -> None:
+    """Give the ragged rims of large grains back to these; in place.
+
+    A speck inside a patch that touches a grain outside, of a phase that it resembles, is a part of that grain which
+    is too small or too mixed to be told from its surroundings. It takes the phase of the grain, and leaves the patch.
+
+    Parameters
+    ----------
+    near : Neighbourhood
+    labels : (N,) array of int64
+        Phase of every measurement.
+    patch : (N,) array of int64
+        From `find_intergrowths`.
+    difference : (P, P) array of float64
+        Noise-free difference of any two phases.
+    """
+    inside = labels[near.edges[:, 0]] == labels[near.edges[:, 1]]
+    grain = connected_components(near.edges[inside], len(labels))
+    within = patch[near.edges] >= 0
+    inner, outer = near.edges[within[:, 0] != within[:, 1]].T
+    inner, outer = np.where(patch[inner] >= 0, inner, outer), np.where(patch[inner] >= 0, outer, inner)
+    apart = difference[labels[inner], labels[outer]]
+    order = np.lexsort((labels[outer], apart))  # the most similar of the grains that a speck touches
+    order = order[apart[order] <= RESEMBLANCE]
+    speck, first = np.unique(grain[inner[order]], return_index=True)
+    phase = np.full(int(grain.max()) + 1, -1)
+    phase[speck] = labels[outer[order[first]]]
+    rim = phase[grain] >= 0
+    labels[rim], patch[rim] = phase[grain[rim]], -1
 
 
 def _cohesion(near: Neighbourhood, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
