@@ -156,6 +156,14 @@ def test_segment_replaces_nothing_unless_told_to(store, tmp_path):
     assert "mine" not in (tmp_path / "out.segments.csv").read_text()
 
 
+def test_a_compilation_is_announced_once(capsys):
+    with cli.progress_bar() as progress:
+        for stage in ("tree", "compiling", "compiling", "labelling"):
+            progress(stage, 0.0)
+            progress(stage, 1.0)
+    assert capsys.readouterr().err.count("only once on this machine") == 1
+
+
 def test_convert_and_info(store, tmp_path):
     target = tmp_path / "copy.gdls.zarr.zip"
     assert run("convert", store, "-o", target).exit_code == 0

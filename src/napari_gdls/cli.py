@@ -279,14 +279,21 @@ def progress_bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}
+        told: set[str] = set()
 
         def report(stage: str, fraction: float, /) -> None:
+            if stage == COMPILING:
+                if stage not in told:
+                    bars.console.print("compiling; only once on this machine, for about half a minute")
+                told.add(stage)
+                return
             if stage not in tasks:
-                title = f"{stage}, only once on this machine" if stage == COMPILING else stage
-                tasks[stage] = bars.add_task(title, total=1.0)
+                tasks[stage] = bars.add_task(stage, total=1.0)
             bars.update(tasks[stage], completed=fraction)
 
         yield report
+        for task in tasks.values():  # parts of a stage may end without saying so
+            bars.update(task, completed=1.0)
 
 
 def _can_show() -> bool:
