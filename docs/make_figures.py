@@ -171,12 +171,12 @@ def draw_difference() -> None:
 
 
 def print_doses() -> None:
-    """Modal composition of the dacite at a part of its counts, phases up to D = 2 from each other taken together."""
+    """Modal composition of the dacite at a part of its counts, phases up to D = 2.4 from each other taken together."""
     field = gdls.sample_field("dacite")
     reference = None
     for part in (1.0, 0.5, 0.25, 0.1):
         result = gdls.segment(field if part == 1 else field.thinned(part, seed=1))
-        coarse = result.coarsened(2.0)
+        coarse = result.coarsened(2.4)
         found = coarse.measurement_phases.labels
         reference = found if reference is None else reference
         common = np.zeros((reference.max() + 1, coarse.n_phases), dtype=int)
