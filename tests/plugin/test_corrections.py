@@ -120,9 +120,7 @@ def layer_of(viewer, role):
     return [layer for layer in viewer.layers if layer_role(layer) == role][-1]
 
 
-@pytest.mark.parametrize("choice", METHOD_CHOICES[:2], ids=lambda choice: choice.method)
-def test_cut_and_linked_edges_are_kept_by_the_next_run(widget, viewer, qtbot, choice, sparse_field):
-    widget.recipe_form.choose(choice)
+def test_cut_and_linked_edges_are_kept_by_the_next_run(widget, viewer, qtbot, sparse_field):
     run(widget, qtbot)
     graph, segments = layer_of(viewer, "graph"), layer_of(viewer, "segments")
     ends = segments.data[tuple(np.moveaxis(sparse_field.locations[graph.features[["u", "v"]].to_numpy()], -1, 0))]

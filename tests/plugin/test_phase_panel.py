@@ -57,6 +57,9 @@ def test_phases_and_what_could_be_one_are_listed(widget, viewer, qtbot):
     assert cells(panel.merges, 0)[:2] == ["2 + 3", f"{first.delta_z:.2f}"]
     assert cells(panel.merges, 1)[0] == "1 + 2, 3"
     widget.recipe_form.choose(METHOD_CHOICES[1])
+    widget.recipe_form.tau_z.slider.setValue(4.0)
+    assert not panel.busy  # other methods have no preview
+    np.testing.assert_array_equal(data_of(viewer, "segments"), found.labels)
     run(widget, qtbot)
     assert widget.phases_section.isHidden()
     assert panel.shown is None
@@ -84,15 +87,6 @@ def test_a_larger_tau_z_is_shown_without_a_run(widget, viewer, qtbot):
     assert layer_segmentation(viewer.layers.selection.active) is found
     run(widget, qtbot)
     assert layer_segmentation(viewer.layers.selection.active).recipe.tau_z == pytest.approx(0.1)
-
-
-def test_other_methods_have_no_preview(widget, viewer, qtbot):
-    run(widget, qtbot)
-    before = data_of(viewer, "segments")
-    widget.recipe_form.choose(METHOD_CHOICES[1])
-    widget.recipe_form.tau_z.slider.setValue(4.0)
-    assert not widget.phase_panel.busy
-    np.testing.assert_array_equal(data_of(viewer, "segments"), before)
 
 
 def test_merging_by_hand_and_undo(widget, viewer, qtbot):
@@ -151,6 +145,7 @@ def test_painted_labels_are_no_prey_of_a_preview(widget, viewer, qtbot):
     settled(widget, qtbot)
     np.testing.assert_array_equal(painted.data, kept)
     assert [layer_role(layer) for layer in viewer.layers].count("segments") == 2
+    assert all(layer.visible for layer in viewer.layers if layer_role(layer) == "segments")
 
 
 def test_closing_the_field_clears_the_list(widget, viewer, qtbot):

@@ -111,6 +111,7 @@ def segment_layer(
     *,
     features: Mapping[str, npt.NDArray[Any]] | None = None,
     colormap: DirectLabelColormap | None = None,
+    visible: bool = True,
 ) -> Labels:
     """Labels layer of the segments, half transparent, coloured by composition, with a row of features per segment.
 
@@ -123,6 +124,7 @@ def segment_layer(
         From `segment_features`; None: made here.
     colormap : DirectLabelColormap, optional
         From `segment_colormap`; None: made here.
+    visible : bool
 
     Returns
     -------
@@ -134,6 +136,7 @@ def segment_layer(
         segmentation.labels.copy(),
         name=f"{layer_title(shown)}: {segments_name(segmentation.recipe)}",
         opacity=OPACITY,
+        visible=visible,
         colormap=segment_colormap(segmentation) if colormap is None else colormap,
         features=dict(segment_features(segmentation) if features is None else features),
         metadata=layer_metadata("segments", shown, segmentation),

@@ -184,12 +184,15 @@ def update(viewer: napari.Viewer, result: RunResult) -> None:
     result : RunResult
     """
     field = result.segmentation.field
-    for role, layers in _layers(result).items():
+    # What napari draws takes it time, and those that only hand on what they hold are never drawn.
+    for role, layers in _layers(result, visible=False).items():
         shown = _last_unedited(viewer, field, role)
         if role != "mixed" and len(shown) == len(layers) == 1:
             _take_over(shown[0], layers[0])
         else:
             _insert(viewer, field, role, layers, shown)
+            if role == "segments" and not shown:
+                layers[0].visible = True
 
 
 def is_edited(layer: Layer) -> bool:
@@ -220,13 +223,13 @@ def is_edited(layer: Layer) -> bool:
     return False
 
 
-def _layers(result: RunResult) -> dict[str, list[Layer]]:
-    """New layers of a result by their role, without the graph."""
+def _layers(result: RunResult, *, visible: bool = True) -> dict[str, list[Layer]]:
+    """New layers of a result by their role, without the graph; `visible` is that of the segments."""
     segmentation, colours = result.segmentation, result.phase_colours
     layers: dict[str, Layer | None] = {
         "phases": phase_layer(segmentation, colours=colours),
         "confidence": confidence_layer(segmentation),
-        "segments": segment_layer(segmentation, features=result.features, colormap=result.colormap),
+        "segments": segment_layer(segmentation, features=result.features, colormap=result.colormap, visible=visible),
         "mixed": mixed_layer(segmentation, colours=colours),
     }
     return {role: [] if layer is None else [layer] for role, layer in layers.items()}
