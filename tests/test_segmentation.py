@@ -105,6 +105,16 @@ def test_chosen_phases_are_merged(found):
     assert np.array_equal(same.phases, found.phases)
 
 
+def test_phases_without_a_segment_are_phases_still(found):
+    """Where all grains of a phase are too small to be shown, its measurements are counted all the same."""
+    large = segment(found.field, embedding=found.embedding, graph=found.graph, smallest=2000)
+    assert len(np.unique(large.phases)) < large.n_phases == large.measurement_phases.n_phases
+    check(large)
+    check(large.with_phases_merged(np.arange(large.n_phases)))
+    check(large.coarsened(3.0))
+    assert large.coarsened(1000.0).n_phases == 1
+
+
 def test_no_merges_leave_all_as_it_was(found):
     assert np.array_equal(found.coarsened(0.0).labels, found.labels)
     assert np.array_equal(found.coarsened(0.0).phases, found.phases)

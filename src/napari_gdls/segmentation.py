@@ -82,8 +82,10 @@ class Segmentation:
 
     @property
     def n_phases(self) -> int:
-        """Number of phases."""
-        return int(self.phases.max(initial=-1)) + 1
+        """Number of phases; some may have measurements but no segment, where `smallest` left none of theirs."""
+        if self.measurement_phases is not None:
+            return self.measurement_phases.n_phases
+        return self.n_segments
 
     def spectra(self) -> npt.NDArray[np.float64]:
         """Cumulative spectrum of every segment, (K, D) counts on the energy axis of the field."""

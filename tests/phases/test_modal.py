@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from napari_gdls import segment, simulate_field
 from napari_gdls.phases.dispersion import Dispersion
-from napari_gdls.phases.grouping import MeasurementPhases
+from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.modal import modal_composition
 from napari_gdls.spectra.rock import ROCK
 
