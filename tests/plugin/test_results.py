@@ -11,8 +11,9 @@ from napari.layers import Layer
 
 import napari_gdls as gdls
 from napari_gdls.plugin import _edge_shapes
-from napari_gdls.plugin.layers import field_layers
+from napari_gdls.plugin.layers import field_layers, segments_name
 from napari_gdls.plugin.metadata import layer_role, layer_segmentation
+from napari_gdls.plugin.methods import METHOD_CHOICES
 from napari_gdls.plugin.results import RunResult, compute, derived, is_edited, place, update
 from napari_gdls.progress import silent
 
@@ -187,6 +188,15 @@ def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, fir
     place(viewer, first)
     assert roles(viewer) == OF_MERGE
     np.testing.assert_array_equal(graph.features["height"], first.heights)
+
+
+@pytest.mark.parametrize("choice", METHOD_CHOICES[2:], ids=lambda choice: choice.labelling or choice.method)
+def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, choice):
+    result = run(sparse_field, first, method=choice.method, labelling=choice.labelling)
+    labels = place(viewer, result)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert labels.name == f"pair: {segments_name(result.segmentation.recipe)}"
+    assert len(np.unique(labels.data[labels.data > 0])) == result.segmentation.n_segments > 1
 
 
 def test_merged_phases_keep_the_colour_of_the_larger_one(first):
