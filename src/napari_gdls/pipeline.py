@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.compilation import compilation_reported
-from napari_gdls.embedding import Embedding, EmbeddingCache, calibrate_on_field, embed, load_embedding
+from napari_gdls.embedding import Calibration, Embedding, EmbeddingCache, calibrate_on_field, embed, load_embedding
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph
@@ -116,7 +116,7 @@ def segment(
                 calibration = calibrate_on_field(field, graph, model=model, device=recipe.device)
                 graph = graph.with_calibration(calibration, field.total_counts)
     kept = constraints or Constraints()
-    run = _Run(measured, recipe, model, embedding, graph, kept, timings, report)
+    run = _Run(measured, recipe, model, embedding, graph, kept, calibration, timings, report)
     found = {"graph": graph, **run.find()}
     return Segmentation(
         embedding=embedding,
@@ -140,6 +140,7 @@ class _Run:
     z: npt.NDArray[np.float32]
     graph: MeasurementGraph
     constraints: Constraints
+    calibration: Calibration | None
     timings: dict[str, float]
     report: Progress
 
@@ -173,6 +174,7 @@ class _Run:
                 significance=self.recipe.significance,
                 tau_b=self.recipe.tau_b,
                 intergrowths=self.recipe.intergrowths,
+                calibration=self.calibration,
                 progress=self.report,
             )
             kept = constrained(self.field, self.graph, found.labels, self.constraints)

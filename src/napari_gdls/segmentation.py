@@ -73,7 +73,7 @@ class Segmentation:
     confidence: npt.NDArray[np.float32] | None = None
     tree: MergeTree | None = None
     measurement_phases: MeasurementPhases | None = None
-    constraints: Constraints = Constraints()
+    constraints: Constraints = dataclass_field(default_factory=Constraints)
 
     @property
     def n_segments(self) -> int:

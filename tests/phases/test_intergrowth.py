@@ -6,7 +6,7 @@ from exact_materials import lattice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_gdls.phases.intergrowth import find_intergrowths
+from napari_gdls.phases.intergrowth import find_intergrowths, take_out_rims
 
 SHAPE = (40, 40)
 
@@ -23,8 +23,9 @@ def coarse(grain=8, n_phases=3, seed=0):
     return rng.integers(0, n_phases, (side, side)).repeat(grain, 0).repeat(grain, 1)[: SHAPE[0], : SHAPE[1]]
 
 
-def patches(near, labels):
-    return find_intergrowths(near, labels.ravel().astype(np.int64)).reshape(SHAPE)
+def patches(near, labels, bse=None):
+    brightness = np.zeros(SHAPE) if bse is None else bse
+    return find_intergrowths(near, labels.ravel().astype(np.int64), brightness.ravel()).reshape(SHAPE)
 
 
 @pytest.mark.parametrize("n_phases", [2, 3, 6])
@@ -43,6 +44,35 @@ def test_salt_and_pepper_is_one_patch(near, n_phases):
 def test_a_whole_field_can_be_fine_grained_whatever_the_shares(near, share):
     labels = np.random.default_rng(1).random(SHAPE) < share
     assert (patches(near, labels) == 0).mean() > 0.99
+
+
+def test_a_bright_grain_is_not_counted_to_the_mixture_around_it(near):
+    rng = np.random.default_rng(1)
+    labels, bse = rng.integers(0, 3, SHAPE), rng.normal(0.5, 0.01, SHAPE)
+    grain = np.zeros(SHAPE, bool)
+    grain[10:14, 20:24] = True
+    bse[grain] += 0.2
+    bse[30, 30] += 0.2
+    patch = patches(near, labels, bse)
+    assert (patch[grain] == -1).all()
+    assert patch[30, 30] == 0
+    assert (patch[~grain] == 0).mean() > 0.98
+
+
+def test_specks_that_resemble_a_grain_beside_them_are_its_rim(near):
+    labels = np.random.default_rng(1).integers(0, 3, SHAPE)
+    labels[:, :10] = 3
+    labels[:, 10] = 4
+    patch = np.where(labels >= 3, -1, 0)
+    patch[:, 10] = 0
+    difference = np.full((5, 5), 3.0)
+    difference[3, 4] = difference[4, 3] = 0.5
+    flat_labels, flat_patch = labels.ravel().astype(np.int64), patch.ravel().astype(np.int64)
+    take_out_rims(near, flat_labels, flat_patch, difference)
+    assert (flat_labels.reshape(SHAPE)[:, 10] == 3).all()
+    assert (flat_patch.reshape(SHAPE)[:, 10] == -1).all()
+    assert (flat_patch.reshape(SHAPE)[:, 11:] == 0).all()
+    np.testing.assert_array_equal(flat_labels.reshape(SHAPE)[:, 11:], labels[:, 11:])
 
 
 @pytest.mark.parametrize("grain", [3, 5, 8, 20])

@@ -263,10 +263,11 @@ def _look_around(
     height, width = valid.shape
     seen[:] = False
     seen[half, half] = True
-    queue[0] = y, x
+    # Single elements: assigning pairs takes seconds to compile.
+    queue[0, 0], queue[0, 1] = y, x
     head, tail = 0, 1
     while head < tail:
-        a, b = queue[head]
+        a, b = queue[head, 0], queue[head, 1]
         head += 1
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             yy, xx = a + dy, b + dx
@@ -274,7 +275,7 @@ def _look_around(
                 continue
             if valid[yy, xx] and not seen[yy - y + half, xx - x + half]:
                 seen[yy - y + half, xx - x + half] = True
-                queue[tail] = yy, xx
+                queue[tail, 0], queue[tail, 1] = yy, xx
                 tail += 1
 
 

@@ -149,11 +149,12 @@ def _absorbed(
     has absorbed before counts as border with that region; of equally long ones the first region is taken.
     """
     n = len(stands)
-    home = np.where(stands, np.arange(n), 0)
+    home = np.zeros(n, dtype=np.int64)
     queue = np.empty(n, dtype=np.int64)  # each region enters once, when it gets its home
     tail = 0
     for region in range(1, n):
         if stands[region]:
+            home[region] = region
             queue[tail] = region
             tail += 1
     head = 0

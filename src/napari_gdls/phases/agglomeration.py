@@ -112,8 +112,11 @@ def _agglomerated(
         for d in range(z.shape[1]):
             z[i, d] = z[i, d] * regions.total[i] + z[j, d] * regions.total[j]
             norm += z[i, d] ** 2
-        z[i] /= max(np.sqrt(norm), 1e-12)
-        regions.counts[i] += regions.counts[j]
+        # Element by element: operations on whole rows take seconds to compile.
+        for d in range(z.shape[1]):
+            z[i, d] /= max(np.sqrt(norm), 1e-12)
+        for k in range(regions.counts.shape[1]):
+            regions.counts[i, k] += regions.counts[j, k]
         entropy, total = entropy_of(regions.counts[i], table)
         regions.entropy[i] = entropy
         regions.total[i] = total

@@ -98,7 +98,7 @@ class PhaseSearch:
         founded = np.ones(len(pool), dtype=np.bool_)
         labels = self._labelled(pool, _SWEEPS)[0]
         for round_ in range(_ROUNDS):
-            report("phases", 0.2 + 0.6 * round_ / _ROUNDS)
+            report("segments", 0.2 + 0.6 * round_ / _ROUNDS)
             pool, labels, founded = self._resummed(labels, founded)
             unexplained = self._unexplained(pool, labels)
             if len(unexplained) == 0:
@@ -120,7 +120,7 @@ class PhaseSearch:
                 break
             pool, founded = grown[kept], was_founded[kept]
             labels = self._labelled(pool, _SWEEPS)[0]
-        report("phases", 0.8)
+        report("segments", 0.8)
         pool, labels, founded = self._resummed(labels, founded)
         # Sums of all measurements may be more alike than those that founded the phases were.
         group = agglomerate(pool, self.scale, self.tau_b)
@@ -319,7 +319,7 @@ class PhaseSearch:
         """Fine-grained mixtures become phases of their own, numbered from `n_phases`, in place; their numbers."""
         if not self.intergrowths:
             return np.zeros(0, dtype=np.int64)
-        patch = find_intergrowths(self.near, labels)
+        patch = find_intergrowths(self.near, labels, self.evidence.bse)
         if patch.max() < 0:
             return np.zeros(0, dtype=np.int64)
         difference = pairwise_differences(self.evidence.pooled(labels, n_phases), self.scale)

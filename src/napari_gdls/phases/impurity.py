@@ -13,6 +13,7 @@ MOST_PARTS = 12
 
 _MOST_LIKE = 5
 _LEAST_MAJORITY = 0.4
+_LIKENESS = 3.0
 _ITERATIONS = 500
 
 
@@ -82,7 +83,8 @@ def majority_of_impure(
     """Phases of grains too small to be measured purely, and the phase that they are mostly of.
 
     Such a phase is a mixture of the phases that it touches with one that it does not touch, since it lies where that
-    one would be.
+    one would be. Or it differs from one by less than three times tau_z: more is asked of what was never measured
+    purely.
 
     Parameters
     ----------
@@ -123,6 +125,10 @@ def majority_of_impure(
             second = 1 + int(weights[best, 1:].argmax())
             minor = int(parts[best, second]) if weights[best, second] > 0 else -1
             found[int(k)] = int(like[best]), minor, float(weights[best, 0])
+        elif len(like):
+            apart = scale.noise_free(distance[like[0]], pool.total[k], pool.total[like[0]])
+            if apart <= _LIKENESS * scale.tau_z:
+                found[int(k)] = int(like[0]), -1, 1.0
     # One that joined may have been joined by another before.
     for k, (major, minor, share) in found.items():
         while major in found:

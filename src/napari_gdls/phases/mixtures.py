@@ -100,7 +100,16 @@ def phases_around(
     Both (n_segments, most); -1 and 0 after the last.
     """
     parts, shares = np.full((n_segments, most), -1), np.zeros((n_segments, most))
-    order = np.argsort(segments, kind="mergesort")
+    # Measurements by segment: counted, since sorting takes seconds to compile.
+    place = np.zeros(n_segments + 1, dtype=np.int64)
+    for v in range(len(segments)):
+        place[segments[v] + 1] += 1
+    for segment in range(n_segments):
+        place[segment + 1] += place[segment]
+    order = np.empty(len(segments), dtype=np.int64)
+    for v in range(len(segments)):
+        order[place[segments[v]]] = v
+        place[segments[v]] += 1
     votes, stamp = np.zeros(n_phases), np.full(n_phases, -1)
     found = np.empty(n_phases, dtype=np.int64)
     i = 0
@@ -125,9 +134,12 @@ def phases_around(
                     best = q
             found[p], found[best] = found[best], found[p]
             parts[segment, p], shares[segment, p] = found[p], votes[found[p]]
-        whole = shares[segment].sum()
+        whole = 0.0
+        for p in range(most):
+            whole += shares[segment, p]
         if whole > 0:
-            shares[segment] /= whole
+            for p in range(most):
+                shares[segment, p] /= whole
     return parts, shares
 
 

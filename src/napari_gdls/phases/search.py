@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding import Embedding
+from napari_gdls.embedding import Calibration, Embedding
 from napari_gdls.embedding.inference import embedder
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
@@ -43,6 +43,7 @@ def find_phases(
     significance: float | None = None,
     tau_b: float | None = None,
     intergrowths: bool = True,
+    calibration: Calibration | None = None,
     progress: Progress | None = None,
 ) -> MeasurementPhases:
     """Group the measurements to phases. Two phases stay two if they differ significantly and materially.
@@ -70,6 +71,8 @@ def find_phases(
     intergrowths : bool
         Whether areas whose grains are smaller than the distance of the measurements become one phase, a fine-grained
         mixture.
+    calibration : Calibration, optional
+        Scale of the distances of `z`. None: that of the model.
     progress : Progress, optional
 
     Returns
@@ -94,7 +97,7 @@ def find_phases(
         evidence,
         Neighbourhood.of(field, graph),
         tree.cut(tree.height_of_significance(min(FINE_SIGNIFICANCE, sure))),
-        Scale(model.calibration, 0.0, tree.height_of_significance(sure), material),
+        Scale(calibration or model.calibration, 0.0, tree.height_of_significance(sure), material),
         field.summed_spectra,
         embed,
         tau_b=brightness,

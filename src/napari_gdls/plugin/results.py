@@ -183,16 +183,18 @@ def update(viewer: napari.Viewer, result: RunResult) -> None:
     viewer : napari.Viewer
     result : RunResult
     """
-    field = result.segmentation.field
+    field, active = result.segmentation.field, viewer.layers.selection.active
     # What napari draws takes it time, and those that only hand on what they hold are never drawn.
     for role, layers in _layers(result, visible=False).items():
         shown = _last_unedited(viewer, field, role)
-        if role != "mixed" and len(shown) == len(layers) == 1:
+        if len(shown) == len(layers) == 1:  # to remove and add a layer takes napari half a second
             _take_over(shown[0], layers[0])
         else:
             _insert(viewer, field, role, layers, shown)
             if role == "segments" and not shown:
                 layers[0].visible = True
+    if active in viewer.layers:  # new layers make themselves the active one
+        viewer.layers.selection.active = active
 
 
 def is_edited(layer: Layer) -> bool:
@@ -249,8 +251,11 @@ def _take_over(layer: Layer, new: Layer) -> None:
             layer.data = new.data
         return
     layer.data = new.data
-    layer.colormap = new.colormap
     layer.features = new.features
+    if isinstance(layer, Points):
+        layer.face_color = new.face_color
+    else:
+        layer.colormap = new.colormap
 
 
 def _results(viewer: napari.Viewer, field: Field, role: str) -> list[Layer]:
