@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -225,7 +226,32 @@ def test_layers_are_updated_in_place_unless_edited(viewer, first):
     kept = segments.data.copy()
     update(viewer, first)
     assert roles(viewer).count("segments") == 2
+    assert viewer.layers.selection.active is segments
     np.testing.assert_array_equal(segments.data, kept)
     update(viewer, merged)  # the new layer is no edited one
     assert roles(viewer).count("segments") == 2
     assert roles(viewer).count("phases") == 1
+
+
+def test_mixed_measurements_follow_in_place(viewer, first):
+    found = first.segmentation
+    phases = found.measurement_phases
+    assert phases.n_phases == 2
+    runs = []
+    for places in ([3, 90], [4], [4, 5, 90]):
+        partner, fraction = phases.partner.copy(), phases.fraction.copy()
+        partner[places], fraction[places] = 1 - phases.labels[places], 0.75
+        mixed = dataclasses.replace(phases, partner=partner, fraction=fraction)
+        runs.append(dataclasses.replace(first, segmentation=dataclasses.replace(found, measurement_phases=mixed)))
+    place(viewer, runs[0])
+    assert roles(viewer) == [*OF_MERGE[:-1], "mixed", "measurements"]
+    layer = layer_of(viewer, "mixed")
+    for result in (*runs[1:], runs[0]):
+        update(viewer, result)
+        now = result.segmentation.measurement_phases
+        at = np.flatnonzero(now.partner >= 0)
+        assert layer_of(viewer, "mixed") is layer
+        np.testing.assert_array_equal(layer.data, found.field.locations[at])
+        assert layer.features["second phase"].tolist() == (now.partner[at] + 1).tolist()
+        np.testing.assert_allclose(layer.face_color[:, :3], first.phase_colours[now.partner[at]], atol=1e-6)
+        assert not is_edited(layer)
