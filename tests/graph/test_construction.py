@@ -47,15 +47,15 @@ def ridges(locations, shape):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.integers(5, 150))
-def test_neighbours_are_those_of_the_exact_voronoi_diagram_but_for_ridges_shorter_than_a_pixel(seed, n):
+def test_neighbours_are_those_of_the_exact_voronoi_diagram_but_for_the_shortest_ridges(seed, n):
     shape = (40, 50)
     locations = scattered(seed, n, shape)
     field = field_at(locations, shape)
     exact = ridges(locations, shape)
     found = set(map(tuple, voronoi_neighbours(field, nearest_measurement(field)[0]).tolist()))
-    # A ridge of length l runs between pixel rows for at least l / sqrt(2) pixels along one axis; one pixel is enough
-    # where it does not hit a corner, and ends of cells that touch nothing else may lose one more.
-    lost = {pair: length for pair, length in exact.items() if pair not in found and length > 2**0.5}
+    # A ridge of length l runs between pixel rows for at least l / sqrt(2) pixels along one axis, and one pixel is enough.
+    # Where three cells share the pixel at an end of it, which is of one cell only, half a pixel more may be lost.
+    lost = {pair: length for pair, length in exact.items() if pair not in found and length > 2**0.5 + 0.5}
     assert not lost
     # Pairs without a ridge meet, if at all, round a corner where other cells come within a pixel.
     for a, b in found - set(exact):
