@@ -1,6 +1,7 @@
 # make demo   install into .venv, segment the real rock that comes with the project, and show it
 # make test   install with test dependencies and system packages, then run the tests
 # make lint   ruff, mypy and the check of the napari manifest
+# make bench  quality and speed of segmentations on small fields; python -m benchmarks.segmentation for all
 # Each can be repeated; what is done already is not done again.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL = $(PIP) install --quiet -c constraints.txt
 XVFB = $(shell command -v xvfb-run >/dev/null && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
 
-.PHONY: demo test test-slow lint screenshots clean
+.PHONY: demo test test-slow lint bench screenshots clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/napari-gdls demo
@@ -32,6 +33,9 @@ lint: $(VENV)/.tests-installed $(VENV)/.linters-installed
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/npe2 validate napari-gdls
+
+bench: $(VENV)/.tests-installed
+	$(VENV)/bin/python -m benchmarks.segmentation --quick
 
 screenshots: $(VENV)/.tests-installed
 	@tools/system-packages
