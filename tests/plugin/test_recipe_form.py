@@ -44,7 +44,7 @@ def test_only_parameters_of_the_method_are_shown(form):
         form.choose(choice)
         by_title[choice.title] = shown_parameters(form)
         assert form.more.isHidden() == (not choice.parameters)
-    graph = {"model", "drift", "max_distance", "reach", "labelling"}
+    graph = {"model", "calibration", "drift", "max_distance", "reach", "labelling"}
     assert by_title["Merge tree and phases (default)"] == graph | {
         "tau_z",
         "tau_b",
@@ -52,7 +52,7 @@ def test_only_parameters_of_the_method_are_shown(form):
         "smallest",
         "intergrowths",
     }
-    assert by_title["Thresholds (paper)"] == graph | {"tau_z", "tau_b", "calibration"}
+    assert by_title["Thresholds (paper)"] == graph | {"tau_z", "tau_b"}
     assert by_title["Paper's program"] == {"tau_z", "tau_b", "model", "drift"}
     assert by_title["Watershed (TIMA)"] == by_title["BSE ranges (Mineralogic)"] == set()
 

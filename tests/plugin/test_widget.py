@@ -11,10 +11,12 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
 
 import napari_gdls as gdls
+from napari_gdls.phases.meaning import tau_z_in_words
 from napari_gdls.plugin import results
 from napari_gdls.plugin.layers import field_layers
 from napari_gdls.plugin.metadata import layer_role, layer_segmentation
 from napari_gdls.plugin.widget import SegmentWidget
+from napari_gdls.plugin.words import most_telling
 
 
 @pytest.fixture
@@ -91,6 +93,18 @@ def test_only_what_changed_is_computed_again(widget, viewer, qtbot, sparse_field
     assert third.embedding is first.embedding
     assert third.graph.edges is not first.graph.edges
     assert roles(viewer) == OF_MERGE
+
+
+def test_the_scale_of_the_field_is_that_of_every_run(widget, viewer, qtbot, sparse_field):
+    widget.recipe_form.calibration.setCurrentText("field")
+    expected = gdls.segment(sparse_field, calibration="field")
+    for _ in range(2):
+        run(widget, qtbot)
+        found = layer_segmentation(layer_of(viewer, "segments"))
+        assert found.calibration == expected.calibration
+        np.testing.assert_array_equal(found.measurement_phases.pool.counts, expected.measurement_phases.pool.counts)
+    told = tau_z_in_words(0.3, calibration=expected.calibration)
+    qtbot.waitUntil(lambda: most_telling(told)[0] in widget.recipe_form.words.text(), timeout=30_000)
 
 
 def test_edited_labels_are_kept_and_the_user_is_told(widget, viewer, qtbot, shown):

@@ -70,7 +70,7 @@ class MethodChoice:
         return self.method in ("merge", "threshold") and self.labelling is None
 
 
-_GRAPH_PARAMETERS = frozenset({"model", "drift", "max_distance", "reach", "labelling"})
+_GRAPH_PARAMETERS = frozenset({"model", "calibration", "drift", "max_distance", "reach", "labelling"})
 _NO_PARAMETERS = " Has its own constants; there is nothing to set here."
 
 METHOD_CHOICES = (
@@ -126,7 +126,7 @@ METHOD_CHOICES = (
                 "inside a mineral. Larger: fewer, larger segments.",
             ),
         },
-        _GRAPH_PARAMETERS | {"calibration"},
+        _GRAPH_PARAMETERS,
     ),
     MethodChoice(
         "Paper's program",

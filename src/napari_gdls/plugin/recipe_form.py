@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import Qt, Signal, Slot
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -13,6 +15,9 @@ from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.threshold import ThresholdSlider
 from napari_gdls.plugin.words import TauZInWords
 from napari_gdls.recipe import CALIBRATIONS, DRIFTS, LABELLINGS, Recipe
+
+if TYPE_CHECKING:
+    from napari_gdls.embedding import Calibration
 
 _TOOL_TIP_ROLE = int(Qt.ItemDataRole.ToolTipRole)
 _TITLES = {"tau_z": "τ<sub>z</sub> (spectra)", "tau_b": "τ<sub>b</sub> (BSE)", "significance": "Significance"}
@@ -39,6 +44,7 @@ class RecipeForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._recipe = Recipe()
+        self._measured: Calibration | None = None
         self.method = QComboBox(self)
         self.method.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for i, choice in enumerate(METHOD_CHOICES):
@@ -90,6 +96,7 @@ class RecipeForm(QWidget):
         self._lay_out()
         self.method.currentIndexChanged.connect(self._on_method)
         self.model.currentTextChanged.connect(self._on_tau_z)
+        self.calibration.currentTextChanged.connect(self._on_tau_z)
         for (_, name), slider in self.sliders.items():
             if name == "tau_z":
                 slider.changed.connect(self._on_tau_z)
@@ -197,6 +204,14 @@ class RecipeForm(QWidget):
                 if name == "significance":
                     slider.set_default(default_significance(field.n_measurements))
         self.words.set_beam_energy(None if field is None else field.beam_energy)
+        self.set_calibration(None)
+
+    def set_calibration(self, calibration: Calibration | None) -> None:
+        """Say what tau_z separates on the scale that a run has measured on the field, where the form asks for it.
+
+        Before the first such run the scale of the embedding has to do.
+        """
+        self._measured = calibration
         self._on_tau_z()
 
     @Slot()
@@ -216,7 +231,8 @@ class RecipeForm(QWidget):
         merging = self.choice.method == "merge"
         self.words.setVisible(merging)
         if merging:
-            self.words.ask(self.tau_z.in_effect(), self.model.currentText().strip())
+            measured = self._measured if self.calibration.currentText() == "field" else None
+            self.words.ask(self.tau_z.in_effect(), self.model.currentText().strip(), measured)
         self.tau_z_changed.emit()
 
     def _show_row(self, widget: QWidget, shown: bool) -> None:

@@ -155,7 +155,9 @@ class SegmentWidget(QWidget):
         embedding, graph = None, None
         if self._last is not None and self._last.field is field and self._last_asked == _asked(recipe):
             embedding = self._last.embedding
-            if self._last.recipe.max_distance == recipe.max_distance:
+            # Phases on the scale of the field need its calibration, which comes with a new graph.
+            measured = recipe.method == "merge" and recipe.calibration == "field"
+            if self._last.recipe.max_distance == recipe.max_distance and not measured:
                 graph = self._last.graph
         task = Task(
             lambda progress: compute(field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph)
@@ -203,6 +205,8 @@ class SegmentWidget(QWidget):
             show_info(f"Edited labels are kept: {', '.join(edited)}.")
         self.result_label.setText(_summary(result.segmentation))
         self._list_phases(result)
+        if result.segmentation.recipe.calibration == "field" and field is self.field_choice.field():
+            self.recipe_form.set_calibration(result.segmentation.calibration)
         self._on_tau_z()  # the slider may have been moved meanwhile
 
     @Slot()

@@ -11,6 +11,7 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.task import Latest
 
 if TYPE_CHECKING:
+    from napari_gdls.embedding import Calibration
     from napari_gdls.phases.meaning import SeparatedDifference
     from napari_gdls.progress import Progress
 
@@ -46,14 +47,14 @@ class TauZInWords(QLabel):
         """In keV; takes effect with the next question. None: 25 keV."""
         self._beam_energy = DEFAULT_BEAM_ENERGY if beam_energy is None else beam_energy
 
-    def ask(self, tau_z: float, model: str) -> None:
-        """Show what a threshold means with an embedding."""
+    def ask(self, tau_z: float, model: str, calibration: Calibration | None = None) -> None:
+        """Show what a threshold means with an embedding, on a scale that was measured (None: its own)."""
         beam_energy = self._beam_energy
 
         def answer(progress: Progress) -> tuple[SeparatedDifference, ...]:
             from napari_gdls.phases.meaning import tau_z_in_words
 
-            return tau_z_in_words(tau_z, model=model or "default", beam_energy=beam_energy)
+            return tau_z_in_words(tau_z, model=model or "default", calibration=calibration, beam_energy=beam_energy)
 
         self._answer.ask(answer)
 
