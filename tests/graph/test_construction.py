@@ -53,7 +53,7 @@ def test_neighbours_are_those_of_the_exact_voronoi_diagram_but_for_the_shortest_
     field = field_at(locations, shape)
     exact = ridges(locations, shape)
     found = set(map(tuple, voronoi_neighbours(field, nearest_measurement(field)[0]).tolist()))
-    # A ridge of length l runs between pixel rows for at least l / sqrt(2) pixels along one axis, and one pixel is enough.
+    # A ridge of length l runs between pixel rows for at least l / sqrt(2) pixels along one axis; one pixel is enough.
     # Where three cells share the pixel at an end of it, which is of one cell only, half a pixel more may be lost.
     lost = {pair: length for pair, length in exact.items() if pair not in found and length > 2**0.5 + 0.5}
     assert not lost
