@@ -96,7 +96,7 @@ def segment(
     model = load_embedding(recipe.model)
     recipe = _filled_in(recipe, field, model)
     timings = dict.fromkeys(STAGES, 0.0)
-    drift, calibration = None, None
+    drift, calibration = None, model.calibration
     measured = field
     if embedding is None or recipe.drift == "correct":
         with _timed(timings, "drift", report):
@@ -108,10 +108,10 @@ def segment(
             embedding = embed(
                 measured, model, device=recipe.device, batch_size=recipe.batch_size, progress=progress, cache=cache
             )
-    if graph is None:
+    if graph is None or recipe.calibration == "field":
         with _timed(timings, "graph", report):
-            calibration = model.calibration
-            graph = build_graph(field, embedding, max_distance=recipe.max_distance, calibration=calibration)
+            if graph is None:
+                graph = build_graph(field, embedding, max_distance=recipe.max_distance, calibration=calibration)
             if recipe.calibration == "field":
                 calibration = calibrate_on_field(field, graph, model=model, device=recipe.device)
                 graph = graph.with_calibration(calibration, field.total_counts)
@@ -140,7 +140,7 @@ class _Run:
     z: npt.NDArray[np.float32]
     graph: MeasurementGraph
     constraints: Constraints
-    calibration: Calibration | None
+    calibration: Calibration
     timings: dict[str, float]
     report: Progress
 

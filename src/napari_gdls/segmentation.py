@@ -49,7 +49,7 @@ class Segmentation:
     drift : Drift or None
         Drift of the energy calibration; None where it was not measured or there are no lines to measure it by.
     calibration : Calibration or None
-        Scale of delta_z; None when the graph was given.
+        Scale of delta_z.
     confidence : (H, W) array of float32 or None
         Probability of the phase of every pixel, 0 where the label is 0; None where the method does not tell.
     tree : MergeTree or None

@@ -155,9 +155,7 @@ class SegmentWidget(QWidget):
         embedding, graph = None, None
         if self._last is not None and self._last.field is field and self._last_asked == _asked(recipe):
             embedding = self._last.embedding
-            # Phases on the scale of the field need its calibration, which comes with a new graph.
-            measured = recipe.method == "merge" and recipe.calibration == "field"
-            if self._last.recipe.max_distance == recipe.max_distance and not measured:
+            if self._last.recipe.max_distance == recipe.max_distance:
                 graph = self._last.graph
         task = Task(
             lambda progress: compute(field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph)
