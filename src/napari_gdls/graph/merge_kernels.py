@@ -37,7 +37,7 @@ class Regions(NamedTuple):
     """(N,) number of measurements."""
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def _t_log_t(t: int | np.int64, table: npt.NDArray[np.float64]) -> float:
     return float(table[t]) if t < table.shape[0] else float(t * np.log(float(t)))
 
@@ -73,7 +73,7 @@ def _cost(
     return float(g_statistic(regions, a, b, table) / spread + bse)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True)
 def _before(e: int, f: int, key: npt.NDArray[np.float64]) -> bool:
     return key[e] < key[f] or (key[e] == key[f] and e < f)
 
