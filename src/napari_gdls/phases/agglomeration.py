@@ -12,8 +12,6 @@ from napari_gdls.embedding.calibration import REFERENCE_COUNTS
 from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_of, entropy_table, g_statistic
 from napari_gdls.phases.pooling import MEAN_SQUARE_NOISE, Pool, Scale
 
-_TIE_BREAK = 1e-6
-
 
 def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArray[np.int64]:
     """Group sums until all that are left differ significantly and materially.
@@ -80,8 +78,7 @@ def _difference(
     noise = MEAN_SQUARE_NOISE * c * c * (REFERENCE_COUNTS / n_a + REFERENCE_COUNTS / n_b + 2 * f)
     material = max(squared - noise, 0.0) / (c * c * (2 + 2 * f)) / max(tau_z * tau_z, 1e-12)
     sure = g_statistic(regions, a, b, table) / (1.0 + dispersion * n_a * n_b / (n_a + n_b)) / height
-    # Where noise hides D, all such pairs would cost nothing; then G tells which are the most alike.
-    return float(min(material, sure) + _TIE_BREAK * min(sure, 1.0 / _TIE_BREAK**0.5))
+    return float(min(material, sure))
 
 
 @nb.njit(cache=True, nogil=True)
