@@ -31,10 +31,10 @@ from napari_gdls import (
     build_graph,
     embed,
     evaluate,
-    label_measurements,
     label_pixels,
     load_embedding,
 )
+from napari_gdls.graph import cut_by_thresholds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,7 +122,7 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
     # Both take turns, so that a machine that is busy for a while is so for both.
     for _ in range(repeats):
         graph = clock("graph", build_graph, field, z, calibration=calibration)
-        found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
+        found = clock("components", cut_by_thresholds, graph, tau_b=TAU_B, tau_z=TAU_Z)
         labels = clock("labelling", label_pixels, field, found)
         edges = clock("their graph", voronoi_edges, field, z, TAU_B, tau_z)
         theirs = clock("their components", components, edges, field.n_measurements)
@@ -156,7 +156,7 @@ def time_large_field(model: str, repeats: int) -> None:
     clock = _Clock()
     for _ in range(repeats):
         graph = clock("graph", build_graph, field, z, calibration=calibration)
-        found = clock("components", label_measurements, graph, tau_b=TAU_B, tau_z=TAU_Z)
+        found = clock("components", cut_by_thresholds, graph, tau_b=TAU_B, tau_z=TAU_Z)
         clock("labelling", label_pixels, field, found)
     times = [clock.least(step) for step in ("graph", "components", "labelling")]
     total = times[0] + times[1] + times[2]

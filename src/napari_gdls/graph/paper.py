@@ -113,7 +113,7 @@ def label_measurements_as_published(
 
     See Also
     --------
-    napari_gdls.graph.label_measurements : our own methods.
+    napari_gdls.graph.cut_by_thresholds : the paper's cut as our graph has it.
     napari_gdls.labelling.paper.label_pixels_as_published : the next step.
     """
     return components(voronoi_edges(field, z, tau_b, tau_z), field.n_measurements)
