@@ -67,6 +67,29 @@ COLUMBITES = {
 }
 """Pairs that are hard to tell apart, in place of the two commonest phases; the first and the last are the paper's."""
 
+ORE = (
+    Mineral("quartz", "SiO2", 4.0),
+    Mineral("pyrite", "FeS2", 3.0),
+    Mineral("chalcopyrite", "CuFeS2", 2.0),
+    Mineral("sphalerite", "Zn0.9Fe0.1S", 2.0),
+    Mineral("calcite", "CaCO3", 2.0),
+    Mineral("galena", "PbS", 1.0),
+    Mineral("siderite", "FeCO3", 1.0),
+    Mineral("barite", "BaSO4", 1.0),
+    Mineral("arsenopyrite", "FeAsS", 1.0),
+)
+GABBRO = (
+    Mineral("An60", "Na0.4Ca0.6Al1.6Si2.4O8", 4.0),
+    Mineral("augite", "CaMg0.75Fe0.25Si2O6", 3.0),
+    Mineral("Fo75", "Mg1.5Fe0.5SiO4", 2.0),
+    Mineral("Fo82", "Mg1.64Fe0.36SiO4", 2.0),
+    Mineral("enstatite", "Mg1.6Fe0.4Si2O6", 2.0),
+    Mineral("ilmenite", "FeTiO3", 1.0),
+    Mineral("chromite", "FeCr2O4", 0.5),
+    Mineral("apatite", "Ca5(PO4)3F", 0.5),
+)
+"""Rocks that were added when the constants of all methods had been chosen on the other fields."""
+
 
 class Case(NamedTuple):
     """One field of the benchmark."""
@@ -84,7 +107,7 @@ def fields(size: int = SIZE) -> list[Case]:
     size : int
         Textures are drawn, or cut, to ``size`` x ``size`` px.
     """
-    return [*(_real_textures(size) if has_textures() else []), *_drawn_textures(size)]
+    return [*(_real_textures(size) if has_textures() else []), *_drawn_textures(size), *_later_rocks(size)]
 
 
 def has_textures() -> bool:
@@ -127,14 +150,30 @@ def _drawn_textures(size: int) -> list[Case]:
     ]
 
 
+def _later_rocks(size: int) -> list[Case]:
+    """Fields that no constant was chosen on."""
+    drift = Disturbances(offset_drift=(5.0, -3.0), gain_drift=(0.001, 0.001))
+    tilt = Disturbances(grain_tilt=3.0, patch_tilt=1.5)
+    return [
+        _rock("later-ore-500", size, counts=500, seed=101, minerals=ORE),
+        _rock("later-ore-drift", size, counts=2000, seed=102, minerals=ORE, disturbances=drift),
+        _rock("later-gabbro", size, counts=1000, seed=103, minerals=GABBRO),
+        _rock("later-gabbro-topography", size, counts=4000, seed=104, minerals=GABBRO, disturbances=tilt),
+        _rock("later-gabbro-dense", size // 3, counts=400, seed=107, minerals=GABBRO, dense=True, grain_size=12.0),
+        _rock("later-gneiss-700", size, counts=700, seed=105),
+        _rock("later-gneiss-sparse", size, counts=2000, seed=106, spacing=4.0, grain_size=24.0),
+    ]
+
+
 def _rock(name: str, size: int, *, counts: float, seed: int = 11, **options: Any) -> Case:
-    """The gneiss of `simulate_field`."""
+    """The gneiss of `simulate_field`, or other minerals in a texture of its kind."""
 
     def make() -> Field:
         dots = "grid" if options.get("dense") else "tima"
         return simulate_field((size, size), seed=seed, counts=counts, dots=dots, name=name, **options)
 
-    return Case(name, make, f"drawn texture of {len(ROCK)} minerals, {counts:,.0f} counts")
+    n_minerals = len(options.get("minerals", ROCK))
+    return Case(name, make, f"drawn texture of {n_minerals} minerals, {counts:,.0f} counts")
 
 
 def _painted(
