@@ -96,6 +96,7 @@ def test_of_several_settings_the_best_is_taken(field: Field) -> None:
     assert judged.scores.f1 == max(each.scores.f1 for each in every)
 
 
+@pytest.mark.slow  # make bench runs it too
 def test_quick_run_prints_every_part() -> None:
     command = [sys.executable, "-m", "benchmarks.segmentation", "--quick"]
     out = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300).stdout
