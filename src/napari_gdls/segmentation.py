@@ -15,6 +15,7 @@ from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph
 from napari_gdls.graph.components import connected_components
+from napari_gdls.graph.construction import touching_labels
 from napari_gdls.graph.merging import MergeTree, expected_false_borders
 from napari_gdls.phases.constraints import Constraints
 from napari_gdls.phases.measurement_phases import MeasurementPhases
@@ -156,7 +157,7 @@ class Segmentation:
             )
         number = np.unique(wanted, return_inverse=True)[1].astype(np.int64)
         phases = number[self.phases]
-        touching = _touching(self.labels) - 1
+        touching = touching_labels(self.labels, self.labels > 0) - 1
         alike = phases[touching[:, 0]] == phases[touching[:, 1]]
         segment = _joined_but(touching[alike], self.constraints.segments_apart(self.labels), self.n_segments)
         first = np.unique(segment, return_index=True)[1]
@@ -219,16 +220,3 @@ def _joined_but(pairs: npt.NDArray[np.int64], apart: npt.NDArray[np.int64], n: i
             members[k], forbidden[k] = members[a], forbidden[a]
     first = np.array([min(group) for group in members])
     return np.unique(first, return_inverse=True)[1].astype(np.int64)
-
-
-def _touching(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Pairs of different labels above 0 of pixels side by side, (P, 2)."""
-    n = int(labels.max()) + 1
-    keys = []
-    for here, there in ((labels[:, 1:], labels[:, :-1]), (labels[1:], labels[:-1])):
-        apart = (here != there) & (here > 0) & (there > 0)
-        a, b = here[apart].astype(np.int64), there[apart].astype(np.int64)
-        keys.append(np.minimum(a, b) * n + np.maximum(a, b))
-    key = np.sort(np.concatenate(keys))
-    key = key[np.diff(key, prepend=-1) > 0]
-    return np.stack([key // n, key % n], axis=1)

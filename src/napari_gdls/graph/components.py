@@ -51,7 +51,12 @@ def connected_components(edges: npt.NDArray[np.int64], n: int) -> npt.NDArray[np
     ones = np.ones(len(edges), dtype=np.int8)
     adjacency = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(n, n))
     _, component = csgraph.connected_components(adjacency, directed=False)
-    _, first, inverse = np.unique(component, return_index=True, return_inverse=True)
+    return numbered_by_appearance(component)
+
+
+def numbered_by_appearance(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Labels anew, 0, 1, ... in the order in which they first appear; same shape, one dimension."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return np.asarray(rank[inverse])

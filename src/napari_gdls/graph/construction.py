@@ -61,17 +61,35 @@ def voronoi_neighbours(field: Field, nearest: npt.NDArray[np.int64]) -> npt.NDAr
         parts = label(np.where(field.valid, nearest + 1, 0), connectivity=1, background=0)
         own_part = parts[field.locations[:, 0], field.locations[:, 1]]
         joined = field.valid & (parts == own_part[nearest])
-    keys = []
+    return touching_labels(nearest, joined)
+
+
+def touching_labels(labels: npt.NDArray[np.integer], where: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Pairs of different labels of pixels that share a side.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        0 or more.
+    where : (H, W) array of bool
+        Pixels that count.
+
+    Returns
+    -------
+    (P, 2) array of int64
+        Lower label first, sorted, each pair once.
+    """
+    n, keys = int(labels.max()) + 1, []
     for here, there in (
         ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
         ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
     ):
-        border = (nearest[here] != nearest[there]) & joined[here] & joined[there]
-        a, b = nearest[here][border], nearest[there][border]
-        keys.append(np.minimum(a, b) * field.n_measurements + np.maximum(a, b))
+        border = (labels[here] != labels[there]) & where[here] & where[there]
+        a, b = labels[here][border].astype(np.int64), labels[there][border].astype(np.int64)
+        keys.append(np.minimum(a, b) * n + np.maximum(a, b))
     key = np.sort(np.concatenate(keys))
     key = key[np.diff(key, prepend=-1) > 0]
-    return np.stack([key // field.n_measurements, key % field.n_measurements], axis=1)
+    return np.stack([key // n, key % n], axis=1)
 
 
 def build_graph(

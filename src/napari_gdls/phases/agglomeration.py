@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS
+from napari_gdls.graph.components import numbered_by_appearance
 from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_of, entropy_table, g_statistic
 from napari_gdls.phases.pooling import MEAN_SQUARE_NOISE, Pool, Scale
 
@@ -42,10 +43,7 @@ def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArra
         table,
         np.array([scale.height, scale.dispersion, scale.tau_z, calibration.c, calibration.f, tau_b]),
     )
-    _, first, inverse = np.unique(group, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[inverse])
+    return numbered_by_appearance(group)
 
 
 def significance_of(pool: Pool, a: int, b: int, scale: Scale) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,15 @@ _LARGEST_IMPURE = 0.005
 _SWEEPS, _LAST_SWEEPS = 8, 12
 
 
+class _Resummed(NamedTuple):
+    """P phases as their measurements are: sums, labels (N,), whether well founded (P,), and spectra (P, D)."""
+
+    pool: Pool
+    labels: npt.NDArray[np.int64]
+    founded: npt.NDArray[np.bool_]
+    spectra: npt.NDArray[np.float64]
+
+
 class PhaseSearch:
     """Looks for the phases of one field.
 
@@ -87,9 +97,8 @@ class PhaseSearch:
         self.summed_spectra, self.embed, self.tau_b = summed_spectra, embed, tau_b
         self.intergrowths = intergrowths
         self.n_segments = int(segments.max()) + 1
-        self._inside = near.interior(segments)
         self._sums = evidence.pooled(segments, self.n_segments)
-        self._interior_sums = evidence.pooled(segments, self.n_segments, self._inside)
+        self._interior_sums = evidence.pooled(segments, self.n_segments, near.interior(segments))
 
     def run(self, progress: Progress | None = None) -> MeasurementPhases:
         """Find the phases and label the measurements with them."""
@@ -99,8 +108,8 @@ class PhaseSearch:
         labels = self._labelled(pool, _SWEEPS)[0]
         for round_ in range(_ROUNDS):
             report("segments", 0.2 + 0.6 * round_ / _ROUNDS)
-            pool, labels, founded = self._resummed(labels, founded)
-            unexplained = self._unexplained(pool, labels)
+            pool, labels, founded, spectra = self._resummed(labels, founded)
+            unexplained = self._unexplained(pool, labels, spectra)
             if len(unexplained) == 0:
                 break
             new = unexplained.regrouped(agglomerate(unexplained, self.scale, self.tau_b))
@@ -114,14 +123,14 @@ class PhaseSearch:
             heirs = np.zeros((len(pool), len(grown)), dtype=np.int64)
             np.add.at(heirs, (labels, grown_labels), 1)
             was_founded[heirs.argmax(axis=1)[founded]] = True
-            grown, grown_labels, was_founded = self._resummed(grown_labels, was_founded)
-            kept = self._not_mixtures(grown, grown_labels, was_founded)
+            grown, grown_labels, was_founded, spectra = self._resummed(grown_labels, was_founded)
+            kept = self._not_mixtures(grown, grown_labels, was_founded, spectra)
             if np.count_nonzero(kept) <= len(pool) and round_ > 0:
                 break
             pool, founded = grown[kept], was_founded[kept]
             labels = self._labelled(pool, _SWEEPS)[0]
         report("segments", 0.8)
-        pool, labels, founded = self._resummed(labels, founded)
+        pool, labels, founded, _ = self._resummed(labels, founded)
         # Sums of all measurements may be more alike than those that founded the phases were.
         group = agglomerate(pool, self.scale, self.tau_b)
         founded = np.bincount(group, weights=founded) > 0
@@ -191,9 +200,7 @@ class PhaseSearch:
         deviations = np.minimum(np.abs(bse[:, None] - middle) / width, _MOST_BSE_DEVIATIONS)
         return np.asarray(0.5 * deviations**2, dtype=np.float32)
 
-    def _resummed(
-        self, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_], drop: bool = True
-    ) -> tuple[Pool, npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    def _resummed(self, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_], drop: bool = True) -> _Resummed:
         """Phases anew from their measurements; those without any are dropped, if they may be."""
         n = len(founded)
         everything = self.evidence.pooled(labels, n)
@@ -205,9 +212,10 @@ class PhaseSearch:
         pool, labels = pool[alive], number[labels]
         # The direction of a sum of mixtures is not the mean of their directions.
         spectra = self._phase_spectra(pool, labels)
-        return dataclasses.replace(pool, z=self.embed(spectra).astype(np.float64)), labels, founded[alive]
+        pool = dataclasses.replace(pool, z=self.embed(spectra).astype(np.float64))
+        return _Resummed(pool, labels, founded[alive], spectra)
 
-    def _unexplained(self, pool: Pool, labels: npt.NDArray[np.int64]) -> Pool:
+    def _unexplained(self, pool: Pool, labels: npt.NDArray[np.int64], spectra: npt.NDArray[np.float64]) -> Pool:
         """Sums of the segments that no mixture of the phases in and around them explains."""
         parts, start = phases_around(
             self.near.indptr, self.near.neighbours, self.segments, labels, self.n_segments, len(pool), _MOST_PARTS
@@ -220,7 +228,6 @@ class PhaseSearch:
         sure = np.flatnonzero(over > 1)
         sure = np.sort(sure[np.argsort(-over[sure], kind="stable")[:_MOST_SUMS]])
         sums = self._embedded(tested[sure])
-        spectra = self._phase_spectra(pool, labels)
         differs = difference_from_mixture(sums, parts[tested[sure]], weights[sure], spectra, self.scale, self.embed)
         sure = sure[differs > _MIXTURE_TOLERANCE * self.scale.tau_z]
         left = tested[sure]
@@ -245,11 +252,14 @@ class PhaseSearch:
         return np.asarray(spectra / np.maximum(pool.total, 1)[:, None])
 
     def _not_mixtures(
-        self, pool: Pool, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_]
+        self,
+        pool: Pool,
+        labels: npt.NDArray[np.int64],
+        founded: npt.NDArray[np.bool_],
+        spectra: npt.NDArray[np.float64],
     ) -> npt.NDArray[np.bool_]:
         """Which phases to keep: those without a founding interior go if they are mixtures of phases they touch."""
         touching = self.near.contacts(labels, len(pool))
-        spectra = self._phase_spectra(pool, labels)
         kept = np.ones(len(pool), dtype=np.bool_)
         likeness = np.full(len(pool), np.inf)
         inner = np.bincount(labels[self.near.interior(labels)], minlength=len(pool)) >= _LEAST_INTERIOR
@@ -288,14 +298,14 @@ class PhaseSearch:
         founded: npt.NDArray[np.bool_],
     ) -> None:
         """Phases of grains too small to be measured purely join the phase that they are mostly of; in place."""
-        pool, labels_of_pool, _ = self._resummed(labels, founded, drop=False)
+        pool, _, _, spectra = self._resummed(labels, founded, drop=False)
         size = np.bincount(labels, minlength=len(pool))
         doubtful = np.flatnonzero(~founded & (size > 0) & (size < _LARGEST_IMPURE * len(labels)))
         joins = majority_of_impure(
             doubtful[np.argsort(size[doubtful], kind="stable")],
             pool,
             self.near.contacts(labels, len(pool)),
-            self._phase_spectra(pool, labels_of_pool),
+            spectra,
             self.scale,
             self.embed,
         )
@@ -352,7 +362,7 @@ class PhaseSearch:
         number = np.full(n, -1)
         number[order] = np.arange(len(order))
         partner = np.where(partner >= 0, number[partner], -1)  # also -1 where only mixtures hold the phase
-        pool, labels, _ = self._resummed(number[labels], np.ones(len(order), dtype=np.bool_))
+        pool, labels, _, _ = self._resummed(number[labels], np.ones(len(order), dtype=np.bool_))
         return MeasurementPhases(
             labels=labels,
             partner=partner,

@@ -89,14 +89,12 @@ def label_measurements(
         ).labels
     else:
         raise RecipeError(f"method {method!r} is unknown; choose 'merge' or 'threshold'.")
-    kept = graph.edges[segments[graph.edges[:, 0]] == segments[graph.edges[:, 1]]]
+    chains = np.empty((0, 2), dtype=np.int64)
     if constraints and field is not None:
         found = constrained(field, graph, segments, constraints)
-        kept = graph.edges[found.labels[graph.edges[:, 0]] == found.labels[graph.edges[:, 1]]]
-        single = np.flatnonzero(found.single[found.labels])  # segments of one number, in one piece or not
-        first = {
-            label: i for i, label in reversed(list(zip(single.tolist(), found.labels[single].tolist(), strict=True)))
-        }
-        chains = [(first[found.labels[i]], i) for i in single.tolist()]
-        kept = np.concatenate([kept, np.array(chains, dtype=np.int64).reshape(-1, 2)])
-    return connected_components(kept, graph.n_measurements)
+        segments = found.labels
+        single = np.flatnonzero(found.single[segments])  # segments of one number, in one piece or not
+        _, head, group = np.unique(segments[single], return_index=True, return_inverse=True)
+        chains = np.stack([single[head[group]], single], axis=1)
+    kept = graph.edges[segments[graph.edges[:, 0]] == segments[graph.edges[:, 1]]]
+    return connected_components(np.concatenate([kept, chains]), graph.n_measurements)

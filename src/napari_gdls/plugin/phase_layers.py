@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Points
 
+from napari_gdls import phase_tables
 from napari_gdls.plugin.appearance import OPACITY, how, label_colormap, layer_title, phase_colours, placement
 from napari_gdls.plugin.metadata import layer_metadata
 
@@ -60,16 +61,9 @@ def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[np.generic]
     segmentation : Segmentation
         Of a method that makes phases.
     """
-    phases = segmentation.measurement_phases
-    assert phases is not None
-    return {
-        "index": np.arange(1, phases.n_phases + 1),
-        "area [%]": segmentation.modal.percent,
-        "error [%]": segmentation.modal.error,
-        "segments": np.bincount(segmentation.phases, minlength=phases.n_phases),
-        "mean BSE": phases.pool.bse * segmentation.field.bse_full_scale,
-        "fine-grained mixture": phases.intergrown,
-    }
+    table = phase_tables.phase_table(segmentation)
+    shown = {name: table[name] for name in ("area [%]", "error [%]", "segments", "mean BSE")}
+    return {"index": table["phase"], **shown, "fine-grained mixture": table["fine-grained"]}
 
 
 def confidence_layer(segmentation: Segmentation, field: Field | None = None) -> Image | None:
