@@ -22,10 +22,10 @@ from napari_gdls.embedding import Embedding, available_embeddings, embed, load_e
 from napari_gdls.embedding.learned import LearnedEmbedding
 from napari_gdls.embedding.networks import axis_of
 from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis
-from napari_gdls.spectra.composition import mass_fractions
+from napari_gdls.materials.composition import mass_fractions
+from napari_gdls.materials.formula import parse_formula
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
-from napari_gdls.spectra.materials.formula import parse_formula
 from napari_gdls.training.batches import BatchGenerator
 from napari_gdls.training.config import load_config
 from napari_gdls.training.families import TrainingMaterials

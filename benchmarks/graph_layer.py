@@ -26,7 +26,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from napari_gdls.graph import MeasurementGraph  # noqa: E402
-from napari_gdls.plugin import graph_layer  # noqa: E402
+from napari_gdls.plugin.layers import graph as graph_layer  # noqa: E402
 
 
 def planar_graph(n: int, seed: int = 0) -> MeasurementGraph:

@@ -8,7 +8,7 @@ from scipy.ndimage import median_filter
 
 from benchmarks import SHARED_DATA
 from napari_gdls import EnergyAxis, Field, simulate_field
-from napari_gdls.spectra import Mineral, rock_texture
+from napari_gdls.simulation import Mineral, rock_texture
 
 # Minerals by brightness on the BSE image of the authors: each third is painted on pixels of one class.
 _DARK = ("quartz", "SiO2"), ("orthoclase", "K0.85Na0.15AlSi3O8"), ("plagioclase", "Na0.6Ca0.4Al1.4Si2.6O8")

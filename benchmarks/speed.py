@@ -104,8 +104,8 @@ def machine() -> str:
 
 def compare(field: Field, origin: str, model: str, repeats: int) -> float:
     """Print scores and times of our steps and of the authors'; the ratio of the total times."""
-    from napari_gdls.graph.paper import components, voronoi_edges
-    from napari_gdls.labelling.paper import component_colours, regions_of_colours
+    from napari_gdls.methods.published.measurements import components, voronoi_edges
+    from napari_gdls.methods.published.pixels import component_colours, regions_of_colours
 
     print(f"{field!r}\n{origin}")
     z, embedding_time = _timed(embed, field, model)

@@ -17,10 +17,11 @@ import napari_gdls as gdls
 from napari_gdls.embedding.inference import embedder
 from napari_gdls.graph import MeasurementGraph, build_graph
 from napari_gdls.graph.merging import build_merge_tree, expected_false_borders
-from napari_gdls.phases.pooling import Scale
-from napari_gdls.picture import segmentation_picture
-from napari_gdls.spectra import Disturbances, element_map
-from napari_gdls.spectra.materials.formula import parse_formula
+from napari_gdls.materials.formula import parse_formula
+from napari_gdls.phases.sums import Scale
+from napari_gdls.segmentation.picture import segmentation_picture
+from napari_gdls.simulation import Disturbances
+from napari_gdls.spectra import element_map
 from napari_gdls.spectra.windows import window_counts
 
 IMAGES = Path(__file__).parent / "images"

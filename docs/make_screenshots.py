@@ -18,8 +18,8 @@ import napari  # noqa: E402
 from qtpy.QtGui import QCursor  # noqa: E402
 from qtpy.QtWidgets import QApplication  # noqa: E402
 
-from napari_gdls.plugin.metadata import layer_role  # noqa: E402
-from napari_gdls.plugin.widget import SegmentWidget  # noqa: E402
+from napari_gdls.plugin.layers.metadata import layer_role  # noqa: E402
+from napari_gdls.plugin.widgets.segment import SegmentWidget  # noqa: E402
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1440, 1000)

@@ -24,12 +24,12 @@ from napari_gdls import (
 from napari_gdls.compilation import STAGE as COMPILING
 from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.graph.merging import build_merge_tree
-from napari_gdls.phases.search import find_phases
+from napari_gdls.phases.find import find_phases
 from napari_gdls.pipeline import STAGES
 from napari_gdls.recipe import METHODS
-from napari_gdls.segments import segment_table
-from napari_gdls.spectra import Disturbances
-from napari_gdls.spectra.rock import ROCK
+from napari_gdls.segmentation.tables import segment_table
+from napari_gdls.simulation import Disturbances
+from napari_gdls.simulation.rock import ROCK
 from napari_gdls.spectra.windows import window_counts
 
 PLAIN = tuple(dataclasses.replace(ROCK[i], rim_formula=None) for i in (0, 2, 3, 9))

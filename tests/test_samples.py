@@ -10,7 +10,7 @@ import pytest
 import napari_gdls as gdls
 from napari_gdls.errors import GdlsError
 from napari_gdls.samples import SAMPLES, sample_field
-from napari_gdls.spectra import ROCK
+from napari_gdls.simulation import ROCK
 
 
 def test_every_sample_loads() -> None:

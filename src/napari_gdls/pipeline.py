@@ -20,15 +20,15 @@ from napari_gdls.graph import MeasurementGraph, build_graph
 from napari_gdls.graph.components import DEFAULT_TAU_B
 from napari_gdls.graph.components import DEFAULT_TAU_Z as THRESHOLD_TAU_Z
 from napari_gdls.graph.merging import build_merge_tree
-from napari_gdls.graph.paper import PUBLISHED_TAU_B, PUBLISHED_TAU_Z, label_measurements_as_published
 from napari_gdls.labelling import connected_regions, label_pixels, label_with_confidence
-from napari_gdls.labelling.paper import label_pixels_as_published
+from napari_gdls.methods.published.measurements import PUBLISHED_TAU_B, PUBLISHED_TAU_Z, label_measurements_as_published
+from napari_gdls.methods.published.pixels import label_pixels_as_published
 from napari_gdls.phases.constraints import ConstrainedLabels, Constraints, constrained
+from napari_gdls.phases.find import DEFAULT_TAU_Z, default_significance, find_phases
 from napari_gdls.phases.measurements import label_measurements
-from napari_gdls.phases.search import DEFAULT_TAU_Z, default_significance, find_phases
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
-from napari_gdls.segmentation import Segmentation
+from napari_gdls.segmentation.result import Segmentation
 from napari_gdls.spectra import Drift, measure_drift, without_drift
 from napari_gdls.spectra.windows import window_counts
 
@@ -261,7 +261,7 @@ class _Run:
 
     def by_baseline(self) -> dict[str, Any]:
         """One of the ways of other programs."""
-        from napari_gdls.baselines import BASELINES
+        from napari_gdls.methods.registry import BASELINES
 
         with self.timed("segments"):
             labels = BASELINES[self.recipe.method](self.field, progress=self.report)

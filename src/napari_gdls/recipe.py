@@ -39,8 +39,8 @@ class Recipe:
         Longest edge of the measurement graph, in sampling distances (paper, section 3.6: 2).
     method : {"merge", "threshold", "watershed", "bse_only", "pixelwise", "bse_ranges"}
         How the field is cut into segments. "merge": merge tree and phases; "threshold": the paper's way, components of
-        the graph without edges above the thresholds (section 3.6); the others are those of `napari_gdls.baselines`,
-        with their defaults.
+        the graph without edges above the thresholds (section 3.6); the others are those of
+        `napari_gdls.methods.baselines`, with their defaults.
     tau_z : float, optional
         "merge": smallest noise-free difference of two phases, on the scale of delta_z of two spectra of 1,000 counts;
         None: 0.3. "threshold": largest delta_z of an edge inside a segment; None: 1.

@@ -44,8 +44,8 @@ def sample_field(name: str = "dacite") -> Field:
     if name not in SAMPLES:
         raise GdlsError(f"no sample field is called {name!r}; there are {', '.join(SAMPLES)}.")
     if name == "synthetic":
-        from napari_gdls.spectra.disturbances import Disturbances
-        from napari_gdls.spectra.simulation import simulate_field
+        from napari_gdls.simulation.disturbances import Disturbances
+        from napari_gdls.simulation.fields import simulate_field
 
         return simulate_field((256, 256), seed=20, dots="tima", disturbances=Disturbances(zoning=0.6), name=name)
     from napari_gdls.io import read_field

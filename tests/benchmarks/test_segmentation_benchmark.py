@@ -7,13 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import benchmarks.segmentation.__main__ as segmentation
+import benchmarks.segmentation.methods as segmentation_methods
+import benchmarks.segmentation.scores as segmentation_scores
 import numpy as np
 import pytest
-from benchmarks.segmentation_methods import Result
+from benchmarks.segmentation.methods import Result
 
-from benchmarks import segmentation, segmentation_methods, segmentation_scores
 from napari_gdls import Field
-from napari_gdls.spectra import simulate_field
+from napari_gdls.simulation import simulate_field
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import benchmarks.segmentation.fields as segmentation_fields
 import numpy as np
 import pytest
-
-from benchmarks import segmentation_fields
 
 
 def test_every_field_has_a_truth_that_its_spectra_follow() -> None:

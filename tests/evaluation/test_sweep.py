@@ -12,7 +12,7 @@ from napari_gdls.errors import Cancelled, GdlsError, OutputError, RecipeError
 from napari_gdls.evaluation import Sweep, sweep, sweep_field
 from napari_gdls.evaluation.sweep import CURVES, PARAMETERS
 from napari_gdls.recipe import METHODS
-from napari_gdls.spectra import simulate_field
+from napari_gdls.simulation import simulate_field
 
 TRUTH = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((16, 16), int))
 

@@ -15,10 +15,11 @@ from PIL import Image
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
 from napari_gdls.field import Field
-from napari_gdls.io import describe, read_field, rosetta_process
+from napari_gdls.io import describe, read_field
 from napari_gdls.io.contracts import ReadOptions
-from napari_gdls.io.rosetta import ROSETTA_READERS, _chosen_map
-from napari_gdls.io.rosetta_signals import SignalMap, as_image, as_map
+from napari_gdls.io.rosetta import process as rosetta_process
+from napari_gdls.io.rosetta.reader import ROSETTA_READERS, _chosen_map
+from napari_gdls.io.rosetta.signals import SignalMap, as_image, as_map
 from napari_gdls.io.sparse_spectra import collected_in_one_pass, spectra_of_cube
 
 rsciio = pytest.importorskip("rsciio", reason="needs the extra formats")

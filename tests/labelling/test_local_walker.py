@@ -10,8 +10,8 @@ from napari_gdls import EnergyAxis, Field, label_pixels
 from napari_gdls.errors import Cancelled, FieldError, RecipeError
 from napari_gdls.graph import nearest_measurement
 from napari_gdls.labelling import label_with_confidence
-from napari_gdls.spectra import ROCK, rock_texture
-from napari_gdls.spectra.backscatter import backscatter_coefficient
+from napari_gdls.simulation import ROCK, rock_texture
+from napari_gdls.simulation.backscatter import backscatter_coefficient
 
 AXIS = EnergyAxis(1000, 10, 1)
 

@@ -12,7 +12,7 @@ from napari_gdls.errors import Cancelled, FieldError, RecipeError
 from napari_gdls.graph import nearest_measurement
 from napari_gdls.graph.construction import voronoi_neighbours
 from napari_gdls.labelling.colouring import colour_labels
-from napari_gdls.labelling.contrast import conductances, default_beta, difference_noise
+from napari_gdls.labelling.conductances import conductances, default_beta, difference_noise
 
 AXIS = EnergyAxis(1000, 10, 2)
 

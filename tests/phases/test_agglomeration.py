@@ -12,7 +12,7 @@ from scipy.special import xlogy
 from scipy.stats import chi2_contingency
 
 from napari_gdls.phases.agglomeration import agglomerate, significance_of
-from napari_gdls.phases.pooling import MEAN_SQUARE_NOISE
+from napari_gdls.phases.sums import MEAN_SQUARE_NOISE
 
 
 def partition_of(group):

@@ -12,7 +12,7 @@ from napari_gdls import Constraints, Field, build_graph, segment, simulate_field
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph.components import connected_components
 from napari_gdls.phases.constraints import constrained
-from napari_gdls.spectra.rock import ROCK
+from napari_gdls.simulation.rock import ROCK
 
 
 @pytest.fixture(scope="module")

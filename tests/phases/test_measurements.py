@@ -7,7 +7,7 @@ from napari_gdls import Constraints, build_graph, embed, label_measurements, sim
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph import cut_by_thresholds
 from napari_gdls.graph.components import connected_components
-from napari_gdls.spectra.rock import ROCK
+from napari_gdls.simulation.rock import ROCK
 
 
 @pytest.fixture(scope="module")

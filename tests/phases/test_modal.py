@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gdls import segment, simulate_field
-from napari_gdls.phases.dispersion import Dispersion
 from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.modal import modal_composition
-from napari_gdls.spectra.rock import ROCK
+from napari_gdls.phases.over_dispersion import Dispersion
+from napari_gdls.simulation.rock import ROCK
 
 
 def phases_of(labels, partner=None, fraction=None, confidence=None):

@@ -9,8 +9,8 @@ import pytest
 from napari_gdls import build_graph, embed, load_embedding, segment, simulate_field
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph.merging import build_merge_tree
-from napari_gdls.phases.search import DEFAULT_TAU_Z, default_significance, find_phases
-from napari_gdls.spectra.rock import ROCK, Mineral
+from napari_gdls.phases.find import DEFAULT_TAU_Z, default_significance, find_phases
+from napari_gdls.simulation.rock import ROCK, Mineral
 from napari_gdls.spectra.windows import window_counts
 
 PLAIN = tuple(dataclasses.replace(ROCK[i], rim_formula=None) for i in (0, 2, 3, 9))

@@ -16,8 +16,12 @@ import pytest  # noqa: E402
 from napari.components import ViewerModel  # noqa: E402
 from npe2 import PluginManager  # noqa: E402
 
-from napari_gdls import EnergyAxis, Field, segment  # noqa: E402
-from napari_gdls.pipeline import Segmentation  # noqa: E402
+from napari_gdls import (  # noqa: E402
+    EnergyAxis,
+    Field,
+    Segmentation,
+    segment,
+)
 
 
 @pytest.fixture(scope="session")

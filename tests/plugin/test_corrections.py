@@ -8,10 +8,10 @@ from napari.utils.notifications import notification_manager
 
 from napari_gdls import Constraints
 from napari_gdls.plugin.corrections import Corrections, painted_labels, selected_pairs
-from napari_gdls.plugin.graph_layer import merge_heights
-from napari_gdls.plugin.layers import edge_layers, field_layers, segment_layer
-from napari_gdls.plugin.metadata import layer_role
-from napari_gdls.plugin.methods import METHOD_CHOICES
+from napari_gdls.plugin.layers.graph import merge_heights
+from napari_gdls.plugin.layers.metadata import layer_role
+from napari_gdls.plugin.layers.segments import edge_layers, field_layers, segment_layer
+from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
 
 A, B, C = (1, 1), (1, 4), (4, 1)
 

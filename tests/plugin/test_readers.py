@@ -10,7 +10,7 @@ from napari.utils.notifications import notification_manager
 
 import napari_gdls as gdls
 from napari_gdls.io import write_tima_field
-from napari_gdls.plugin.metadata import layer_field, layer_role
+from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.readers import NOTHING, get_reader, read
 
 

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import (
     SUBSHELLS,
     characteristic_lines,
@@ -11,7 +12,6 @@ from napari_gdls.spectra.atomic import (
     siegbahn_name,
     subshells,
 )
-from napari_gdls.spectra.composition import atomic_number
 
 
 def line_energy(symbol, name):

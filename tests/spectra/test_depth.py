@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_gdls.spectra.composition import mass_fractions
+from napari_gdls.materials.composition import mass_fractions
 from napari_gdls.spectra.depth import cross_section_exponent, depth_distribution, target
 
 

@@ -8,9 +8,9 @@ import pytest
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
+from napari_gdls.materials.composition import SYMBOLS
+from napari_gdls.simulation.rock import composition_of
 from napari_gdls.spectra import Detector, element_map, element_window, line_energy, main_lines, simulate_spectra
-from napari_gdls.spectra.composition import SYMBOLS
-from napari_gdls.spectra.rock import composition_of
 
 
 # X-Ray Data Booklet (LBNL 2009), table 1-2, in eV.

@@ -4,7 +4,7 @@ import torch
 
 from napari_gdls.embedding.networks import axis_of
 from napari_gdls.errors import RecipeError
-from napari_gdls.spectra.composition import mass_fractions
+from napari_gdls.materials.composition import mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.training.batches import BatchDesign, BatchGenerator, merge_confusable, separability
 from napari_gdls.training.families import FamilySource, TrainingMaterials

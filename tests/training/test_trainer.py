@@ -8,7 +8,7 @@ import torch
 from napari_gdls.embedding import load_embedding
 from napari_gdls.embedding.learned import LearnedEmbedding
 from napari_gdls.errors import Cancelled, RecipeError
-from napari_gdls.spectra.composition import mass_fractions
+from napari_gdls.materials.composition import mass_fractions
 from napari_gdls.training.config import TrainingConfig, available_recipes, load_config
 from napari_gdls.training.families import TrainingMaterials
 from napari_gdls.training.trainer import learning_rate, train, training_data

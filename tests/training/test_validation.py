@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_gdls.embedding.networks import axis_of
-from napari_gdls.spectra.composition import mass_fractions
+from napari_gdls.materials.composition import mass_fractions
 from napari_gdls.training.batches import BatchDesign, BatchGenerator
 from napari_gdls.training.families import FamilySource
 from napari_gdls.training.ideal_library import IdealLibrary, draw_beams, draw_instruments

@@ -2,9 +2,9 @@
 
 from napari_gdls.embedding.cache import EmbeddingCache
 from napari_gdls.embedding.calibration import Calibration
-from napari_gdls.embedding.field_calibration import calibrate_on_field
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import Embedding, available_embeddings, load_embedding
+from napari_gdls.graph.field_calibration import calibrate_on_field
 
 __all__ = [
     "Calibration",

@@ -378,7 +378,7 @@ class _Chain:
 
 
 def _runner(name: str, field: Field, chain: _Chain, report: Progress) -> Method:
-    from napari_gdls.baselines import BASELINES
+    from napari_gdls.methods.registry import BASELINES
 
     if name in BASELINES:
         parameter = PARAMETERS[name].name

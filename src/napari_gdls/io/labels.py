@@ -36,7 +36,7 @@ def write_labels(
     ============================  ===============================================================================
     .ome.tif, .ome.tiff, .tif     OME-TIFF, uint16 or uint32, tiled, deflate, with the pixel size
     .png                          8 or 16 bits of grey; for labels up to 65,535
-    .csv                          table of segments, see `napari_gdls.segments.segment_table`; needs `field`
+    .csv                          table of segments, see `napari_gdls.segmentation.segment_table`; needs `field`
     ============================  ===============================================================================
 
     Parameters
@@ -74,7 +74,7 @@ def write_labels(
     elif ending.endswith(".csv"):
         if field is None:
             raise OutputError(f"{name}: a table of segments needs the field (field=).")
-        from napari_gdls.segments import segment_table
+        from napari_gdls.segmentation.tables import segment_table
 
         write_table(path, segment_table(image, field), overwrite=overwrite)
     else:

@@ -15,7 +15,7 @@ from napari_gdls.io.limits import checked_memory_limit, existing_path
 
 def readers() -> tuple[FieldReader, ...]:
     """All readers, in the order in which they are asked whether a file is theirs."""
-    from napari_gdls.io.rosetta import ROSETTA_READERS
+    from napari_gdls.io.rosetta.reader import ROSETTA_READERS
     from napari_gdls.io.store import STORE_READER
     from napari_gdls.io.tima import TIMA_READER
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_gdls.field import Field
 from napari_gdls.labelling.brightness import LabelBrightness, Measurements, half_widths, label_brightness, measurements
-from napari_gdls.labelling.contrast import difference_noise
+from napari_gdls.labelling.conductances import difference_noise
 from napari_gdls.progress import Progress
 
 NOTHING = np.int32(-1)

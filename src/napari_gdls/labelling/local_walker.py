@@ -9,7 +9,7 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldError, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.labelling.candidates import Candidates, find_candidates
-from napari_gdls.labelling.contrast import conductances, difference_noise
+from napari_gdls.labelling.conductances import conductances, difference_noise
 from napari_gdls.labelling.random_walker import checked_labels
 from napari_gdls.progress import Progress, silent
 

@@ -10,7 +10,7 @@ from napari_gdls.errors import FieldError, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph.construction import nearest_measurement, voronoi_neighbours
 from napari_gdls.labelling.colouring import colour_labels
-from napari_gdls.labelling.contrast import conductances, default_beta
+from napari_gdls.labelling.conductances import conductances, default_beta
 from napari_gdls.progress import Progress, silent
 
 _TOLERANCE = 2e-3
@@ -41,7 +41,7 @@ def label_pixels(
         Label of every measurement, 0..K-1.
     beta : float, optional
         Conductance exp(-beta delta_b^2) across a BSE step delta_b, a fraction of the full scale. 0 ignores the image.
-        None: from the noise of the image; see `napari_gdls.labelling.contrast.default_beta`.
+        None: from the noise of the image; see `napari_gdls.labelling.conductances.default_beta`.
     reach : float
         Pixels further than this from every measurement get 0; in sampling distances.
     progress : Progress, optional

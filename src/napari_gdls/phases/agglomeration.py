@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS
 from napari_gdls.graph.components import numbered_by_appearance
 from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_of, entropy_table, g_statistic
-from napari_gdls.phases.pooling import MEAN_SQUARE_NOISE, Pool, Scale
+from napari_gdls.phases.sums import MEAN_SQUARE_NOISE, Pool, Scale
 
 
 def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArray[np.int64]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.phases.dispersion import Dispersion
-from napari_gdls.phases.pooling import Pool, Scale
+from napari_gdls.phases.over_dispersion import Dispersion
+from napari_gdls.phases.sums import Pool, Scale
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from napari_gdls.graph.components import connected_components, cut_by_thresholds
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 from napari_gdls.graph.merging import build_merge_tree
 from napari_gdls.phases.constraints import Constraints, constrained
-from napari_gdls.phases.search import find_phases
+from napari_gdls.phases.find import find_phases
 from napari_gdls.progress import Progress
 
 
@@ -35,7 +35,7 @@ def label_measurements(
     graph : MeasurementGraph
     method : {"merge", "threshold"}
         "merge": neighbours are of one segment when they are of one phase, see
-        `napari_gdls.phases.search.find_phases`; sums spectra, so it needs `field` and `z`. "threshold": edges with
+        `napari_gdls.phases.find.find_phases`; sums spectra, so it needs `field` and `z`. "threshold": edges with
         delta_b > tau_b or delta_z > tau_z are cut; the connected components that are left are the segments (paper,
         section 3.6).
     tau_b, tau_z, significance : float, optional

@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Labels, Shapes
 
 from napari_gdls.phases.constraints import Constraints, Place
-from napari_gdls.plugin.metadata import layer_segmentation
+from napari_gdls.plugin.layers.metadata import layer_segmentation
 
 Pair = tuple[Place, Place]
 
@@ -113,7 +113,7 @@ def selected_pairs(layer: Shapes) -> list[Pair]:
     Parameters
     ----------
     layer : Shapes
-        From `napari_gdls.plugin.graph_layer.graph_shapes`, that carries its segmentation.
+        From `napari_gdls.plugin.layers.graph.graph_shapes`, that carries its segmentation.
     """
     segmentation = layer_segmentation(layer)
     chosen = sorted(layer.selected_data)
@@ -131,7 +131,7 @@ def painted_labels(layer: Labels, constraints: Constraints) -> dict[Place, int]:
     Parameters
     ----------
     layer : Labels
-        From `napari_gdls.plugin.layers.segment_layer`, that carries its segmentation.
+        From `napari_gdls.plugin.layers.segments.segment_layer`, that carries its segmentation.
     constraints : Constraints
         What was fixed earlier.
 

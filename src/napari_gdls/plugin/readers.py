@@ -46,7 +46,7 @@ def read(path: PathOrPaths) -> list[Any]:
     Returns
     -------
     list of (data, attributes, layer type)
-        See `napari_gdls.plugin.layers.field_layers`; with the segments that a native store may hold.
+        See `napari_gdls.plugin.layers.segments.field_layers`; with the segments that a native store may hold.
     """
     (place,) = _as_list(path)
     return shown_errors(lambda: _layers_in(place))
@@ -69,7 +69,7 @@ def shown_errors(make: Callable[[], list[Layer]]) -> list[Any]:
 def _layers_in(path: Path) -> list[Layer]:
     from napari_gdls.io import read_field, read_results
     from napari_gdls.io.store import is_store
-    from napari_gdls.plugin.layers import field_layers, stored_segment_layer
+    from napari_gdls.plugin.layers.segments import field_layers, stored_segment_layer
 
     field = read_field(path)
     layers = field_layers(field)

@@ -29,7 +29,7 @@ def synthetic() -> list[Any]:
 
 
 def _sample(name: str) -> list[Any]:
-    from napari_gdls.plugin.layers import field_layers
+    from napari_gdls.plugin.layers.segments import field_layers
     from napari_gdls.samples import sample_field
 
     return shown_errors(lambda: field_layers(sample_field(name)))

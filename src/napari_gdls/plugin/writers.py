@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import OutputError
-from napari_gdls.plugin.metadata import METADATA_KEY
+from napari_gdls.plugin.layers.metadata import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field

@@ -1,4 +1,4 @@
-"""X-ray lines of the elements, and simulated spectra, rocks and fields with known truth.
+"""X-ray lines of the elements, and simulated spectra.
 
 The names below load when first used.
 """
@@ -11,17 +11,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "lines": ["Line", "line_energy", "main_lines", "element_window", "element_map"],
-        "composition": ["mass_fractions"],
         "detector": ["Detector"],
         "emission": ["Emission"],
         "synthesis": ["simulate_spectra"],
         "sampling": ["sample_counts"],
         "line_table": ["line_table"],
         "drift": ["Drift", "measure_drift", "without_drift"],
-        "rock": ["Mineral", "ROCK"],
-        "texture": ["Texture", "rock_texture"],
-        "backscatter": ["backscatter_coefficient"],
-        "disturbances": ["Disturbances"],
-        "simulation": ["simulate_field"],
     },
 )

@@ -19,7 +19,7 @@ import xraylib
 import xraylib_np
 
 from napari_gdls.errors import RecipeError
-from napari_gdls.spectra.composition import N_ELEMENTS
+from napari_gdls.materials.composition import N_ELEMENTS
 
 SUBSHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
 """Subshells whose vacancies are followed; index into the last axis of the tables below."""

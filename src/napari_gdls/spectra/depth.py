@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.spectra.atomic import atomic_weights
-from napari_gdls.spectra.composition import N_ELEMENTS
 
 FloatArray = npt.NDArray[np.floating]
 

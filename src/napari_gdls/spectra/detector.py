@@ -13,8 +13,8 @@ from scipy.special import erfcx, ndtr
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import RecipeError
+from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import SILICON, mass_absorption
-from napari_gdls.spectra.composition import atomic_number
 
 FloatArray = npt.NDArray[np.floating]
 

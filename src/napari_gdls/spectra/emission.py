@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import RecipeError
+from napari_gdls.materials.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
 from napari_gdls.spectra.atomic import (
     SUBSHELLS,
     Lines,
@@ -20,7 +21,6 @@ from napari_gdls.spectra.atomic import (
     mass_absorption,
     subshells,
 )
-from napari_gdls.spectra.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
 from napari_gdls.spectra.continuum import generated_continuum
 from napari_gdls.spectra.depth import DepthDistribution, Target, cross_section_exponent, depth_distribution, target
 from napari_gdls.spectra.detector import Detector

@@ -9,8 +9,8 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.spectra.atomic import SUBSHELLS
-from napari_gdls.spectra.composition import N_ELEMENTS
 
 _BOHR_RADIUS = 5.29177210903e-9  # cm
 _REST_ENERGY = 510.99895  # keV

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_gdls.errors import RecipeError
+from napari_gdls.materials.composition import SYMBOLS, Composition, mass_fractions
 from napari_gdls.spectra.atomic import siegbahn_name
-from napari_gdls.spectra.composition import SYMBOLS, Composition, mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
+from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import characteristic_lines, siegbahn_name, subshells
-from napari_gdls.spectra.composition import atomic_number
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_ENERGY, Emission
 

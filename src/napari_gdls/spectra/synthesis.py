@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis
 from napari_gdls.errors import RecipeError
-from napari_gdls.spectra.composition import SYMBOLS, Compositions, mass_fractions
+from napari_gdls.materials.composition import SYMBOLS, Compositions, mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
 from napari_gdls.spectra.sampling import sample_counts

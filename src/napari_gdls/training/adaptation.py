@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS
 from napari_gdls.spectra.atomic import SUBSHELLS
-from napari_gdls.spectra.composition import N_ELEMENTS, SYMBOLS
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
 from napari_gdls.training.config import INSTRUMENT_SETTINGS

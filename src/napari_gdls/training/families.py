@@ -129,7 +129,7 @@ class TrainingMaterials:
         The lines of series make `SERIES_SHARE` of those drawn. A group of minerals is drawn in proportion to the square
         root of the number of its lines, so that none is lost and none rules, and to `GROUP_WEIGHTS`.
         """
-        from napari_gdls.spectra.materials import load_materials
+        from napari_gdls.materials import load_materials
 
         materials = load_materials()
         families = materials.families()

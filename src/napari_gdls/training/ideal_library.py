@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 
 from napari_gdls.energy import EnergyAxis
+from napari_gdls.materials.composition import N_ELEMENTS, atomic_number
 from napari_gdls.progress import Progress, silent
-from napari_gdls.spectra.composition import N_ELEMENTS, atomic_number
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
 

@@ -1,0 +1,1 @@
+"""How good and how fast segmentations are: ``python -m benchmarks.segmentation``."""

@@ -1,0 +1,49 @@
+"""The command line: ``napari-gdls COMMAND``. This file is the list of commands; each module has those of a subject."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from napari_gdls._version import __version__
+from napari_gdls.cli.evaluation import evaluate
+from napari_gdls.cli.fields import convert, info
+from napari_gdls.cli.models import materials, train
+from napari_gdls.cli.segmenting import demo, segment
+from napari_gdls.errors import GdlsError
+
+app = typer.Typer(
+    name="napari-gdls",
+    help="Segment SEM-EDS spectral images into minerals.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (demo, info, convert, segment, evaluate, train, materials):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line; errors that the package raises on purpose print one line and exit with 1."""
+    try:
+        app()
+    except GdlsError as error:
+        typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"napari-gdls {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Segment SEM-EDS spectral images into minerals."""

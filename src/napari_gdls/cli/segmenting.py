@@ -1,0 +1,174 @@
+"""Commands that segment: ``napari-gdls segment | demo``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, text_of
+
+if TYPE_CHECKING:
+    from napari_gdls.field import Field
+    from napari_gdls.phases.constraints import Constraints
+    from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation import Segmentation
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("gdls-demo"),
+    viewer: Annotated[
+        bool | None, typer.Option("--viewer/--no-viewer", help="Show in napari. Default: when there is a display.")
+    ] = None,
+) -> None:
+    """Segment the real rock that comes with the package, a dacite, and show it."""
+    from napari_gdls.recipe import Recipe
+    from napari_gdls.samples import sample_field
+    from napari_gdls.segmentation.files import print_summary, targets, write_results
+
+    field = sample_field("dacite")
+    typer.echo(f"A real rock: {field!r}")
+    recipe = Recipe()
+    result = _segmented(field, recipe)
+    print_summary(result)
+    output.mkdir(parents=True, exist_ok=True)
+    write_results(result, targets(output / "dacite.ome.tif", recipe), overwrite=True)
+    if viewer is None:
+        viewer = _can_show()
+        if not viewer:
+            typer.echo("No display or no Qt binding, so napari was not opened; the picture above shows the result.")
+    if viewer:
+        import napari
+
+        from napari_gdls.plugin.layers.segments import show
+
+        typer.echo("Opening napari; close its window to end.")
+        show(result)
+        napari.run()
+
+
+def segment(
+    path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Labels: NAME.ome.tif or NAME.png.")],
+    recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe saved by an earlier run (JSON).")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="merge (merge tree and phases; the default), threshold (the paper's), or as other programs do: "
+            "watershed, bse_only, pixelwise, bse_ranges."
+        ),
+    ] = None,
+    tau_z: Annotated[
+        float | None,
+        typer.Option(
+            help="merge: least difference of two phases, without noise (default 0.3). threshold: largest difference of "
+            "neighbours in a segment, with noise (1)."
+        ),
+    ] = None,
+    significance: Annotated[
+        float | None,
+        typer.Option(help="merge: how sure a difference must be, x for an error of exp(-x) (ln N + 5)."),
+    ] = None,
+    tau_b: Annotated[
+        float | None,
+        typer.Option(
+            help="In parts of the BSE scale. merge: phases further apart in BSE stay apart (no limit). threshold: "
+            "largest difference of neighbours in a segment (0.05)."
+        ),
+    ] = None,
+    intergrowths: Annotated[
+        bool | None,
+        typer.Option(
+            "--intergrowths/--no-intergrowths",
+            help="merge: make one phase of an area with grains too small to be told apart (yes).",
+        ),
+    ] = None,
+    labelling: Annotated[
+        str | None,
+        typer.Option(
+            help="merge, threshold: how pixels get labels: local (with a confidence; default of merge), walker "
+            "(default of threshold), paper (threshold only, as published)."
+        ),
+    ] = None,
+    smallest: Annotated[int | None, typer.Option(help="merge: neighbours absorb segments of fewer pixels (0).")] = None,
+    constraints_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--constraints", help="merge, threshold: corrections to keep, as Constraints.to_json writes them."
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Embedding: a name or a weights file.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
+    drift: Annotated[str | None, typer.Option(help="Drift of the energy axis: report, correct or ignore.")] = None,
+    calibration: Annotated[
+        str | None, typer.Option(help="threshold: scale of tau_z: model, or measured on the field.")
+    ] = None,
+    max_distance: Annotated[float | None, typer.Option(help="Longest edge, in sampling distances.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Weight of BSE steps in labelling pixels.")] = None,
+    reach: Annotated[float | None, typer.Option(help="Farthest labelled pixel, in sampling distances.")] = None,
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Also write the probability of every pixel's phase.")
+    ] = False,
+    bse: BseChoice = None,
+    memory_limit: MemoryLimit = None,
+    overwrite: Overwrite = False,
+    cache: Annotated[bool, typer.Option(help="Keep embedded spectra from run to run, in the user's cache.")] = True,
+) -> None:
+    """Segment a field; write labels, phases, tables, a picture and the recipe.
+
+    For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png and NAME.recipe.json;
+    and where the method makes phases NAME.phases.ome.tif (phase map), NAME.phases.csv (modal composition) and
+    NAME.phase_merges.csv (which phases could be one).
+    """
+    from napari_gdls.phases.constraints import Constraints
+    from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation.files import check_targets, print_summary, targets, write_results
+
+    given = {
+        "method": method,
+        "tau_z": tau_z,
+        "significance": significance,
+        "tau_b": tau_b,
+        "intergrowths": intergrowths,
+        "labelling": labelling,
+        "smallest": smallest,
+        "model": model,
+        "device": device,
+        "drift": drift,
+        "calibration": calibration,
+        "max_distance": max_distance,
+        "beta": beta,
+        "reach": reach,
+    }
+    recipe = Recipe() if recipe_file is None else Recipe.from_json(text_of(recipe_file))
+    recipe = recipe.replace(**{name: value for name, value in given.items() if value is not None})
+    constraints = None if constraints_file is None else Constraints.from_json(text_of(constraints_file))
+    paths = targets(output, recipe, confidence=confidence, constraints=constraints is not None)
+    check_targets(paths, overwrite=overwrite)
+    result = _segmented(open_field(path, bse, memory_limit), recipe, constraints=constraints, cache=cache)
+    print_summary(result)
+    write_results(result, paths, overwrite=overwrite, constraints=constraints)
+
+
+def _segmented(
+    field: Field, recipe: Recipe, *, constraints: Constraints | None = None, cache: bool = True
+) -> Segmentation:
+    from napari_gdls.embedding import EmbeddingCache
+    from napari_gdls.pipeline import segment as segmented
+
+    with progress_bar() as progress:
+        return segmented(
+            field, recipe, constraints=constraints, progress=progress, cache=EmbeddingCache() if cache else None
+        )
+
+
+def _can_show() -> bool:
+    """Whether a window can open: a Qt binding is installed and, on Linux, a display is there."""
+    import importlib.util
+    import os
+
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    return any(importlib.util.find_spec(name) for name in ("PySide6", "PyQt6", "PySide2", "PyQt5"))

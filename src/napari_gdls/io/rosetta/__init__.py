@@ -1,0 +1,1 @@
+"""Files of other vendors, through RosettaSciIO."""

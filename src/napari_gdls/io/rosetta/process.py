@@ -1,0 +1,136 @@
+"""Vendor readers in a process of their own.
+
+Some readers of RosettaSciIO run compiled code that trusts the file: one in three damaged Bruker maps made the whole
+program crash. Here such a reader works in a second Python process, which hands the field back as a native store in a
+temporary folder; if it crashes, the file is refused like any other damaged one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import FieldReadError, GdlsError
+from napari_gdls.field import Field
+from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions
+from napari_gdls.io.store import read_field_store, write_quickly
+
+_ADDRESS_SPACE = 4 * 1024**3
+"""What an interpreter with its libraries and compiled code may map beyond the memory limit."""
+
+
+def read_apart(name: str, path: Path, options: ReadOptions) -> Field:
+    """Read a field with the reader `name` in another process.
+
+    Raises
+    ------
+    FieldReadError
+        As the reader does, and when its process crashes.
+    """
+    with tempfile.TemporaryDirectory(prefix="napari-gdls-") as scratch:
+        store = Path(scratch, "field.gdls.zarr")
+        _answer(name, path, options, store)
+        # Unpacking the store takes twice its size, which is no more than what the reader took over there.
+        return read_field_store(store, memory_limit=3 * options.memory_limit)
+
+
+def describe_apart(name: str, path: Path, options: ReadOptions) -> FieldSummary:
+    """Describe a file with the reader `name` in another process; errors as in `read_apart`."""
+    summary = _answer(name, path, options, None)["summary"]
+    return FieldSummary(
+        **{
+            **summary,
+            "images": tuple(ImageInfo(im["title"], tuple(im["shape"]), im["dtype"]) for im in summary["images"]),
+            "shape": summary["shape"] and tuple(summary["shape"]),
+            "energy": summary["energy"] and EnergyAxis(**summary["energy"]),
+            "counts": summary["counts"] and {int(q): value for q, value in summary["counts"].items()},
+            "low_counts": summary["low_counts"] and tuple(summary["low_counts"]),
+            "warnings": tuple(summary["warnings"]),
+        }
+    )
+
+
+def _answer(name: str, path: Path, options: ReadOptions, store: Path | None) -> dict[str, Any]:
+    question = {
+        "reader": name,
+        "path": os.fspath(path),
+        "store": store and os.fspath(store),
+        "options": {**dataclasses.asdict(options), "bse": _plain(options.bse)},
+    }
+    package_root = str(Path(__file__).resolve().parents[3])
+    paths = [package_root, os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", __name__],
+        input=json.dumps(question).encode(),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        check=False,
+    )
+    # Readers may print; the answer is the last line.
+    lines = done.stdout.splitlines()
+    try:
+        answer: dict[str, Any] = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        last_words = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        raise FieldReadError(
+            path,
+            f"the reader crashed on it (exit status {done.returncode}: {last_words[0][:200]})",
+            remedy="The file may be damaged: copy it again from its source, or export it in another format.",
+        ) from None
+    if "error" in answer:
+        raise FieldReadError(**answer["error"])
+    return answer
+
+
+def _plain(choice: str | int | os.PathLike[str] | None) -> str | int | None:
+    return os.fspath(choice) if isinstance(choice, os.PathLike) else choice
+
+
+def main() -> None:
+    """Answer the question on the standard input: a field into a store, or a summary, or an error."""
+    from napari_gdls.io.rosetta.reader import ROSETTA_READERS
+
+    question = json.loads(sys.stdin.buffer.read())
+    options = ReadOptions(**question["options"])
+    _limit_memory(options.memory_limit)
+    reader = next(reader for reader in ROSETTA_READERS if reader.name == question["reader"])
+    path = Path(question["path"])
+    answer: dict[str, Any] = {}
+    try:
+        if question["store"] is None:
+            answer["summary"] = reader.describe_here(path, options).to_dict()
+        else:
+            write_quickly(question["store"], reader.read_here(path, options))
+    except FieldReadError as error:
+        parts = {"problem": error.problem, "where": error.where, "remedy": error.remedy}
+        answer["error"] = {"path": error.path, **parts}
+    except GdlsError as error:  # the parts do not fit together, or the temporary folder is full
+        answer["error"] = {"path": os.fspath(path), "problem": str(error)}
+    except MemoryError:
+        answer["error"] = {"path": os.fspath(path), "problem": "needs more memory than there is or is allowed"}
+    print(f"\n{json.dumps(answer)}", flush=True)
+
+
+def _limit_memory(limit: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = limit + _ADDRESS_SPACE
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    except (ValueError, OSError):  # macOS refuses some limits
+        return
+
+
+if __name__ == "__main__":
+    main()

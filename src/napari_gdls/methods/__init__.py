@@ -1,0 +1,1 @@
+"""Methods of segmentation: one row of the registry each."""

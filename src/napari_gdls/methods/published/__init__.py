@@ -1,0 +1,1 @@
+"""The chain of the program that the paper's authors published."""

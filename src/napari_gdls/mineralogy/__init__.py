@@ -1,0 +1,1 @@
+"""What the compositions of phases say about minerals."""

@@ -1,0 +1,1 @@
+"""Fields and results as napari layers."""

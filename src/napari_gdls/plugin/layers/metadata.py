@@ -1,0 +1,70 @@
+"""What the layers of this plugin carry: ``layer.metadata["napari_gdls"]`` holds the objects behind the picture.
+
+So the dock finds the field again, a later run knows which layers are results of which field, and a script that is
+handed a viewer can go on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_gdls.field import Field
+    from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation.result import Segmentation
+
+METADATA_KEY = "napari_gdls"
+"""Key of ``layer.metadata``; holds a dict with "role", "field" and, for results, "segmentation" and "recipe"."""
+
+
+def layer_metadata(
+    role: str, field: Field, segmentation: Segmentation | None = None, *, recipe: Recipe | None = None
+) -> dict[str, Any]:
+    """Metadata of a new layer.
+
+    Parameters
+    ----------
+    role : {"bse", "counts", "measurements", "segments", "phases", "confidence", "graph", "mixed"}
+    field : Field
+    segmentation : Segmentation, optional
+    recipe : Recipe, optional
+        Of results that come from a file, where the segmentation itself is not known.
+
+    Returns
+    -------
+    dict
+    """
+    entry: dict[str, Any] = {"role": role, "field": field}
+    if segmentation is not None:
+        entry |= {"segmentation": segmentation, "recipe": segmentation.recipe}
+    elif recipe is not None:
+        entry["recipe"] = recipe
+    return {METADATA_KEY: entry}
+
+
+def layer_role(layer: Layer) -> str:
+    """Role of a layer; "" if it is not of this plugin."""
+    return str(_entry(layer).get("role", ""))
+
+
+def layer_field(layer: Layer) -> Field | None:
+    """Field that a layer carries; None if it is not of this plugin."""
+    return _entry(layer).get("field")
+
+
+def layer_segmentation(layer: Layer) -> Segmentation | None:
+    """Segmentation that a layer shows; None if it shows none."""
+    return _entry(layer).get("segmentation")
+
+
+def set_segmentation(layer: Layer, segmentation: Segmentation) -> None:
+    """Let a layer that shows part of an earlier segmentation stand for a later one."""
+    layer.metadata[METADATA_KEY] |= {"segmentation": segmentation, "recipe": segmentation.recipe}
+
+
+def _entry(layer: Layer) -> Mapping[str, Any]:
+    entry = layer.metadata.get(METADATA_KEY)
+    return entry if isinstance(entry, Mapping) else {}

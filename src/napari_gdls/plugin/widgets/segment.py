@@ -1,0 +1,316 @@
+"""The dock widget: choose a field, segment it, see the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari.utils.notifications import notification_manager, show_error, show_info
+from qtpy.QtCore import Qt, Slot
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_gdls.errors import GdlsError, OutputError, RecipeError
+from napari_gdls.io import write_text
+from napari_gdls.plugin.layers.metadata import layer_field, layer_role
+from napari_gdls.plugin.layers.results import RunResult, compute, is_edited, place, update
+from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
+from napari_gdls.plugin.task import Task
+from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
+from napari_gdls.plugin.widgets.field_choice import FieldChoice
+from napari_gdls.plugin.widgets.phases import PhasePanel
+from napari_gdls.plugin.widgets.recipe_form import RecipeForm
+from napari_gdls.recipe import Recipe
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_gdls.field import Field
+    from napari_gdls.segmentation.result import Segmentation
+
+
+class SegmentWidget(QWidget):
+    """Dock widget that runs `napari_gdls.segment` on a loaded field.
+
+    The run is a thread of its own; the window stays usable, and all layers are made here, in the thread of the window.
+    The embedding and the graph of the last run are kept, so that a change of thresholds repeats the last steps only.
+    After a run that made phases a larger tau_z needs no run at all: its result is shown while the slider is moved.
+    See `napari_gdls.plugin.layers.results.place` for what becomes of earlier results.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        take_back_message_handler_at_exit()
+        self._viewer = napari_viewer
+        self._task: Task | None = None
+        self._last: Segmentation | None = None
+        # What the form asked of the embedding; the recipe of a result has its defaults spelled out.
+        self._asked, self._last_asked = ("", "", ""), ("", "", "")
+
+        self.field_choice = FieldChoice(napari_viewer, self)
+        self.field_label = QLabel(self)
+        self.field_label.setWordWrap(True)
+        self.recipe_form = RecipeForm(self)
+        self.keep_earlier = QCheckBox("keep earlier results", self)
+        self.keep_earlier.setToolTip(
+            "Unticked, a run replaces the segments of the last one on this field, unless they have been edited."
+        )
+        self.run_button = QPushButton("Segment", self)
+        self.cancel_button = QPushButton("Cancel", self)
+        self.progress_bar = QProgressBar(self)
+        self.progress_bar.setRange(0, 1000)
+        self.result_label = QLabel(self)
+        self.result_label.setWordWrap(True)
+        self.phase_panel = PhasePanel(self)
+        self.corrections = CorrectionsPanel(napari_viewer, self)
+        self.save_button = QPushButton("Save recipe…", self)
+        self.load_button = QPushButton("Load recipe…", self)
+        self._lay_out()
+
+        self.field_choice.field_changed.connect(self._on_field_changed)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.save_button.clicked.connect(self._on_save_recipe)
+        self.load_button.clicked.connect(self._on_load_recipe)
+        self.recipe_form.tau_z_changed.connect(self._on_tau_z)
+        self.phase_panel.result_changed.connect(self._on_derived)
+        self._on_field_changed()
+        self._show_idle()
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow("Field", self.field_choice)
+        form.addRow(self.field_label)
+        self.phases_section = QCollapsible("Phases", self, expandedIcon="▾", collapsedIcon="▸")
+        self.phases_section.addWidget(self.phase_panel)
+        self.phases_section.expand(animate=False)
+        self.phases_section.hide()
+        self.corrections_section = QCollapsible("Corrections", self, expandedIcon="▾", collapsedIcon="▸")
+        self.corrections_section.addWidget(self.corrections)
+        parts = QWidget(self)
+        inner = QVBoxLayout(parts)
+        inner.addLayout(form)
+        inner.addWidget(self.recipe_form)
+        inner.addWidget(self.keep_earlier)
+        inner.addLayout(_row(self.run_button, self.cancel_button))
+        inner.addWidget(self.progress_bar)
+        inner.addWidget(self.result_label)
+        inner.addWidget(self.phases_section)
+        inner.addWidget(self.corrections_section)
+        inner.addStretch(1)
+        inner.addLayout(_row(self.load_button, self.save_button))
+        scroll = QScrollArea(self)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(parts)
+        # Scrolling is for the height only; the width of the parts is that of the dock.
+        scroll.setMinimumWidth(parts.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._task is not None
+
+    @Slot()
+    def run(self) -> None:
+        """Segment the chosen field with the recipe of the form; a run under way is given up."""
+        field = self.field_choice.field()
+        if field is None:
+            show_error("Open a field first: a file of spectra, or File > Open Sample > napari-gdls.")
+            return
+        try:
+            recipe = self.recipe_form.recipe()
+        except RecipeError as error:
+            show_error(str(error))
+            return
+        constraints = self.corrections.constraints
+        if constraints and not self.recipe_form.choice.keeps_constraints:
+            show_error(
+                f"{self.recipe_form.choice.title} cannot keep corrections; clear them, or choose the merge tree or "
+                "thresholds (paper)."
+            )
+            return
+        self.cancel()
+        embedding, graph = None, None
+        if self._last is not None and self._last.field is field and self._last_asked == _asked(recipe):
+            embedding = self._last.embedding
+            if self._last.recipe.max_distance == recipe.max_distance:
+                graph = self._last.graph
+        task = Task(
+            lambda progress: compute(field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph)
+        )
+        task.progressed.connect(self._on_progress)
+        task.succeeded.connect(self._on_success)
+        task.failed.connect(self._on_failure)
+        self.destroyed.connect(task.cancel)
+        self._task = task
+        self._asked = _asked(recipe)
+        self.run_button.setEnabled(False)
+        self.cancel_button.setEnabled(True)
+        self.progress_bar.setVisible(True)
+        self._on_progress("starting", 0.0)
+        task.start()
+
+    @Slot()
+    def cancel(self) -> None:
+        """Give up the run under way: the window is free at once, and nothing of the run arrives."""
+        if self._task is not None:
+            self._task.cancel()
+            self._end_run()
+            self.result_label.setText("Cancelled.")
+
+    @Slot(str, float)
+    def _on_progress(self, stage: str, fraction: float) -> None:
+        self.progress_bar.setValue(round(1000 * fraction))
+        self.progress_bar.setFormat(f"{stage} %p%")
+
+    @Slot(object)
+    def _on_success(self, result: RunResult) -> None:
+        self._end_run()
+        self._last, self._last_asked = result.segmentation, self._asked
+        field = result.segmentation.field
+        if not any(layer_field(layer) is field for layer in self._viewer.layers):
+            self.result_label.setText("The field was closed; its result is dropped.")
+            return
+        edited = [
+            layer.name
+            for layer in self._viewer.layers
+            if layer_field(layer) is field and layer_role(layer) == "segments" and is_edited(layer)
+        ]
+        place(self._viewer, result, keep_earlier=self.keep_earlier.isChecked())
+        if edited:
+            show_info(f"Edited labels are kept: {', '.join(edited)}.")
+        self.result_label.setText(_summary(result.segmentation))
+        self._list_phases(result)
+        if result.segmentation.recipe.calibration == "field" and field is self.field_choice.field():
+            self.recipe_form.set_calibration(result.segmentation.calibration)
+        self._on_tau_z()  # the slider may have been moved meanwhile
+
+    @Slot()
+    def _on_tau_z(self) -> None:
+        """Show what a larger tau_z makes of the phases of the last run."""
+        run = self._last
+        if run is None or self.running or run.field is not self.field_choice.field():
+            return
+        if run.recipe.method == self.recipe_form.choice.method == "merge":
+            self.phase_panel.coarsen(self.recipe_form.tau_z.in_effect())
+
+    @Slot(object)
+    def _on_derived(self, result: RunResult) -> None:
+        field = result.segmentation.field
+        if any(layer_field(layer) is field for layer in self._viewer.layers):
+            update(self._viewer, result)
+
+    def _list_phases(self, result: RunResult | None) -> None:
+        self.phase_panel.start(result)
+        self.phases_section.setVisible(self.phase_panel.shown is not None)
+        self.phases_section.expand(animate=False)  # to the height of the lists as they are now
+
+    @Slot(object)
+    def _on_failure(self, error: Exception) -> None:
+        self._end_run()
+        self.result_label.setText("The run failed; nothing was changed.")
+        if isinstance(error, GdlsError):
+            show_error(str(error))
+        else:  # a fault of the program: with the traceback, for a report
+            notification_manager.receive_error(type(error), error, error.__traceback__)
+
+    @Slot()
+    def _on_field_changed(self) -> None:
+        field = self.field_choice.field()
+        self.field_label.setText("No field is open." if field is None else _description(field))
+        self.recipe_form.set_field(field)
+        self.corrections.set_field(field)
+        self.run_button.setEnabled(field is not None and not self.running)
+        if self._last is not None and not any(layer_field(layer) is self._last.field for layer in self._viewer.layers):
+            self._last = None  # and with it the field, which may be large
+            self._list_phases(None)
+
+    def _end_run(self) -> None:
+        self._task = None
+        self._show_idle()
+
+    def _show_idle(self) -> None:
+        self.run_button.setEnabled(self.field_choice.field() is not None)
+        self.cancel_button.setEnabled(False)
+        self.progress_bar.setVisible(False)
+
+    @Slot()
+    def _on_save_recipe(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.json", "Recipes (*.json)")
+        if path:
+            self.save_recipe(path)
+
+    @Slot()
+    def _on_load_recipe(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load recipe", "", "Recipes (*.json)")
+        if path:
+            self.load_recipe(path)
+
+    def save_recipe(self, path: str) -> None:
+        """Write the recipe of the form to a JSON file; problems are shown."""
+        try:
+            write_text(path, self.recipe_form.recipe().to_json() + "\n")
+        except (OutputError, RecipeError) as error:
+            show_error(f"{path}: the recipe was not saved: {error}")
+
+    def load_recipe(self, path: str) -> None:
+        """Set the form from a JSON file; problems are shown and change nothing."""
+        try:
+            self.recipe_form.set_recipe(Recipe.from_json(Path(path).read_text(encoding="utf-8")))
+        except (OSError, UnicodeError, RecipeError) as error:
+            show_error(f"{path}: no recipe was loaded: {error}")
+
+
+def _asked(recipe: Recipe) -> tuple[str, str, str]:
+    """What embedding and graph depend on, besides the longest edge."""
+    return recipe.model, recipe.calibration, recipe.drift
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
+
+
+def _description(field: Field) -> str:
+    height, width = field.shape
+    kind = "every pixel" if field.is_dense else f"every {field.sampling_distance:.3g} px"
+    pixel = "" if field.pixel_size is None else f", {field.pixel_size:.3g} um per pixel"
+    return f"{width} x {height} px{pixel}; {field.n_measurements:,} spectra, {kind}"
+
+
+def _summary(segmentation: Segmentation) -> str:
+    times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in segmentation.timings.items() if seconds)
+    text = f"<b>{segmentation.n_segments:,} segments</b>"
+    if segmentation.measurement_phases is not None:
+        text = f"<b>{segmentation.n_segments:,} segments of {segmentation.n_phases} phases</b>"
+        text += f"<br>Borders of the merge tree expected by chance: {segmentation.expected_false_borders:.2g}"
+    text += f"<br>{times}"
+    if segmentation.drift is not None and segmentation.drift.is_notable:
+        text += f"<br>The energy calibration drifts: {segmentation.drift}."
+        if segmentation.recipe.drift != "correct":
+            text += " More &gt; Energy drift takes it back."
+    return text

@@ -1,0 +1,77 @@
+"""A picture of a segmentation, for those without a viewer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.segmentation.colours import phase_colours, segment_colours
+
+if TYPE_CHECKING:
+    from napari_gdls.segmentation.result import Segmentation
+
+_SMALLEST_WIDTH = 600
+_LINE = 24
+_COLUMN = 180
+_MOST_LINES = 6
+
+
+def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
+    """BSE image beside the segments, coloured by composition over the BSE relief, with their borders.
+
+    Segments of one phase have one colour, and below stand the commonest phases with their share of the area.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+
+    Returns
+    -------
+    (h, w, 3) array of uint8
+        Small fields are enlarged by a whole factor, to at least 600 px a side panel. Pixels without a label are black.
+    """
+    from skimage.segmentation import find_boundaries
+
+    field = segmentation.field
+    factor = max(1, -(-_SMALLEST_WIDTH // field.shape[1]))
+    labels = np.kron(segmentation.labels, np.ones((factor, factor), dtype=segmentation.labels.dtype))
+    grey = np.kron(_stretched(field.bse, field.valid), np.ones((factor, factor)))
+    colours = np.vstack([np.zeros(3), segment_colours(segmentation)])
+    right = colours[labels] * (0.6 + 0.4 * grey[..., None])
+    right[find_boundaries(labels, mode="inner") & (labels > 0)] *= 0.35
+    left = np.repeat(grey[..., None], 3, axis=2)
+    gap = np.ones((len(left), 4 * factor if factor < 4 else 12, 3))
+    picture = np.round(255 * np.concatenate([left, gap, right], axis=1)).astype(np.uint8)
+    if segmentation.measurement_phases is None:
+        return picture
+    return np.concatenate([picture, _legend(segmentation, picture.shape[1])])
+
+
+def _legend(segmentation: Segmentation, width: int) -> npt.NDArray[np.uint8]:
+    """The commonest phases, as many as have room: colour, number, share of the area, whether fine-grained."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    assert segmentation.measurement_phases is not None
+    columns = max(width // _COLUMN, 1)
+    percent = segmentation.modal.percent
+    order = np.argsort(-percent, kind="stable")[: columns * _MOST_LINES]
+    lines = -(-len(order) // columns)
+    colours = np.round(255 * phase_colours(segmentation)).astype(int)
+    image = Image.new("RGB", (width, lines * _LINE + _LINE // 2), (255, 255, 255))
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=_LINE // 2)
+    for place, phase in enumerate(order):
+        x, y = place // lines * _COLUMN, place % lines * _LINE + _LINE // 2
+        draw.rectangle((x, y, x + 28, y + _LINE - 8), fill=tuple(colours[phase].tolist()), outline=(90, 90, 90))
+        mixture = ", mixture" if segmentation.measurement_phases.intergrown[phase] else ""
+        draw.text((x + 38, y + 2), f"phase {phase + 1}: {percent[phase]:.1f} %{mixture}", fill=(0, 0, 0), font=font)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _stretched(bse: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """BSE between its 0.5th and 99.5th percentile, as 0..1."""
+    values = bse.astype(np.float64)
+    low, high = np.percentile(values[valid] if valid.any() else values, (0.5, 99.5))
+    return np.clip((values - low) / (high - low), 0, 1) if high > low else np.full(bse.shape, 0.5)

@@ -1,0 +1,222 @@
+"""The result of a segmentation."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.embedding import Calibration
+from napari_gdls.errors import RecipeError
+from napari_gdls.field import Field
+from napari_gdls.graph import MeasurementGraph
+from napari_gdls.graph.components import connected_components
+from napari_gdls.graph.construction import touching_labels
+from napari_gdls.graph.merging import MergeTree, expected_false_borders
+from napari_gdls.phases.constraints import Constraints
+from napari_gdls.phases.measurement_phases import MeasurementPhases
+from napari_gdls.phases.merge_candidates import PhaseMerge, phase_merges
+from napari_gdls.phases.modal import Modal, modal_composition
+from napari_gdls.recipe import Recipe
+from napari_gdls.spectra import Drift
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What `segment` found.
+
+    Attributes
+    ----------
+    labels : (H, W) array of int32
+        Segment of every pixel, counted from 1; 0 is invalid or beyond reach of every measurement.
+    measurement_labels : (N,) array of int64
+        Segment of every measurement, counted from 0: segment k is label k + 1.
+    phases : (K,) array of int64
+        Phase of each segment, counted from 0. Methods other than "merge" do not group segments: each is its own phase.
+    graph : MeasurementGraph
+    embedding : (N, d) array of float32
+        Unit vector of every spectrum.
+    recipe : Recipe
+        All parameters, so that the run can be repeated exactly; model and thresholds as they were used, where the
+        given recipe left them to the defaults.
+    timings : dict of str to float
+        Seconds that each stage took; 0 for stages whose result was given, or that the method does not have.
+    field : Field
+        What was segmented.
+    drift : Drift or None
+        Drift of the energy calibration; None where it was not measured or there are no lines to measure it by.
+    calibration : Calibration or None
+        Scale of delta_z.
+    confidence : (H, W) array of float32 or None
+        Probability of the phase of every pixel, 0 where the label is 0; None where the method does not tell.
+    tree : MergeTree or None
+        Of the method "merge".
+    measurement_phases : MeasurementPhases or None
+        Of the method "merge": phase, second phase and fraction of mixed measurements, confidence.
+    constraints : Constraints
+        That the segments keep.
+    """
+
+    labels: npt.NDArray[np.int32]
+    measurement_labels: npt.NDArray[np.int64]
+    phases: npt.NDArray[np.int64]
+    graph: MeasurementGraph
+    embedding: npt.NDArray[np.float32]
+    recipe: Recipe
+    field: Field
+    timings: dict[str, float] = dataclass_field(default_factory=dict)
+    drift: Drift | None = None
+    calibration: Calibration | None = None
+    confidence: npt.NDArray[np.float32] | None = None
+    tree: MergeTree | None = None
+    measurement_phases: MeasurementPhases | None = None
+    constraints: Constraints = dataclass_field(default_factory=Constraints)
+
+    @property
+    def n_segments(self) -> int:
+        """Number of segments, K."""
+        return len(self.phases)
+
+    @property
+    def n_phases(self) -> int:
+        """Number of phases; some may have measurements but no segment, where `smallest` left none of theirs."""
+        if self.measurement_phases is not None:
+            return self.measurement_phases.n_phases
+        return self.n_segments
+
+    def spectra(self) -> npt.NDArray[np.float64]:
+        """Cumulative spectrum of every segment, (K, D) counts on the energy axis of the field."""
+        return self.field.summed_spectra(self.measurement_labels)
+
+    def phase_map(self) -> npt.NDArray[np.int32]:
+        """Phase of every pixel counted from 1, (H, W); 0 where the label is 0."""
+        return np.concatenate([[0], self.phases + 1])[self.labels].astype(np.int32)
+
+    @cached_property
+    def modal(self) -> Modal:
+        """Modal composition, in percent of the measured area, with its counting error.
+
+        Raises
+        ------
+        RecipeError
+            If the method made no phases.
+        """
+        return modal_composition(self._grouped())
+
+    @cached_property
+    def merges(self) -> tuple[PhaseMerge, ...]:
+        """Phases that could be one, those that differ least first, with how much and how surely they differ.
+
+        Raises
+        ------
+        RecipeError
+            If the method made no phases.
+        """
+        grouped = self._grouped()
+        return phase_merges(grouped.pool, grouped.scale)
+
+    @property
+    def expected_false_borders(self) -> float:
+        """Borders of the merge tree at this significance that are expected to be by chance.
+
+        Raises
+        ------
+        RecipeError
+            If the method has no significance.
+        """
+        self._grouped()
+        assert self.recipe.significance is not None
+        return expected_false_borders(self.field.n_measurements, self.recipe.significance)
+
+    def with_phases_merged(self, group: npt.ArrayLike) -> Segmentation:
+        """Take some phases together, and segments of one phase that touch.
+
+        Parameters
+        ----------
+        group : (P,) array of int
+            New phase of each phase, 0 or more; equal ones become one.
+
+        Returns
+        -------
+        Segmentation
+
+        Raises
+        ------
+        RecipeError
+            If there is not one number for every phase, or the method made no phases.
+        """
+        grouped = self._grouped()
+        wanted = np.asarray(group)
+        if wanted.shape != (grouped.n_phases,) or wanted.dtype.kind not in "ui" or wanted.min(initial=0) < 0:
+            raise RecipeError(
+                f"merging phases needs one number of 0 or more for each of the {grouped.n_phases} phases."
+            )
+        number = np.unique(wanted, return_inverse=True)[1].astype(np.int64)
+        phases = number[self.phases]
+        touching = touching_labels(self.labels, self.labels > 0) - 1
+        alike = phases[touching[:, 0]] == phases[touching[:, 1]]
+        segment = _joined_but(touching[alike], self.constraints.segments_apart(self.labels), self.n_segments)
+        first = np.unique(segment, return_index=True)[1]
+        lookup = np.concatenate([[0], segment + 1]).astype(np.int32)
+        return dataclasses.replace(
+            self,
+            labels=lookup[self.labels],
+            measurement_labels=segment[self.measurement_labels],
+            phases=phases[first],
+            measurement_phases=grouped.merged(number),
+        )
+
+    def coarsened(self, tau_z: float) -> Segmentation:
+        """The segmentation with all phases merged that differ by no more than a larger tau_z.
+
+        Takes milliseconds, unlike a new run, which would also look at the measurements anew.
+
+        Raises
+        ------
+        RecipeError
+            If the method made no phases.
+        """
+        group = np.arange(self._grouped().n_phases)
+        for merge in self.merges:
+            if merge.delta_z > tau_z:
+                break
+            group[list(merge.first + merge.second)] = min(merge.first + merge.second)
+        merged = self.with_phases_merged(group)
+        return dataclasses.replace(merged, recipe=self.recipe.replace(tau_z=tau_z))
+
+    def _grouped(self) -> MeasurementPhases:
+        if self.measurement_phases is None:
+            raise RecipeError(f"the method {self.recipe.method!r} makes no phases; the method 'merge' does.")
+        return self.measurement_phases
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        title = f" of {self.field.name!r}" if self.field.name else ""
+        phases = f" of {self.n_phases} phases" if self.measurement_phases is not None else ""
+        return (
+            f"<Segmentation{title}: {height} x {width} px, {self.n_segments:,} segments{phases} ({self.recipe.method})>"
+        )
+
+
+def _joined_but(pairs: npt.NDArray[np.int64], apart: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    """Components of n segments that are joined by pairs, without those that would join what must stay apart."""
+    if len(apart) == 0:
+        return connected_components(pairs, n)
+    forbidden: list[set[int]] = [set() for _ in range(n)]
+    for a, b in apart.tolist():
+        forbidden[a].add(b)
+        forbidden[b].add(a)
+    members = [{k} for k in range(n)]
+    for a, b in pairs.tolist():
+        if members[a] is members[b] or not forbidden[a].isdisjoint(members[b]):
+            continue
+        members[a] |= members[b]
+        forbidden[a] |= forbidden[b]
+        for k in members[a]:
+            members[k], forbidden[k] = members[a], forbidden[a]
+    first = np.array([min(group) for group in members])
+    return np.unique(first, return_inverse=True)[1].astype(np.int64)

@@ -1,0 +1,173 @@
+"""Tables of segments, of phases, and of the phases that could be one: the same columns in files and in napari."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.errors import FieldError
+from napari_gdls.field import Field
+
+if TYPE_CHECKING:
+    from napari_gdls.segmentation.result import Segmentation
+
+
+def segment_table(
+    labels: npt.ArrayLike,
+    field: Field,
+    measurement_labels: npt.ArrayLike | None = None,
+    *,
+    phases: npt.ArrayLike | None = None,
+    confidence: npt.ArrayLike | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """Table of segments.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        Segments from 1; 0 takes no part.
+    field : Field
+    measurement_labels : (N,) array of int, optional
+        Segment of every measurement, from 0 (label - 1). None: by the label at the measurement's pixel, which follows
+        corrections by hand.
+    phases : (K,) array of int, optional
+        Phase of each segment, from 0; that of label k stands at k - 1. None: there are none, and no such column.
+    confidence : (H, W) array of float, optional
+        Probability of each pixel's phase. None: it is not known, and there is no such column.
+
+    Returns
+    -------
+    dict of str to (K,) array
+        One row per label that occurs, by rising label. ``label``; ``phase``, counted from 1, 0 for labels that have
+        been added since; ``area [px]`` and, when the pixel size is known, ``area [um2]``; ``centroid row [px]``,
+        ``centroid column [px]``; ``measurements``; ``counts`` (X-ray counts of the cumulative spectrum above 50 eV);
+        ``mean BSE``; ``mean confidence``.
+
+    Raises
+    ------
+    FieldError
+        If labels, field, phases and confidence do not fit.
+    """
+    image = np.asarray(labels)
+    if image.shape != field.shape or image.dtype.kind not in "ui":
+        raise FieldError(
+            f"labels are {image.dtype} of shape {image.shape}; whole numbers of shape {field.shape} are needed."
+        )
+    if image.min() < 0:
+        raise FieldError(f"labels go down to {image.min()}; they must be 0 (nothing) or more.")
+    sure = None if confidence is None else np.asarray(confidence, dtype=np.float64)
+    if sure is not None and sure.shape != field.shape:
+        raise FieldError(f"the confidence has shape {sure.shape} and the field {field.shape}; they must agree.")
+    present, inverse = np.unique(image, return_inverse=True)
+    inverse = inverse.reshape(image.shape)
+    if measurement_labels is None:
+        group = inverse[field.locations[:, 0], field.locations[:, 1]]
+    else:
+        given = np.asarray(measurement_labels) + 1
+        if given.shape != (field.n_measurements,):
+            raise FieldError(f"{given.shape} measurement labels for {field.n_measurements} measurements.")
+        group = np.searchsorted(present, given).clip(max=len(present) - 1)
+        group = np.where(present[group] == given, group, -1)
+    member = group >= 0
+    rows, columns = np.indices(image.shape)
+    area = np.bincount(inverse.ravel(), minlength=len(present))
+
+    def mean_over_pixels(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        total = np.bincount(inverse.ravel(), weights=values.ravel(), minlength=len(present))
+        return np.asarray(total / area)
+
+    table: dict[str, npt.NDArray[Any]] = {"label": present}
+    if phases is not None:
+        table["phase"] = _phase_of(present, np.asarray(phases))
+    table["area [px]"] = area
+    if field.pixel_size is not None:
+        table["area [um2]"] = area * field.pixel_size**2
+    table["centroid row [px]"] = mean_over_pixels(rows)
+    table["centroid column [px]"] = mean_over_pixels(columns)
+    table["measurements"] = np.bincount(group[member], minlength=len(present))
+    table["counts"] = np.bincount(group[member], weights=field.total_counts[member], minlength=len(present))
+    table["mean BSE"] = mean_over_pixels(field.bse.astype(np.float64))
+    if sure is not None:
+        table["mean confidence"] = mean_over_pixels(sure)
+    return {name: column[present > 0] for name, column in table.items()}
+
+
+def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
+    """Table of phases.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a method that makes phases.
+
+    Returns
+    -------
+    dict of str to (P,) array
+        One row per phase. ``phase``, counted from 1 as in `Segmentation.phase_map`; ``area [%]`` and its standard error
+        ``error [%]``, see `napari_gdls.phases.modal`; ``segments``; ``measurements``, mixed ones counted for their
+        first phase; ``counts``, X-ray counts above 50 eV of these; ``mean BSE``, of the measurements inside grains;
+        ``fine-grained``, whether it is a mixture of grains too small to be told apart.
+
+    Raises
+    ------
+    RecipeError
+        If the method made no phases.
+    """
+    modal = segmentation.modal
+    found = segmentation.measurement_phases
+    assert found is not None  # or there would be no modal composition
+    field, n = segmentation.field, found.n_phases
+    return {
+        "phase": np.arange(1, n + 1),
+        "area [%]": modal.percent,
+        "error [%]": modal.error,
+        "segments": np.bincount(segmentation.phases, minlength=n),
+        "measurements": np.bincount(found.labels, minlength=n),
+        "counts": np.bincount(found.labels, weights=field.total_counts, minlength=n).astype(np.int64),
+        "mean BSE": found.pool.bse * field.bse_full_scale,
+        "fine-grained": found.intergrown,
+    }
+
+
+def phase_merge_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
+    """Table of the phases that could be one, those that differ least first.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a method that makes phases.
+
+    Returns
+    -------
+    dict of str to (P - 1,) array
+        ``first phases`` and ``second phases``, counted from 1, such as "2 5" for two that an earlier row has made one;
+        ``delta_z``, by how much they differ, on the scale of tau_z; ``significance``, how far this is beyond what
+        chance makes: 1 is the limit.
+
+    Raises
+    ------
+    RecipeError
+        If the method made no phases.
+    """
+    merges = segmentation.merges
+    return {
+        "first phases": np.array([_listed(merge.first) for merge in merges], dtype=np.str_),
+        "second phases": np.array([_listed(merge.second) for merge in merges], dtype=np.str_),
+        "delta_z": np.array([merge.delta_z for merge in merges], dtype=np.float64),
+        "significance": np.array([merge.significance for merge in merges], dtype=np.float64),
+    }
+
+
+def _phase_of(labels: npt.NDArray[Any], phases: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    if phases.ndim != 1 or phases.dtype.kind not in "ui":
+        raise FieldError(f"phases are {phases.dtype} of shape {phases.shape}; one whole number a segment is needed.")
+    known = (labels > 0) & (labels <= len(phases))
+    out = np.zeros(len(labels), dtype=np.int64)
+    out[known] = phases[labels[known].astype(np.int64) - 1] + 1
+    return out
+
+
+def _listed(phases: tuple[int, ...]) -> str:
+    return " ".join(str(phase + 1) for phase in phases)

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from napari_gdls.errors import GdlsError
+from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS, CompositionError, atomic_number, mass_fractions
+
+
+def test_symbols_run_from_hydrogen_to_plutonium():
+    assert N_ELEMENTS == len(set(SYMBOLS)) == 94
+    assert [atomic_number(symbol) for symbol in ("H", "O", "Fe", "Au", "U", "Pu")] == [1, 8, 26, 79, 92, 94]
+
+
+def test_mappings_arrays_and_percentages_mean_the_same():
+    quartz = {"Si": 0.46743, "O": 0.53257}
+    row = np.zeros(94)
+    row[[13, 7]] = 46.743, 53.257
+    expected = mass_fractions([quartz])
+    assert expected.shape == (1, 94)
+    for same in (quartz, [{"O": 53.257, "Si": 46.743}], row, row[None]):
+        np.testing.assert_allclose(mass_fractions(same), expected)
+    assert row.sum() == pytest.approx(100)  # the caller's array is left alone
+
+
+def test_elements_without_lines_keep_their_mass():
+    ice = mass_fractions({"H": 0.1119, "O": 0.8881})[0]
+    assert ice[0] == pytest.approx(0.1119)
+    assert ice.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("compositions", "message"),
+    [
+        ({"Xx": 1.0}, "'Xx' is no element"),
+        ([{"O": 1.0}, {"O": -0.1, "Si": 1.0}], "composition 1: the mass fraction of O"),
+        ({"O": float("nan")}, "must be finite"),
+        ({"O": "much"}, "not a number"),
+        ({"H": 1.0}, "no element from boron up"),
+        ({"Li": 0.5, "Be": 0.5}, "no element from boron up"),
+        ({}, "no element from boron up"),
+        (["SiO2"], "a mapping from element symbol"),
+        (np.ones((2, 93)), r"\(n, 94\) is needed"),
+    ],
+)
+def test_impossible_compositions_are_named(compositions, message):
+    with pytest.raises(CompositionError, match=message) as caught:
+        mass_fractions(compositions)
+    assert isinstance(caught.value, GdlsError)

@@ -1,0 +1,180 @@
+"""Mixtures of phases: fitted to sums, and in single measurements beside a border."""
+
+import numpy as np
+import pytest
+from exact_materials import N_WINDOWS, lattice, materials
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import xlogy
+
+from napari_gdls.phases.unmixing import (
+    FRACTIONS,
+    MIXTURE_PENALTY,
+    fit_mixtures,
+    most_likely,
+    phases_around,
+    relabel,
+)
+
+
+def fit(counts, shares, parts=None, start=None, iterations=2000):
+    counts = np.atleast_2d(np.asarray(counts, dtype=np.int64))
+    parts = np.tile(np.arange(len(shares)), (len(counts), 1)) if parts is None else np.asarray(parts)
+    start = np.ones(parts.shape) if start is None else start
+    return fit_mixtures(counts, shares, parts, start, iterations)
+
+
+@pytest.mark.parametrize("dose", [1000, 30_000, 1_000_000])
+def test_known_shares_are_found(dose):
+    shares = materials(3, seed=2)
+    truth = np.array([0.6, 0.3, 0.1])
+    counts = np.random.default_rng(dose).multinomial(dose, truth @ shares, 300)
+    _, weights = fit(counts, shares)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-9)
+    assert weights.min() >= 0
+    # Standard errors, from the Fisher information of the shares (which add up to 1).
+    slope = shares[:2] - shares[2]
+    covariance = np.linalg.inv(dose * (slope / (truth @ shares)) @ slope.T)
+    error = np.sqrt(np.diag(covariance))
+    spread = weights[:, :2].std(axis=0)
+    assert (spread < 1.3 * error).all()
+    assert (np.abs(weights[:, :2].mean(axis=0) - truth[:2]) < 4 * error / np.sqrt(300) + 2e-3).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([50, 2000, 100_000]))
+def test_no_other_share_of_two_phases_is_more_likely(seed, dose):
+    rng = np.random.default_rng(seed)
+    shares = rng.dirichlet(np.ones(N_WINDOWS), 3)  # the third explains what the first two cannot
+    shares = (shares + 1e-3) / (shares + 1e-3).sum(axis=1, keepdims=True)
+    counts = rng.multinomial(dose, rng.dirichlet(np.ones(3)) @ shares)
+    g, weights = fit(counts, shares[:2])
+    grid = np.linspace(0, 1, 2001)[:, None]
+    expected = counts.sum() * (grid * shares[0] + (1 - grid) * shares[1])
+    reference = 2 * (xlogy(counts, counts) - xlogy(counts, expected)).sum(axis=1)
+    assert g[0] == pytest.approx(reference.min(), rel=1e-3, abs=0.05)
+    fitted = counts.sum() * (weights[0] @ shares[:2])
+    assert g[0] == pytest.approx(2 * (xlogy(counts, counts) - xlogy(counts, fitted)).sum(), rel=1e-9, abs=1e-6)
+
+
+def test_what_a_mixture_does_not_explain_is_large_and_what_it_does_is_chance():
+    shares = materials(3, seed=1)
+    rng = np.random.default_rng(0)
+    explained, _ = fit(rng.multinomial(20_000, [0.5, 0.5, 0] @ shares, 400), shares[:2])
+    assert explained.mean() == pytest.approx(N_WINDOWS - 2, rel=0.15)  # chi-squared
+    other, _ = fit(rng.multinomial(20_000, [0.4, 0.4, 0.2] @ shares, 400), shares[:2])
+    assert other.min() > 5 * N_WINDOWS
+
+
+def test_sums_without_counts_or_candidates():
+    shares = materials(2)
+    counts = np.stack([np.zeros(N_WINDOWS), np.full(N_WINDOWS, 3), np.full(N_WINDOWS, 3), np.zeros(N_WINDOWS)])
+    g, weights = fit(counts, shares, parts=[[0, 1], [-1, -1], [1, -1], [-1, -1]])
+    assert g[[0, 1, 3]].tolist() == [0, np.inf, 0]
+    assert np.isfinite(g[2])
+    assert weights.tolist()[1:] == [[0, 0], [1, 0], [0, 0]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 5))
+def test_phases_around_are_the_most_frequent_ones(seed, most):
+    rng = np.random.default_rng(seed)
+    _, _, near = lattice((5, 6))
+    segments, phases = rng.integers(0, 4, 30), rng.integers(0, 6, 30)
+    parts, shares = phases_around(near.indptr, near.neighbours, segments, phases, 5, 6, most)
+    for segment in range(5):
+        votes = np.zeros(6)
+        for i in np.flatnonzero(segments == segment):
+            for j in (i, *near.neighbours[near.indptr[i] : near.indptr[i + 1]]):
+                votes[phases[j]] += 1
+        order = [k for k in np.lexsort((np.arange(6), -votes)) if votes[k] > 0][:most]
+        assert parts[segment].tolist() == order + [-1] * (most - len(order))
+        kept = votes[order] / max(votes[order].sum(), 1)
+        np.testing.assert_allclose(shares[segment], [*kept, *[0] * (most - len(order))])
+
+
+@given(st.integers(0, 2**32))
+def test_the_most_likely_phase(seed):
+    rng = np.random.default_rng(seed)
+    log_shares = np.log(rng.dirichlet(np.ones(N_WINDOWS), 5) + 1e-6).astype(np.float32)
+    counts = rng.poisson(20, (30, N_WINDOWS)).astype(np.int32)
+    expected = (counts.astype(float) @ log_shares.T.astype(float)).argmax(axis=1)
+    assert np.array_equal(most_likely(counts, log_shares), expected)
+
+
+def relabelled(near, counts, shares, labels, *, dispersion=0.0, sweeps=20, misfit=None):
+    major = np.array(FRACTIONS)[None, None, :, None]
+    mixed = np.log(major * shares[:, None, None] + (1 - major) * shares[None, :, None]).astype(np.float32)
+    pure, labels = np.log(shares).astype(np.float32), labels.astype(np.int64)
+    counts = counts.astype(np.int32)
+    partner, fraction, confidence = relabel(
+        near.indptr,
+        near.neighbours,
+        near.affinity,
+        counts,
+        most_likely(counts, pure),
+        np.zeros((0, 0), np.float32) if misfit is None else misfit.astype(np.float32),
+        pure,
+        mixed,
+        dispersion,
+        MIXTURE_PENALTY,
+        labels,
+        sweeps,
+    )
+    return labels, partner, np.where(partner >= 0, np.array(FRACTIONS)[fraction], 1.0), confidence
+
+
+@pytest.mark.parametrize("share", [0.9, 0.75, 0.6])
+@pytest.mark.parametrize("major", [0, 1])
+def test_a_rim_of_mixtures_is_of_one_phase_with_the_other_as_partner(share, major):
+    shape, dose = (20, 15), 1500
+    shares = materials(3, seed=5)
+    column = np.arange(300) % 15
+    truth = np.zeros((300, 3))
+    truth[column < 7, 0] = truth[column > 7, 1] = 1
+    truth[column == 7, major], truth[column == 7, 1 - major] = share, 1 - share
+    counts = np.random.default_rng(3).multinomial(dose, truth @ shares)
+    # Begun with a third phase on the rim, which is no more than their mixture.
+    start = np.where(column < 7, 0, np.where(column > 7, 1, 2))
+    labels, partner, fraction, confidence = relabelled(lattice(shape)[2], counts, shares, start)
+    assert (labels[column < 7] == 0).all()
+    assert (labels[column > 7] == 1).all()
+    rim = column == 7
+    assert (labels[rim] == major).mean() > 0.9
+    assert (partner[rim] == 1 - labels[rim]).all()
+    assert (partner[(column < 6) | (column > 8)] == -1).mean() > 0.98
+    right = labels[rim] == major
+    assert np.abs(fraction[rim][right] - share).mean() < 0.06
+    assert confidence[~rim].mean() > 0.99
+    assert ((confidence > 0) & (confidence <= 1)).all()
+
+
+def test_affinity_settles_what_counts_leave_open():
+    shares = materials(2, seed=9)
+    rng = np.random.default_rng(2)
+    column = np.arange(400) % 20
+    truth = (column >= 10).astype(np.int64)
+    # A handful of counts per spectrum: the most likely phase alone is often the wrong one.
+    counts = rng.multinomial(4, shares[truth])
+    alone = most_likely(counts.astype(np.int32), np.log(shares).astype(np.float32))
+    labels, _, _, confidence = relabelled(lattice((20, 20))[2], counts, shares, alone.copy())
+    assert (alone != truth).mean() > 0.03
+    assert (labels != truth).mean() < 0.5 * (alone != truth).mean()
+    # Confidence says how often the labels are right.
+    assert confidence.mean() == pytest.approx((labels == truth).mean(), abs=0.05)
+
+
+def test_scatter_makes_counts_weigh_less():
+    shares = materials(2, seed=9)
+    column = np.arange(100) % 10
+    truth = np.zeros(100, np.int64)
+    truth[55] = 1  # one measurement of another phase, in the middle
+    counts = np.rint(40 * shares[truth])
+    near = lattice((10, 10))[2]
+    assert relabelled(near, counts, shares, truth.copy())[0].sum() == 1
+    labels, _, _, confidence = relabelled(near, counts, shares, truth.copy(), dispersion=5.0)
+    assert labels.sum() == 0
+    assert confidence[55] < 1
+    misfit = np.zeros((100, 2))
+    misfit[column == 0, 0] = 1000.0
+    assert (relabelled(near, counts, shares, np.where(column == 0, 1, 0), misfit=misfit)[0] == 1)[column == 0].all()

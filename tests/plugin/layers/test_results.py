@@ -1,0 +1,257 @@
+"""New results never overwrite what the user has edited."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+import napari_gdls as gdls
+from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
+from napari_gdls.plugin.layers.results import RunResult, compute, derived, is_edited, place, update
+from napari_gdls.plugin.layers.segments import field_layers, segments_name
+from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
+from napari_gdls.progress import silent
+
+
+def run(field: gdls.Field, earlier: RunResult | None = None, **changes: Any) -> RunResult:
+    recipe = gdls.Recipe(device="cpu", **changes)
+    if earlier is None:
+        return compute(field, recipe, silent)
+    known = earlier.segmentation
+    return compute(field, recipe, silent, embedding=known.embedding, graph=known.graph)
+
+
+@pytest.fixture
+def viewer(sparse_field) -> ViewerModel:
+    model = ViewerModel()
+    for layer in field_layers(sparse_field):
+        model.add_layer(layer)
+    return model
+
+
+@pytest.fixture(scope="module")
+def first(sparse_field) -> RunResult:
+    return run(sparse_field)
+
+
+@pytest.fixture(scope="module")
+def second(sparse_field, first) -> RunResult:
+    return run(sparse_field, first, tau_z=0.4)
+
+
+OF_MERGE = ["bse", "phases", "confidence", "segments", "graph", "measurements"]
+
+
+def layer_of(viewer: ViewerModel, role: str) -> Layer:
+    return next(layer for layer in viewer.layers if layer_role(layer) == role)
+
+
+def roles(viewer: ViewerModel) -> list[str]:
+    return [layer_role(layer) for layer in viewer.layers]
+
+
+def test_layers_come_between_image_and_dots(viewer, first):
+    labels = place(viewer, first)
+    assert roles(viewer) == OF_MERGE
+    assert viewer.layers.selection.active is labels
+
+
+def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, second):
+    old = place(viewer, first)
+    graph = layer_of(viewer, "graph")
+    old.opacity, old.visible = 0.9, False
+    new = place(viewer, second)
+    assert roles(viewer) == OF_MERGE
+    assert old not in viewer.layers
+    assert (new.opacity, new.visible) == (0.9, False)
+    np.testing.assert_array_equal(new.data, second.segmentation.labels)
+    assert layer_of(viewer, "graph") is graph  # the same graph: no need to build 100,000 shapes again
+    assert layer_segmentation(graph) is second.segmentation
+    assert graph.edge_contrast_limits == (0.0, 2.0)
+
+
+def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
+    monkeypatch.setattr(_edge_shapes, "fault", lambda: "another napari")
+    place(viewer, first)
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
+    place(viewer, second)
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
+    vectors, cut = viewer.layers[4:6]
+    ends = second.segmentation.measurement_labels[second.segmentation.graph.edges]
+    assert len(vectors.data) == second.segmentation.graph.n_edges
+    assert cut.nshapes == (ends[:, 0] != ends[:, 1]).sum()
+
+
+def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):
+    place(viewer, first)
+    graph = layer_of(viewer, "graph")
+    other = run(sparse_field, max_distance=0.9)
+    place(viewer, other)
+    assert roles(viewer) == OF_MERGE
+    assert layer_of(viewer, "graph") is not graph
+    assert layer_of(viewer, "graph").nshapes == other.segmentation.graph.n_edges < graph.nshapes
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda layer: layer.paint((5, 5), 77),
+        lambda layer: layer.fill((5, 5), 77),
+        lambda layer: layer.data_setitem((np.array([0]), np.array([0])), 77),
+        lambda layer: layer.data.__setitem__((3, 4), 77),
+        lambda layer: setattr(layer, "data", np.zeros_like(layer.data)),
+    ],
+)
+def test_edited_labels_stay(viewer, first, second, edit):
+    old = place(viewer, first)
+    edit(old)
+    kept = old.data.copy()
+    assert is_edited(old)
+    new = place(viewer, second)
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "segments", "measurements"]
+    assert old in viewer.layers
+    assert new.name != old.name
+    np.testing.assert_array_equal(old.data, kept)
+    newer = place(viewer, first)  # the new one was not edited
+    assert new not in viewer.layers
+    assert {old, newer} <= set(viewer.layers)
+
+
+def test_undone_edits_are_no_edits(viewer, first, second):
+    old = place(viewer, first)
+    old.paint((5, 5), 77)
+    old.undo()
+    assert not is_edited(old)
+    place(viewer, second)
+    assert old not in viewer.layers
+
+
+def test_edited_graphs_stay(viewer, sparse_field, first):
+    place(viewer, first)
+    graph = layer_of(viewer, "graph")
+    assert not is_edited(graph)
+    graph.remove([0])
+    assert is_edited(graph)
+    place(viewer, run(sparse_field, max_distance=0.9))
+    assert roles(viewer).count("graph") == 2
+    assert graph in viewer.layers
+    assert graph.nshapes == first.segmentation.graph.n_edges - 1
+
+
+def test_drawn_and_moved_edges_are_edits(viewer, first):
+    place(viewer, first)
+    graph = layer_of(viewer, "graph")
+    removed = graph.data[-1]
+    graph.remove([graph.nshapes - 1])
+    graph.add(removed, shape_type="line")
+    assert not is_edited(graph)  # back to what it was
+    graph.add(np.array([[0, 0], [40, 40]]), shape_type="line")
+    assert is_edited(graph)
+
+
+def test_earlier_results_can_be_kept(viewer, first, second):
+    old = place(viewer, first)
+    place(viewer, second, keep_earlier=True)
+    assert old in viewer.layers
+    assert roles(viewer).count("segments") == 2
+
+
+def test_results_of_another_field_are_left_alone(viewer, first, dense_field):
+    place(viewer, first)
+    for layer in field_layers(dense_field):
+        viewer.add_layer(layer)
+    place(viewer, run(dense_field))
+    assert roles(viewer) == [*OF_MERGE, "bse", "counts", "phases", "confidence", "segments", "graph"]
+
+
+def test_a_missing_image_comes_back(first):
+    viewer = ViewerModel()
+    place(viewer, first)
+    assert roles(viewer) == OF_MERGE[:-1]
+
+
+def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, first):
+    place(viewer, first)
+    graph = layer_of(viewer, "graph")
+    assert graph.features["height"].max() > 1 > graph.features["height"].min()
+    by_thresholds = run(sparse_field, first, method="threshold", tau_z=1.5)
+    place(viewer, by_thresholds)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert layer_of(viewer, "graph") is graph
+    assert "height" not in graph.features
+    assert graph.edge_contrast_limits == (0.0, 3.0)
+    place(viewer, first)
+    assert roles(viewer) == OF_MERGE
+    np.testing.assert_array_equal(graph.features["height"], first.heights)
+
+
+@pytest.mark.parametrize("choice", METHOD_CHOICES[2:], ids=lambda choice: choice.labelling or choice.method)
+def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, choice):
+    result = run(sparse_field, first, method=choice.method, labelling=choice.labelling)
+    labels = place(viewer, result)
+    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert labels.name == f"pair: {segments_name(result.segmentation.recipe)}"
+    assert len(np.unique(labels.data[labels.data > 0])) == result.segmentation.n_segments > 1
+
+
+def test_merged_phases_keep_the_colour_of_the_larger_one(first):
+    segmentation = first.segmentation
+    sizes = np.bincount(segmentation.measurement_phases.labels)
+    merged = derived(first, segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)), silent)
+    np.testing.assert_array_equal(merged.phase_colours, first.phase_colours[[sizes.argmax()]])
+    np.testing.assert_array_equal(merged.colormap.map(1)[:3], first.phase_colours[sizes.argmax()].astype(np.float32))
+    assert derived(first, segmentation, silent) is first
+
+
+def test_layers_are_updated_in_place_unless_edited(viewer, first):
+    place(viewer, first)
+    before = list(viewer.layers)
+    n_phases = first.segmentation.n_phases
+    merged = derived(first, first.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)), silent)
+    update(viewer, merged)
+    assert list(viewer.layers) == before
+    segments = layer_of(viewer, "segments")
+    np.testing.assert_array_equal(segments.data, merged.segmentation.labels)
+    np.testing.assert_array_equal(layer_of(viewer, "phases").data, merged.segmentation.phase_map())
+    assert segments.features["index"].tolist() == [1]
+    assert layer_segmentation(segments) is merged.segmentation
+    assert not is_edited(segments)
+    segments.fill((5, 5), 7)
+    kept = segments.data.copy()
+    update(viewer, first)
+    assert roles(viewer).count("segments") == 2
+    assert viewer.layers.selection.active is segments
+    np.testing.assert_array_equal(segments.data, kept)
+    update(viewer, merged)  # the new layer is no edited one
+    assert roles(viewer).count("segments") == 2
+    assert roles(viewer).count("phases") == 1
+
+
+def test_mixed_measurements_follow_in_place(viewer, first):
+    found = first.segmentation
+    phases = found.measurement_phases
+    assert phases.n_phases == 2
+    runs = []
+    for places in ([3, 90], [4], [4, 5, 90]):
+        partner, fraction = phases.partner.copy(), phases.fraction.copy()
+        partner[places], fraction[places] = 1 - phases.labels[places], 0.75
+        mixed = dataclasses.replace(phases, partner=partner, fraction=fraction)
+        runs.append(dataclasses.replace(first, segmentation=dataclasses.replace(found, measurement_phases=mixed)))
+    place(viewer, runs[0])
+    assert roles(viewer) == [*OF_MERGE[:-1], "mixed", "measurements"]
+    layer = layer_of(viewer, "mixed")
+    for result in (*runs[1:], runs[0]):
+        update(viewer, result)
+        now = result.segmentation.measurement_phases
+        at = np.flatnonzero(now.partner >= 0)
+        assert layer_of(viewer, "mixed") is layer
+        np.testing.assert_array_equal(layer.data, found.field.locations[at])
+        assert layer.features["second phase"].tolist() == (now.partner[at] + 1).tolist()
+        np.testing.assert_allclose(layer.face_color[:, :3], first.phase_colours[now.partner[at]], atol=1e-6)
+        assert not is_edited(layer)
