@@ -93,7 +93,10 @@ def test_merging_is_the_chain_of_its_steps(small, small_result):
     z = embed(small)
     graph, counts = build_graph(small, z), window_counts(small)
     tree = build_merge_tree(small, graph, counts=counts)
-    found = find_phases(small, graph, tree, z, counts, load_embedding())
+    recipe = Recipe().with_defaults(small.n_measurements)
+    found = find_phases(
+        small, graph, tree, z, counts, load_embedding(), tau_z=recipe.tau_z, significance=recipe.significance
+    )
     assert np.array_equal(small_result.tree.height, tree.height)
     assert np.array_equal(small_result.measurement_phases.labels, found.labels)
     assert np.array_equal(small_result.measurement_phases.partner, found.partner)
@@ -180,8 +183,7 @@ def test_a_plain_rock_is_segmented_nearly_as_it_is(small, small_result):
         {"method": "merge", "intergrowths": False, "tau_b": 0.05, "significance": 5.0},
         {"method": "threshold"},
         {"method": "threshold", "labelling": "local"},
-        {"method": "threshold", "labelling": "paper"},
-        *({"method": method} for method in METHODS[2:]),
+        *({"method": method} for method in list(METHODS)[2:]),
     ],
     ids=lambda changes: "-".join(map(str, changes.values())),
 )
@@ -190,9 +192,10 @@ def test_all_methods_give_results_that_fit_together(kinds_of_field, kind, change
     field = kinds_of_field[kind]
     found = segment(field, **changes)
     check(found)
-    assert found.n_segments > 1 or changes.get("labelling") == "paper"
-    assert (found.measurement_phases is None) == (found.tree is None) == (changes["method"] != "merge")
-    assert (found.confidence is not None) == (found.recipe.pixel_labelling == "local")
+    assert found.n_segments > 1 or changes["method"] == "published"
+    makes_phases = METHODS[changes["method"]].makes_phases
+    assert (found.measurement_phases is not None) == (found.tree is not None) == makes_phases
+    assert (found.confidence is not None) == found.recipe.gives_confidence
     if changes["method"] == "merge":
         used = np.count_nonzero(found.labels)
         # All that is in reach of a measurement has a label.
@@ -302,9 +305,8 @@ def test_the_recipe_names_what_the_defaults_were(small, small_result):
     assert recipe.significance == pytest.approx(np.log(small.n_measurements) + 5)
     paper = segment(small, embedding=small_result.embedding, graph=small_result.graph, method="threshold").recipe
     assert (paper.tau_b, paper.tau_z, paper.significance) == (0.05, 1.0, None)
-    published = segment(small, embedding=small_result.embedding, method="threshold", labelling="paper").recipe
-    assert published.tau_b is not None
-    assert published.tau_z is not None
+    published = segment(small, embedding=small_result.embedding, method="published").recipe
+    assert (published.tau_b, published.tau_z) == (0.4, 0.5)
 
 
 @pytest.mark.parametrize("method", ["merge", "threshold", "pixelwise"])

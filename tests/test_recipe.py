@@ -12,14 +12,14 @@ from napari_gdls.recipe import LABELLINGS, METHODS
 positive = st.floats(1e-6, 1e6, allow_nan=False)
 recipes = st.builds(
     Recipe,
-    method=st.just("merge") | st.sampled_from(METHODS),
+    method=st.just("merge") | st.sampled_from(list(METHODS)),
     significance=st.none() | st.floats(0, 100),
     intergrowths=st.booleans(),
     labelling=st.sampled_from([None, "local", "walker"]),
     smallest=st.integers(0, 1000),
     device=st.sampled_from(["auto", "cpu", "cuda:1"]),
     batch_size=st.none() | st.integers(1, 10**6),
-    max_distance=positive,
+    max_distance=st.floats(0.1, 1e6),
     tau_b=st.none() | st.floats(0, 10),
     tau_z=st.none() | st.floats(0, 10),
     beta=st.none() | st.floats(0, 1e9),
@@ -91,6 +91,56 @@ def test_recipes_of_before_the_merge_tree_are_still_read():
 
 def test_each_method_has_its_way_of_labelling_pixels():
     assert Recipe().method == "merge"
-    assert [Recipe(method=method).pixel_labelling for method in METHODS] == ["local"] + ["walker"] * 5
-    for labelling in LABELLINGS:
-        assert Recipe(method="threshold", labelling=labelling).pixel_labelling == labelling
+    assert [Recipe(method=method).pixel_labelling for method in METHODS] == ["local", "walker"] + [None] * 5
+    for labelling, row in LABELLINGS.items():
+        recipe = Recipe(method="threshold", labelling=labelling)
+        assert recipe.pixel_labelling == labelling
+        assert recipe.gives_confidence == row.gives_confidence
+        assert not recipe.replace(method="published").gives_confidence
+
+
+def test_the_chain_of_the_authors_was_a_labelling_in_version_1():
+    old = {"recipe_version": 1, "method": "threshold", "labelling": "paper", "tau_z": 0.6, "beta": 0.02}
+    assert Recipe.from_json(json.dumps(old)) == Recipe(method="published", tau_z=0.6, beta=0.02)
+    with pytest.raises(RecipeError, match="labelling is 'paper'"):
+        Recipe.from_json(json.dumps(old | {"recipe_version": 2}))
+
+
+def test_every_parameter_says_what_it_is():
+    for name, parameter in Recipe.parameters().items():
+        assert parameter.title
+        assert parameter.help.endswith(".")
+        assert any(name in Recipe.parameters_of(method) for method in METHODS) or name == "method"
+        default = getattr(Recipe(), name)
+        assert isinstance(default, parameter.kind) or (default is None and parameter.unset)
+        for value in (None, "", "text", -1, 1.5, True, math.nan, math.inf, 10**400, [], 10**5000):
+            try:
+                changed, message = Recipe().replace(**{name: value}), ""
+            except RecipeError as error:
+                changed, message = None, str(error)
+            assert (name in message and len(message) < 300) if changed is None else getattr(changed, name) is value
+
+
+@given(st.sampled_from(list(METHODS)), st.integers(0, 10**7))
+def test_defaults_of_the_method_are_spelled_out_once(method, n_measurements):
+    thresholds = METHODS[method].thresholds
+    filled = Recipe(method=method).with_defaults(n_measurements)
+    for name in ("tau_z", "tau_b", "significance"):
+        default = thresholds[name].default_for(n_measurements) if name in thresholds else None
+        assert getattr(filled, name) == default
+    given = Recipe(method=method, tau_z=0.123).with_defaults(n_measurements)
+    assert given.tau_z == 0.123
+    assert filled.with_defaults(7) == filled
+
+
+def test_default_significance_grows_with_the_number_of_comparisons():
+    default = METHODS["merge"].thresholds["significance"].default_for
+    assert default(1000) == pytest.approx(math.log(1000) + 5)
+    assert default(1) == default(0) == 5
+
+
+def test_every_row_of_the_table_loads():
+    for row in METHODS.values():
+        assert callable(row.load())
+        assert not row.labels_measurements or callable(row.load_measurement_step())
+        assert row.needs_graph == bool(row.labels_measurements)

@@ -21,7 +21,6 @@ from napari_gdls.labelling import connected_regions, label_with_confidence
 from napari_gdls.methods.baselines import bse_only, watershed
 from napari_gdls.methods.published.measurements import PUBLISHED_TAU_B, PUBLISHED_TAU_Z, label_measurements_as_published
 from napari_gdls.methods.published.pixels import label_pixels_as_published
-from napari_gdls.methods.registry import BASELINES
 from napari_gdls.recipe import METHODS
 from napari_gdls.spectra import Detector, simulate_spectra
 
@@ -66,7 +65,7 @@ Method = Callable[[Field], Iterator[Result]]
 def methods() -> dict[str, Method]:
     """All methods by name; the authors' needs the weights of their network."""
     found: dict[str, Method] = {
-        f"ours ({name})": partial(ours, method=name) for name in METHODS if name not in BASELINES
+        f"ours ({name})": partial(ours, method=name) for name, row in METHODS.items() if row.labelling is not None
     }
     if WEIGHTS.is_file():
         found[AUTHORS] = authors

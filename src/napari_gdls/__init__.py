@@ -21,7 +21,7 @@ __getattr__, __dir__, _names = lazy_loader.attach(
         "spectra": ["simulate_spectra"],
         "embedding": ["load_embedding", "embed"],
         "graph": ["build_graph"],
-        "phases.measurements": ["label_measurements"],
+        "methods": ["label_measurements"],
         "phases.constraints": ["Constraints"],
         "labelling": ["label_pixels"],
         "pipeline": ["segment"],

@@ -9,6 +9,7 @@ import tifffile
 from typer.testing import CliRunner
 
 from napari_gdls import Constraints, Recipe, cli, sample_field
+from napari_gdls.cli.options import progress_bar
 from napari_gdls.io import read_field, read_labels, write_field
 
 
@@ -157,7 +158,7 @@ def test_segment_replaces_nothing_unless_told_to(store, tmp_path):
 
 
 def test_a_compilation_is_announced_once(capsys):
-    with cli.progress_bar() as progress:
+    with progress_bar() as progress:
         for stage in ("tree", "compiling", "compiling", "labelling"):
             progress(stage, 0.0)
             progress(stage, 1.0)
@@ -185,7 +186,7 @@ def test_convert_and_info(store, tmp_path):
         (("segment", "nowhere", "-o", "x.png", "--tau-z", "-1"), 1, "tau_z"),
         (("segment", "nowhere", "-o", "x.png", "--recipe", "none.json"), 1, "none.json"),
         (("segment", "nowhere", "-o", "x.png", "--constraints", "none.json"), 1, "none.json"),
-        (("segment", "nowhere", "-o", "x.png", "--method", "guess"), 1, "watershed"),
+        (("segment", "nowhere", "-o", "x.png", "--method", "guess"), 2, "watershed"),
         (("segment", "nowhere", "-o", "x.png", "--confidence", "--labelling", "walker"), 1, "--confidence"),
         (("segment", "nowhere"), 2, "--output"),
         (("conjure",), 2, "conjure"),

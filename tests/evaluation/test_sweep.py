@@ -10,7 +10,7 @@ from skimage.io import imread
 from napari_gdls import Recipe, build_graph, embed, evaluate, segment
 from napari_gdls.errors import Cancelled, GdlsError, OutputError, RecipeError
 from napari_gdls.evaluation import Sweep, sweep, sweep_field
-from napari_gdls.evaluation.sweep import CURVES, PARAMETERS
+from napari_gdls.evaluation.sweep import CURVES, SWEEPS
 from napari_gdls.recipe import METHODS
 from napari_gdls.simulation import simulate_field
 
@@ -126,13 +126,13 @@ def test_a_given_embedding_and_recipe_are_used(field, monkeypatch):
 
 
 def test_every_method_with_a_parameter_can_be_swept(field):
-    assert set(PARAMETERS) <= set(METHODS)
-    extremes = {name: (values[0], values[-1]) for name, (_, values) in PARAMETERS.items()}
-    found = sweep_field(field, field.metadata["truth"], PARAMETERS, values=extremes)
-    assert found.methods == tuple(PARAMETERS)
+    assert set(SWEEPS) <= set(METHODS)
+    extremes = {name: (values[0], values[-1]) for name, values in ((name, row.values) for name, row in SWEEPS.items())}
+    found = sweep_field(field, field.metadata["truth"], SWEEPS, values=extremes)
+    assert found.methods == tuple(SWEEPS)
     for name in found.methods:
         fine, coarse = found.of(name)
-        assert fine.parameter == PARAMETERS[name].name
+        assert fine.parameter == SWEEPS[name].parameter
         assert fine.scores.n_segments > coarse.scores.n_segments
         assert fine.scores.asa > coarse.scores.asa
 

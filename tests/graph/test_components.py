@@ -55,4 +55,4 @@ def test_no_edges_make_each_its_own_segment():
 @pytest.mark.parametrize("bad", [{"tau_z": -1}, {"tau_b": np.nan}, {"tau_z": np.nan}])
 def test_bad_parameters_are_refused(bad):
     with pytest.raises(RecipeError, match=next(iter(bad))):
-        cut_by_thresholds(random_graph(0), **bad)
+        cut_by_thresholds(random_graph(0), **{"tau_b": 0.1, "tau_z": 1.0} | bad)

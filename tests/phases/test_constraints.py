@@ -211,9 +211,9 @@ def test_pixels_without_measurement_are_refused(field, free, place):
             rerun(field, free, constraints)
 
 
-@pytest.mark.parametrize("changes", [{"method": "bse_only"}, {"method": "threshold", "labelling": "paper"}])
+@pytest.mark.parametrize("changes", [{"method": "bse_only"}, {"method": "published"}])
 def test_methods_that_know_no_constraints_say_so(field, free, changes):
-    with pytest.raises(RecipeError, match="knows no constraints"):
+    with pytest.raises(RecipeError, match="cannot keep constraints"):
         rerun(field, free, Constraints(fixed=((tuple(field.locations[0].tolist()), 1),)), **changes)
 
 

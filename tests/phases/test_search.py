@@ -9,7 +9,8 @@ import pytest
 from napari_gdls import build_graph, embed, load_embedding, segment, simulate_field
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph.merging import build_merge_tree
-from napari_gdls.phases.find import DEFAULT_TAU_Z, default_significance, find_phases
+from napari_gdls.phases.find import find_phases
+from napari_gdls.recipe import Recipe
 from napari_gdls.simulation.rock import ROCK, Mineral
 from napari_gdls.spectra.windows import window_counts
 
@@ -28,6 +29,12 @@ def parts():
     return parts_of(simulate_field((90, 90), seed=6, minerals=PLAIN, grain_size=18))
 
 
+def phases_of(*parts, **changes):
+    """Phases with the defaults of the method, but for changes."""
+    recipe = Recipe().with_defaults(parts[0].n_measurements)
+    return find_phases(*parts, **{"tau_z": recipe.tau_z, "significance": recipe.significance} | changes)
+
+
 def agreement(labels, truth):
     """Share of measurements whose phase is, by majority, theirs; each phase but specks stands for one mineral."""
     table = np.zeros((labels.max() + 1, truth.max() + 1))
@@ -39,7 +46,7 @@ def agreement(labels, truth):
 
 def test_the_minerals_of_a_rock_are_its_phases(parts):
     field = parts[0]
-    found = find_phases(*parts)
+    found = phases_of(*parts)
     at = field.metadata["truth_phases"][tuple(field.locations.T)]
     assert agreement(found.labels, at) > 0.95
     assert found.labels.shape == found.partner.shape == found.fraction.shape == found.confidence.shape
@@ -49,8 +56,8 @@ def test_the_minerals_of_a_rock_are_its_phases(parts):
     assert ((found.confidence > 0) & (found.confidence <= 1)).all()
     assert np.array_equal(np.unique(found.labels), np.arange(found.n_phases))
     assert (found.scale.tau_z, found.scale.height) == (
-        DEFAULT_TAU_Z,
-        parts[2].height_of_significance(default_significance(field.n_measurements)),
+        0.3,
+        parts[2].height_of_significance(math.log(field.n_measurements) + 5),
     )
     assert not found.intergrown.any()
 
@@ -58,15 +65,15 @@ def test_the_minerals_of_a_rock_are_its_phases(parts):
 def test_rims_of_mixtures_are_no_phases(parts):
     """Seen through a wide beam every border is a mixture, and none of them a phase."""
     field = simulate_field((90, 90), seed=6, minerals=PLAIN, grain_size=18, blur=1.5)
-    found = find_phases(*parts_of(field))
+    found = phases_of(*parts_of(field))
     at = field.metadata["truth_phases"][tuple(field.locations.T)]
     assert agreement(found.labels, at) > 0.9
     mixed = (found.partner >= 0).mean()
-    assert mixed > 1.5 * (find_phases(*parts).partner >= 0).mean()
+    assert mixed > 1.5 * (phases_of(*parts).partner >= 0).mean()
 
 
 def test_a_larger_tau_z_makes_fewer_phases(parts):
-    numbers = [find_phases(*parts, tau_z=tau_z).n_phases for tau_z in (0.1, 1.0, 5.0, 100.0)]
+    numbers = [phases_of(*parts, tau_z=tau_z).n_phases for tau_z in (0.1, 1.0, 5.0, 100.0)]
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[0] > numbers[-1] == 1
 
@@ -74,7 +81,7 @@ def test_a_larger_tau_z_makes_fewer_phases(parts):
 def test_a_higher_significance_makes_no_more_phases():
     field = simulate_field((60, 60), seed=2, minerals=PLAIN, counts=150, grain_size=14)
     parts = parts_of(field)
-    numbers = [find_phases(*parts, significance=x).n_phases for x in (8.0, 50.0, 2000.0, 1e6)]
+    numbers = [phases_of(*parts, significance=x).n_phases for x in (8.0, 50.0, 2000.0, 1e6)]
     assert numbers == sorted(numbers, reverse=True)
     assert numbers[-1] == 1
 
@@ -86,8 +93,8 @@ def test_brightness_parts_materials_of_one_spectrum_when_asked_to():
     bse = np.where(phases == 0, 20_000, 30_000) + np.random.default_rng(0).normal(0, 300, phases.shape)
     field = simulate_field(texture=phases, minerals=minerals, bse=bse.astype(np.uint16))
     parts = parts_of(field)
-    assert find_phases(*parts).n_phases == 1
-    found = find_phases(*parts, tau_b=0.05)
+    assert phases_of(*parts).n_phases == 1
+    found = phases_of(*parts, tau_b=0.05)
     assert found.n_phases == 2
     assert agreement(found.labels, phases[tuple(field.locations.T)]) > 0.98
 
@@ -102,11 +109,11 @@ def test_areas_finer_than_the_measurements_become_one_phase():
     minerals = [Mineral("quartz", "SiO2", 1), Mineral("magnetite", "Fe3O4", 1), Mineral("calcite", "CaCO3", 1)]
     parts = parts_of(simulate_field(texture=phases, minerals=minerals, blur=0.2))
     at = area[tuple(parts[0].locations.T)]
-    found = find_phases(*parts)
+    found = phases_of(*parts)
     assert found.n_phases == 2
     assert found.intergrown.sum() == 1
     assert (found.intergrown[found.labels] == at).mean() > 0.97
-    apart = find_phases(*parts, intergrowths=False)
+    apart = phases_of(*parts, intergrowths=False)
     assert apart.n_phases == 3
     assert not apart.intergrown.any()
     assert agreement(apart.labels, parts[0].metadata["truth_phases"][tuple(parts[0].locations.T)]) > 0.95
@@ -123,7 +130,7 @@ def test_the_dose_hardly_matters_for_which_phases_there_are():
 
 def test_a_field_of_one_material_is_one_phase():
     field = simulate_field((60, 60), seed=1, minerals=PLAIN[:1])
-    found = find_phases(*parts_of(field))
+    found = phases_of(*parts_of(field))
     assert found.n_phases == 1
     assert (found.partner == -1).all()
 
@@ -132,9 +139,4 @@ def test_a_field_of_one_material_is_one_phase():
 @pytest.mark.parametrize("value", [-0.1, math.nan])
 def test_bad_thresholds_are_refused(parts, parameter, value):
     with pytest.raises(RecipeError, match=parameter):
-        find_phases(*parts, **{parameter: value})
-
-
-def test_default_significance_grows_with_the_number_of_comparisons():
-    assert default_significance(1000) == pytest.approx(math.log(1000) + 5)
-    assert default_significance(1) == default_significance(0) == 5
+        phases_of(*parts, **{parameter: value})

@@ -107,17 +107,17 @@ def _sweep(
 
 def _planned(wanted: list[str]) -> dict[str, tuple[float, ...] | None]:
     """Methods and their values, None for the usual ones, from METHOD and METHOD=VALUE,VALUE."""
-    from napari_gdls.evaluation.sweep import PARAMETERS
+    from napari_gdls.evaluation.sweep import SWEEPS
 
     planned: dict[str, tuple[float, ...] | None] = {}
     for item in wanted:
         name, given, text = item.partition("=")
         if name == ALL and not given:
-            planned |= {each: planned.get(each) for each in PARAMETERS}
+            planned |= {each: planned.get(each) for each in SWEEPS}
             continue
-        if name not in PARAMETERS:
+        if name not in SWEEPS:
             raise typer.BadParameter(
-                f"method {name!r} is unknown; choose from {', '.join((*PARAMETERS, ALL))}.",
+                f"method {name!r} is unknown; choose from {', '.join((*SWEEPS, ALL))}.",
                 param_hint="--sweep",
             )
         try:

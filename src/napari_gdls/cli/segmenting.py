@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, text_of
+from napari_gdls.cli.recipe_options import with_recipe_options
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -49,65 +50,19 @@ def demo(
         napari.run()
 
 
+@with_recipe_options
 def segment(
+    *,
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Labels: NAME.ome.tif or NAME.png.")],
     recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe saved by an earlier run (JSON).")] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="merge (merge tree and phases; the default), threshold (the paper's), or as other programs do: "
-            "watershed, bse_only, pixelwise, bse_ranges."
-        ),
-    ] = None,
-    tau_z: Annotated[
-        float | None,
-        typer.Option(
-            help="merge: least difference of two phases, without noise (default 0.3). threshold: largest difference of "
-            "neighbours in a segment, with noise (1)."
-        ),
-    ] = None,
-    significance: Annotated[
-        float | None,
-        typer.Option(help="merge: how sure a difference must be, x for an error of exp(-x) (ln N + 5)."),
-    ] = None,
-    tau_b: Annotated[
-        float | None,
-        typer.Option(
-            help="In parts of the BSE scale. merge: phases further apart in BSE stay apart (no limit). threshold: "
-            "largest difference of neighbours in a segment (0.05)."
-        ),
-    ] = None,
-    intergrowths: Annotated[
-        bool | None,
-        typer.Option(
-            "--intergrowths/--no-intergrowths",
-            help="merge: make one phase of an area with grains too small to be told apart (yes).",
-        ),
-    ] = None,
-    labelling: Annotated[
-        str | None,
-        typer.Option(
-            help="merge, threshold: how pixels get labels: local (with a confidence; default of merge), walker "
-            "(default of threshold), paper (threshold only, as published)."
-        ),
-    ] = None,
-    smallest: Annotated[int | None, typer.Option(help="merge: neighbours absorb segments of fewer pixels (0).")] = None,
+    recipe_changes: dict[str, Any],
     constraints_file: Annotated[
         Path | None,
         typer.Option(
-            "--constraints", help="merge, threshold: corrections to keep, as Constraints.to_json writes them."
+            "--constraints", help="Corrections to keep, as Constraints.to_json writes them (merge, threshold)."
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Embedding: a name or a weights file.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = None,
-    drift: Annotated[str | None, typer.Option(help="Drift of the energy axis: report, correct or ignore.")] = None,
-    calibration: Annotated[
-        str | None, typer.Option(help="threshold: scale of tau_z: model, or measured on the field.")
-    ] = None,
-    max_distance: Annotated[float | None, typer.Option(help="Longest edge, in sampling distances.")] = None,
-    beta: Annotated[float | None, typer.Option(help="Weight of BSE steps in labelling pixels.")] = None,
-    reach: Annotated[float | None, typer.Option(help="Farthest labelled pixel, in sampling distances.")] = None,
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write the probability of every pixel's phase.")
     ] = False,
@@ -126,24 +81,8 @@ def segment(
     from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.files import check_targets, print_summary, targets, write_results
 
-    given = {
-        "method": method,
-        "tau_z": tau_z,
-        "significance": significance,
-        "tau_b": tau_b,
-        "intergrowths": intergrowths,
-        "labelling": labelling,
-        "smallest": smallest,
-        "model": model,
-        "device": device,
-        "drift": drift,
-        "calibration": calibration,
-        "max_distance": max_distance,
-        "beta": beta,
-        "reach": reach,
-    }
     recipe = Recipe() if recipe_file is None else Recipe.from_json(text_of(recipe_file))
-    recipe = recipe.replace(**{name: value for name, value in given.items() if value is not None})
+    recipe = recipe.replace(**recipe_changes)
     constraints = None if constraints_file is None else Constraints.from_json(text_of(constraints_file))
     paths = targets(output, recipe, confidence=confidence, constraints=constraints is not None)
     check_targets(paths, overwrite=overwrite)

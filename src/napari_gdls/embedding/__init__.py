@@ -4,14 +4,12 @@ from napari_gdls.embedding.cache import EmbeddingCache
 from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import Embedding, available_embeddings, load_embedding
-from napari_gdls.graph.field_calibration import calibrate_on_field
 
 __all__ = [
     "Calibration",
     "Embedding",
     "EmbeddingCache",
     "available_embeddings",
-    "calibrate_on_field",
     "embed",
     "load_embedding",
 ]

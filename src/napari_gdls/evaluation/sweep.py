@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,12 @@ import numpy.typing as npt
 from napari_gdls.errors import GdlsError, OutputError, RecipeError
 from napari_gdls.evaluation.scores import Scores, evaluate
 from napari_gdls.progress import Progress, silent
+from napari_gdls.recipe import METHODS, Recipe
+from napari_gdls.recipe import Sweep as MethodSweep
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.graph.measurement_graph import MeasurementGraph
-    from napari_gdls.recipe import Recipe
 
 Method = Callable[[float], npt.ArrayLike]
 """From the value of a parameter to labels (H, W)."""
@@ -39,22 +40,10 @@ CURVES = MappingProxyType(
 """Scores that `Sweep.plot` shows over the number of segments, with their titles."""
 
 
-class Parameter(NamedTuple):
-    """The parameter that makes a method's segments finer or coarser, and values that span its useful range."""
-
-    name: str
-    values: tuple[float, ...]
-
-
-PARAMETERS = MappingProxyType(
-    {
-        "merge": Parameter("tau_z", (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2)),
-        "threshold": Parameter("tau_z", (0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 6.0)),
-        "watershed": Parameter("h", (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)),
-        "bse_only": Parameter("tolerance", (0.002, 0.003, 0.005, 0.007, 0.01, 0.02, 0.03, 0.05)),
-    }
+SWEEPS: Mapping[str, MethodSweep] = MappingProxyType(
+    {name: row.sweep for name, row in METHODS.items() if row.sweep is not None}
 )
-"""By method, those of `napari_gdls.recipe.METHODS` that a sweep knows."""
+"""By method, those of `napari_gdls.recipe.METHODS` that have one parameter to sweep, and its usual values."""
 
 
 @dataclass(frozen=True)
@@ -273,9 +262,9 @@ def sweep_field(
     truth : (H, W) array of int
         0 = invalid.
     methods : iterable of str
-        Names from `PARAMETERS`: "merge" and "threshold" over tau_z, "watershed" over h, "bse_only" over tolerance.
+        Names from `SWEEPS`: "merge" and "threshold" over tau_z, "watershed" over h, "bse_only" over tolerance.
     values : map of str to sequence of float, optional
-        Values for some of the methods. Others: those of `PARAMETERS`.
+        Values for some of the methods. Others: those of `SWEEPS`.
     recipe : Recipe, optional
         All other parameters of "merge" and "threshold". None: the defaults.
     embedding, graph : optional
@@ -310,15 +299,15 @@ def sweep_field(
     names = tuple(dict.fromkeys(methods))
     given = dict(values or {})
     for name in (*names, *given):
-        if name not in PARAMETERS:
-            raise RecipeError(f"method {name!r} cannot be swept; choose from {', '.join(PARAMETERS)}.")
+        if name not in SWEEPS:
+            raise RecipeError(f"method {name!r} cannot be swept; choose from {', '.join(SWEEPS)}.")
     report = _Heard(progress or silent)
     chain = _Chain(field, recipe, embedding, graph, report)
     return sweep(
         {name: _runner(name, field, chain, report) for name in names},
         reference,
-        {name: given.get(name, PARAMETERS[name].values) for name in names},
-        parameters={name: PARAMETERS[name].name for name in names},
+        {name: given.get(name, SWEEPS[name].values) for name in names},
+        parameters={name: SWEEPS[name].parameter for name in names},
         tolerance=tolerance,
         progress=report,
     )
@@ -348,8 +337,6 @@ class _Chain:
         graph: MeasurementGraph | None,
         report: Progress,
     ) -> None:
-        from napari_gdls.recipe import Recipe
-
         self._field = field
         self._recipe = recipe or Recipe()
         self._embedding = embedding
@@ -359,29 +346,23 @@ class _Chain:
     def prepare(self, method: str) -> None:
         """Embed the spectra and build the graph, if no run has done so."""
         if self._graph is None:
-            self.labels(method, PARAMETERS[method].values[-1])
+            self.labels(method, SWEEPS[method].values[-1])
 
-    def labels(self, method: str, tau_z: float) -> npt.NDArray[np.int32]:
+    def labels(self, method: str, value: float) -> npt.NDArray[np.int32]:
         from napari_gdls.pipeline import segment
 
-        result = segment(
-            self._field,
-            self._recipe,
-            method=method,
-            tau_z=tau_z,
-            embedding=self._embedding,
-            graph=self._graph,
-            progress=self._report,
-        )
+        changes: dict[str, Any] = {"method": method, SWEEPS[method].parameter: value}
+        recipe = self._recipe.replace(**changes)
+        result = segment(self._field, recipe, embedding=self._embedding, graph=self._graph, progress=self._report)
         self._embedding, self._graph = result.embedding, result.graph
-        return result.labels
+        labels: npt.NDArray[np.int32] = result.labels
+        return labels
 
 
 def _runner(name: str, field: Field, chain: _Chain, report: Progress) -> Method:
-    from napari_gdls.methods.registry import BASELINES
-
-    if name in BASELINES:
-        parameter = PARAMETERS[name].name
-        return lambda value: BASELINES[name](field, progress=report, **{parameter: value})
+    row = METHODS[name]
+    if not row.needs_graph:
+        function, parameter = row.load(), SWEEPS[name].parameter
+        return lambda value: function(field, progress=report, **{parameter: value})
     chain.prepare(name)
     return partial(chain.labels, name)

@@ -8,22 +8,17 @@ import numpy.typing as npt
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 
-DEFAULT_TAU_B = 0.05
-DEFAULT_TAU_Z = 1.0
 
-
-def cut_by_thresholds(
-    graph: MeasurementGraph, *, tau_b: float | None = None, tau_z: float | None = None
-) -> npt.NDArray[np.int64]:
+def cut_by_thresholds(graph: MeasurementGraph, *, tau_b: float, tau_z: float) -> npt.NDArray[np.int64]:
     """Connected components of the graph without the edges above the thresholds (paper, section 3.6).
 
     Parameters
     ----------
     graph : MeasurementGraph
-    tau_b : float, optional
-        Edges with a larger delta_b are cut. None: 0.05 of the full BSE scale.
-    tau_z : float, optional
-        Edges with a larger delta_z are cut. None: 1, which cuts 5 % of the edges inside a material.
+    tau_b : float
+        Edges with a larger delta_b are cut; a fraction of the full BSE scale.
+    tau_z : float
+        Edges with a larger delta_z are cut; 1 cuts 5 % of the edges inside a material.
 
     Returns
     -------
@@ -35,12 +30,10 @@ def cut_by_thresholds(
     RecipeError
         If a threshold is negative or NaN.
     """
-    largest_b = DEFAULT_TAU_B if tau_b is None else tau_b
-    largest_z = DEFAULT_TAU_Z if tau_z is None else tau_z
-    for name, value in (("tau_b", largest_b), ("tau_z", largest_z)):
+    for name, value in (("tau_b", tau_b), ("tau_z", tau_z)):
         if not value >= 0:
             raise RecipeError(f"{name} is {value}; a number of 0 or more is needed.")
-    kept = graph.edges[(graph.delta_b <= largest_b) & (graph.delta_z <= largest_z)]
+    kept = graph.edges[(graph.delta_b <= tau_b) & (graph.delta_z <= tau_z)]
     return connected_components(kept, graph.n_measurements)
 
 

@@ -2,6 +2,6 @@
 
 from napari_gdls.labelling.local_walker import label_with_confidence
 from napari_gdls.labelling.random_walker import label_pixels
-from napari_gdls.labelling.regions import connected_regions
+from napari_gdls.labelling.regions import connected_regions, segments_of_labels
 
-__all__ = ["connected_regions", "label_pixels", "label_with_confidence"]
+__all__ = ["connected_regions", "label_pixels", "label_with_confidence", "segments_of_labels"]

@@ -66,6 +66,67 @@ def connected_regions(
     return regions.astype(np.int32)
 
 
+def segments_of_labels(
+    labels: npt.NDArray[np.int32],
+    locations: npt.NDArray[np.int64],
+    *,
+    single: npt.NDArray[np.bool_],
+    smallest: int = 0,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Segments: the connected regions of equal label, where each label that is to be `single` is one segment.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int32
+        From 1; 0: no label.
+    locations : (N, 2) array of int64
+        Row and column of every measurement. Regions without one are absorbed by their neighbours.
+    single : (L,) array of bool
+        For label k + 1, whether it is one segment, in one piece or not; `smallest` does not hold for it.
+    smallest : int
+        Regions of fewer pixels are absorbed; see `connected_regions`.
+
+    Returns
+    -------
+    segments : (H, W) array of int32
+        From 1; 0 where no measurement is joined.
+    label : (K,) array of int64
+        Label of each segment, less one: the one that most of its pixels have.
+    """
+    regions = _regions_but_single(labels, locations, np.concatenate([[False], single]), smallest)
+    label = _majority(regions, labels)
+    first = np.arange(len(label))
+    of_single = np.flatnonzero(single[label])
+    _, head, group = np.unique(label[of_single], return_index=True, return_inverse=True)
+    first[of_single] = of_single[head[group]]
+    present, number = np.unique(first, return_inverse=True)
+    lookup = np.concatenate([[0], number + 1]).astype(np.int32)
+    return lookup[regions], label[present]
+
+
+def _regions_but_single(
+    labels: npt.NDArray[np.int32], locations: npt.NDArray[np.int64], single: npt.NDArray[np.bool_], smallest: int
+) -> npt.NDArray[np.int32]:
+    """Connected regions with a measurement; `smallest` does not hold for labels that are `single`, (L + 1,)."""
+    if smallest <= 1 or not single.any():
+        return connected_regions(labels, anchors=locations, smallest=smallest)
+    regions = connected_regions(labels, anchors=locations)
+    settled = np.concatenate([[0], _majority(regions, labels) + 1])[regions]
+    given = single[settled]
+    others = connected_regions(np.where(given, 0, settled), anchors=locations, smallest=smallest)
+    return connected_regions(np.where(given, int(others.max()) + regions, others))
+
+
+def _majority(regions: npt.NDArray[np.int32], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Label, less one, that most pixels of each region have, (K,)."""
+    inside = (regions > 0) & (labels > 0)
+    n = int(labels.max()) + 1
+    pair, count = np.unique(regions[inside].astype(np.int64) * n + labels[inside], return_counts=True)
+    region, label = pair // n, pair % n
+    order = np.lexsort((label, -count, region))
+    return np.asarray(label[order][np.unique(region[order], return_index=True)[1]] - 1)
+
+
 def _checked_labels(labels: npt.ArrayLike) -> npt.NDArray[Any]:
     image = np.asarray(labels)
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "ui":

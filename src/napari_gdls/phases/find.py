@@ -19,16 +19,8 @@ from napari_gdls.phases.search import PhaseSearch
 from napari_gdls.phases.sums import Evidence, Scale
 from napari_gdls.progress import Progress, silent
 
-DEFAULT_TAU_Z = 0.3
-"""What it separates is said by `napari_gdls.mineralogy.resolution`: plagioclases 5 % anorthite apart, for instance."""
-
 FINE_SIGNIFICANCE = 5.0
 """Where the tree is cut for phases to be found among the parts."""
-
-
-def default_significance(n_measurements: int) -> float:
-    """How sure a border must be where nothing else is said: ln n + 5 for n measurements."""
-    return math.log(max(n_measurements, 1)) + 5.0
 
 
 def find_phases(
@@ -39,14 +31,14 @@ def find_phases(
     counts: npt.NDArray[np.int32],
     model: Embedding,
     *,
-    tau_z: float | None = None,
-    significance: float | None = None,
+    tau_z: float,
+    significance: float,
     tau_b: float | None = None,
     intergrowths: bool = True,
     calibration: Calibration | None = None,
     progress: Progress | None = None,
 ) -> MeasurementPhases:
-    """Group the measurements to phases. Two phases stay two if they differ significantly and materially.
+    """Group the measurements to phases. Two phases stay two if they differ significantly and tau_zly.
 
     Parameters
     ----------
@@ -60,11 +52,10 @@ def find_phases(
         Counts in energy windows that the tree was built from.
     model : Embedding
         That made `z`.
-    tau_z : float, optional
-        Smallest noise-free difference of two phases, on the scale of delta_z of two spectra of 1,000 counts. None: 0.3.
-    significance : float, optional
+    tau_z : float
+        Smallest noise-free difference of two phases, on the scale of delta_z of two spectra of 1,000 counts.
+    significance : float
         How sure one must be that two phases differ: x, for a probability of error of exp(-x) in a single comparison.
-        None: ln N + 5.
     tau_b : float, optional
         Phases whose mean BSE differs by more, as a fraction of the full scale, stay apart even where their spectra
         agree. None: BSE alone makes no phases.
@@ -84,10 +75,8 @@ def find_phases(
     RecipeError
         If a threshold is negative.
     """
-    sure = default_significance(field.n_measurements) if significance is None else significance
-    material = DEFAULT_TAU_Z if tau_z is None else tau_z
     brightness = math.inf if tau_b is None else tau_b
-    for name, value in (("tau_z", material), ("significance", sure), ("tau_b", brightness)):
+    for name, value in (("tau_z", tau_z), ("significance", significance), ("tau_b", brightness)):
         if not value >= 0:
             raise RecipeError(f"{name} is {value}; a number of 0 or more is needed.")
     (progress or silent)("segments", 0.0)
@@ -96,8 +85,8 @@ def find_phases(
     search = PhaseSearch(
         evidence,
         Neighbourhood.of(field, graph),
-        tree.cut(tree.height_of_significance(min(FINE_SIGNIFICANCE, sure))),
-        Scale(calibration or model.calibration, 0.0, tree.height_of_significance(sure), material),
+        tree.cut(tree.height_of_significance(min(FINE_SIGNIFICANCE, significance))),
+        Scale(calibration or model.calibration, 0.0, tree.height_of_significance(significance), tau_z),
         field.summed_spectra,
         embed,
         tau_b=brightness,

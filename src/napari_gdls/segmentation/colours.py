@@ -31,7 +31,7 @@ def phase_colours(segmentation: Segmentation) -> npt.NDArray[np.float64]:
     """
     found = segmentation.measurement_phases
     if found is None:
-        raise RecipeError(f"the method {segmentation.recipe.method!r} makes no phases; the method 'merge' does.")
+        raise RecipeError(f"the method {segmentation.recipe.method!r} makes no phases; 'merge' does.")
     pure = found.partner < 0
     has_pure = np.bincount(found.labels[pure], minlength=found.n_phases) > 0
     spectra = segmentation.field.summed_spectra(np.where(pure | ~has_pure[found.labels], found.labels, -1))

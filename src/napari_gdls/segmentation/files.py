@@ -9,6 +9,7 @@ import numpy as np
 import typer
 
 from napari_gdls.errors import OutputError
+from napari_gdls.recipe import LABELLINGS, METHODS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,14 +38,16 @@ def targets(output: Path, recipe: Recipe, *, confidence: bool = False, constrain
     ending = next((end for end in _LABEL_ENDINGS if name.lower().endswith(end) and len(name) > len(end)), None)
     if ending is None:
         raise OutputError(f"{output}: labels are written as NAME.ome.tif or NAME.png; give one of these.")
-    if confidence and not (recipe.pixel_labelling == "local" and recipe.method in ("merge", "threshold")):
+    if confidence and not recipe.gives_confidence:
+        methods = " or ".join(name for name, row in METHODS.items() if row.labelling is not None)
+        labellings = " or ".join(name for name, row in LABELLINGS.items() if row.gives_confidence)
         raise OutputError(
             f"no confidence comes with the method {recipe.method!r} and the labelling {recipe.pixel_labelling!r}; "
-            "leave out --confidence, or choose --method merge or threshold with --labelling local."
+            f"leave out --confidence, or choose --method {methods} with --labelling {labellings}."
         )
     stem, ending = name[: -len(ending)], name[-len(ending) :]
     files = {"labels": name, "segments": f"{stem}.segments.csv"}
-    if recipe.method == "merge":
+    if recipe.method_row.makes_phases:
         files |= {
             "phases": f"{stem}.phases.csv",
             "phase merges": f"{stem}.phase_merges.csv",

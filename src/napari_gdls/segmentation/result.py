@@ -190,7 +190,7 @@ class Segmentation:
 
     def _grouped(self) -> MeasurementPhases:
         if self.measurement_phases is None:
-            raise RecipeError(f"the method {self.recipe.method!r} makes no phases; the method 'merge' does.")
+            raise RecipeError(f"the method {self.recipe.method!r} makes no phases; 'merge' does.")
         return self.measurement_phases
 
     def __repr__(self) -> str:

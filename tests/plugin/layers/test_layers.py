@@ -112,7 +112,7 @@ def test_graphs_that_hide_the_segments_come_invisible(segmentation, dense_field,
         ({"tau_z": 0.5, "tau_b": 0.1}, "segments (merge 0.5)"),
         ({"method": "threshold"}, "segments (threshold 0.05, 1)"),
         ({"method": "threshold", "tau_b": 0.1, "tau_z": 0.0}, "segments (threshold 0.1, 0)"),
-        ({"method": "threshold", "labelling": "paper"}, "segments (paper 0.4, 0.5)"),
+        ({"method": "published"}, "segments (published 0.4, 0.5)"),
         ({"method": "watershed", "tau_z": 3.0}, "segments (watershed)"),
     ],
 )

@@ -191,9 +191,9 @@ def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, fir
     np.testing.assert_array_equal(graph.features["height"], first.heights)
 
 
-@pytest.mark.parametrize("choice", METHOD_CHOICES[2:], ids=lambda choice: choice.labelling or choice.method)
+@pytest.mark.parametrize("choice", METHOD_CHOICES[2:], ids=lambda choice: choice.method)
 def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, choice):
-    result = run(sparse_field, first, method=choice.method, labelling=choice.labelling)
+    result = run(sparse_field, first, method=choice.method)
     labels = place(viewer, result)
     assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
     assert labels.name == f"pair: {segments_name(result.segmentation.recipe)}"

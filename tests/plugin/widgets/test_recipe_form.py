@@ -7,12 +7,12 @@ from napari.utils.notifications import notification_manager
 
 import napari_gdls as gdls
 from napari_gdls.mineralogy.resolution import tau_z_in_words
-from napari_gdls.phases.find import default_significance
 from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES, choice_of
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
 from napari_gdls.plugin.widgets.segment import SegmentWidget
 from napari_gdls.plugin.widgets.tau_z_words import most_telling
 from napari_gdls.recipe import METHODS
+from napari_gdls.recipe.methods import default_significance
 
 PARAMETERS = ("smallest", "intergrowths", "labelling", "model", "calibration", "drift", "max_distance", "reach")
 
@@ -34,7 +34,7 @@ def test_all_methods_are_offered():
     assert choice_of(gdls.Recipe()) is METHOD_CHOICES[0]
     assert len({choice.title for choice in METHOD_CHOICES}) == len(METHOD_CHOICES)
     for choice in METHOD_CHOICES:
-        recipe = gdls.Recipe(method=choice.method, labelling=choice.labelling)
+        recipe = gdls.Recipe(method=choice.method)
         assert choice_of(recipe) is choice
 
 
@@ -66,7 +66,7 @@ def test_each_method_has_its_own_thresholds(form):
     form.tau_z.slider.setValue(1.5)
     form.choose(paper)
     assert form.tau_z.slider.value() == pytest.approx(0.5)
-    assert form.recipe().labelling == "paper"
+    assert form.recipe() == gdls.Recipe(method="published")
     form.choose(merging)
     assert form.recipe() == gdls.Recipe(tau_z=0.7)
     form.choose(thresholds)
@@ -91,12 +91,12 @@ def test_each_method_has_its_own_thresholds(form):
         ),
         gdls.Recipe(significance=80.0, smallest=12, intergrowths=False, labelling="walker", drift="correct"),
         gdls.Recipe(method="threshold", calibration="field", labelling="local", tau_z=0.5),
-        gdls.Recipe(method="threshold", labelling="paper", tau_b=0.3),
+        gdls.Recipe(method="published", tau_b=0.3),
         gdls.Recipe(method="bse_only", labelling="walker", smallest=3),
     ],
 )
 def test_recipes_make_the_round_trip(form, recipe):
-    form.set_recipe(gdls.Recipe(method="threshold", labelling="paper", tau_b=0.9))
+    form.set_recipe(gdls.Recipe(method="published", tau_b=0.9))
     form.set_recipe(recipe)
     assert form.recipe() == recipe
 

@@ -40,7 +40,7 @@ def how(recipe: Recipe) -> str:
         for name, limits in choice.thresholds.items()
         if not limits.advanced
     ]
-    return " ".join(part for part in (choice.labelling or choice.method, ", ".join(thresholds)) if part)
+    return " ".join(part for part in (choice.method, ", ".join(thresholds)) if part)
 
 
 def phase_colours(segmentation: Segmentation) -> npt.NDArray[np.float64]:

@@ -12,7 +12,6 @@ from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.notifications import show_warning
 from scipy.spatial import cKDTree
 
-from napari_gdls.graph.components import DEFAULT_TAU_Z
 from napari_gdls.plugin.layers import _edge_shapes
 from napari_gdls.plugin.layers.metadata import layer_segmentation
 
@@ -34,6 +33,8 @@ EDGE_COLORMAP = Colormap(
     controls=[0.0, 0.45, 0.52, 0.65, 1.0],
     name="kept to cut",
 )
+_USUAL_DELTA_Z = 1.0
+"""That 5 % of the edges inside a material exceed, by the calibration of delta_z."""
 HEIGHT_LIMITS = (0.0, 2.0)
 """Ends of the colour scale of heights: what the significance refuses begins in the middle."""
 MOST_EDGES = 400_000
@@ -163,7 +164,7 @@ def graph_shapes(
 
 def colour_limits(tau_z: float | None) -> tuple[float, float]:
     """Ends of the colour scale of delta_z that put the threshold (None: the default one) in its middle."""
-    threshold = DEFAULT_TAU_Z if tau_z is None else tau_z
+    threshold = _USUAL_DELTA_Z if tau_z is None else tau_z
     return 0.0, 2.0 * threshold if threshold > 0 else 1.0
 
 
@@ -206,7 +207,8 @@ def follow(layer: Shapes | Vectors, segmentation: Segmentation) -> None:
 
 def decisive_tau_z(recipe: Recipe) -> float | None:
     """The delta_z above which a method cuts edges; None if it does not cut by delta_z."""
-    return recipe.tau_z if recipe.method == "threshold" and recipe.labelling != "paper" else None
+    threshold = recipe.method_row.thresholds.get("tau_z")
+    return recipe.tau_z if threshold is not None and threshold.of_edges else None
 
 
 def recolour(

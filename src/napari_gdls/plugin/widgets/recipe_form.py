@@ -9,12 +9,12 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QL
 from superqt import QCollapsible
 
 from napari_gdls.field import Field
-from napari_gdls.phases.find import default_significance
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES, MethodChoice, choice_of
 from napari_gdls.plugin.widgets.tau_z_words import TauZInWords
 from napari_gdls.plugin.widgets.threshold_slider import ThresholdSlider
-from napari_gdls.recipe import CALIBRATIONS, DRIFTS, LABELLINGS, Recipe
+from napari_gdls.recipe import LABELLINGS, METHODS, Recipe
+from napari_gdls.recipe.methods import default_significance
 
 if TYPE_CHECKING:
     from napari_gdls.embedding import Calibration
@@ -71,8 +71,7 @@ class RecipeForm(QWidget):
         self.labelling = QComboBox(self)
         self.labelling.addItem("default", None)
         for name in LABELLINGS:
-            if name != "paper":
-                self.labelling.addItem(name, name)
+            self.labelling.addItem(name, name)
         self.labelling.setToolTip(
             "How pixels between measurements get their labels. local: from the labels nearby, with a confidence; "
             "walker: random walker among all labels. default: local for the merge tree, walker for thresholds."
@@ -82,10 +81,10 @@ class RecipeForm(QWidget):
         self.model.setEditable(True)
         self.model.setToolTip("Embedding of the spectra: a name, or the path of a weights file.")
         self.calibration = QComboBox(self)
-        self.calibration.addItems(CALIBRATIONS)
+        self.calibration.addItems(Recipe.parameters()["calibration"].choices)
         self.calibration.setToolTip("Where the scale of τz comes from: the embedding, or measured on the field itself.")
         self.drift = QComboBox(self)
-        self.drift.addItems(DRIFTS)
+        self.drift.addItems(Recipe.parameters()["drift"].choices)
         self.drift.setToolTip("Drift of the energy calibration over the field: nothing, report it, take it back.")
         self.max_distance = _spin_box(0.5, 10.0, 0.5, "spacings")
         self.max_distance.setToolTip("Longest edge of the measurement graph, in distances between measurements.")
@@ -171,8 +170,6 @@ class RecipeForm(QWidget):
         }
         values = {name: value for name, value in shown.items() if name in choice.parameters}
         values |= {name: self.sliders[choice, name].value() for name in choice.thresholds}
-        if choice.labelling is not None or (self._recipe.labelling == "paper" and "labelling" not in values):
-            values["labelling"] = choice.labelling
         return self._recipe.replace(method=choice.method, device=self.device.currentText(), **values)
 
     def set_recipe(self, recipe: Recipe) -> None:
@@ -228,7 +225,7 @@ class RecipeForm(QWidget):
     @Slot()
     def _on_tau_z(self) -> None:
         """Say what tau_z separates, where it is on the scale of noise-free differences."""
-        merging = self.choice.method == "merge"
+        merging = METHODS[self.choice.method].makes_phases
         self.words.setVisible(merging)
         if merging:
             measured = self._measured if self.calibration.currentText() == "field" else None

@@ -213,7 +213,7 @@ class SegmentWidget(QWidget):
         run = self._last
         if run is None or self.running or run.field is not self.field_choice.field():
             return
-        if run.recipe.method == self.recipe_form.choice.method == "merge":
+        if run.recipe.method_row.makes_phases and run.recipe.method == self.recipe_form.choice.method:
             self.phase_panel.coarsen(self.recipe_form.tau_z.in_effect())
 
     @Slot(object)

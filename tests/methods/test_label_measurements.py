@@ -40,7 +40,7 @@ def test_segments_by_merging_are_connected_and_numbered_as_they_appear(field, gr
 def test_thresholds_of_the_paper_need_the_graph_alone(graph):
     for tau_z in (None, 0.5, 2.0):
         found = label_measurements(graph, method="threshold", tau_z=tau_z)
-        assert np.array_equal(found, cut_by_thresholds(graph, tau_z=tau_z))
+        assert np.array_equal(found, cut_by_thresholds(graph, tau_b=0.05, tau_z=1.0 if tau_z is None else tau_z))
 
 
 @pytest.mark.parametrize("method", ["merge", "threshold"])
