@@ -30,6 +30,7 @@ from napari_gdls.recipe import METHODS
 from napari_gdls.segmentation.tables import segment_table
 from napari_gdls.simulation import Disturbances
 from napari_gdls.simulation.rock import ROCK
+from napari_gdls.spectra.drift import without_drift
 from napari_gdls.spectra.windows import window_counts
 
 PLAIN = tuple(dataclasses.replace(ROCK[i], rim_formula=None) for i in (0, 2, 3, 9))
@@ -261,7 +262,7 @@ def test_earlier_results_are_taken_over(small, small_result):
         segment(small, graph=small_result.graph)
 
 
-def test_drift_is_measured_and_taken_back_when_asked():
+def test_drift_is_measured_and_corrected_when_asked():
     drifting = simulate_field((90, 90), seed=3, dense=True, disturbances=Disturbances(offset_drift=(12.0, 0.0)))
     reported = segment(drifting, method="bse_only")
     assert reported.drift.is_notable
@@ -274,6 +275,11 @@ def test_drift_is_measured_and_taken_back_when_asked():
     far = np.linalg.norm(reported.embedding - z, axis=1)
     assert np.median(near) < np.median(far) * 1.05
     assert segment(drifting, drift="ignore", embedding=z, method="bse_only").drift is None
+    # The corrected spectra are used throughout: their counts scale delta_z, too.
+    right = without_drift(drifting, corrected.drift)
+    graph = build_graph(right, corrected.embedding, calibration=corrected.calibration)
+    assert corrected.graph.delta_z.tobytes() == graph.delta_z.tobytes()
+    assert corrected.field is drifting
 
 
 def test_the_scale_of_delta_z_can_be_that_of_the_field(small, small_result):

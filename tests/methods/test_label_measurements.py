@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from napari_gdls import Constraints, build_graph, embed, label_measurements, simulate_field
+from napari_gdls import (
+    Constraints,
+    build_graph,
+    embed,
+    label_measurements,
+    load_embedding,
+    segment,
+    simulate_field,
+)
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph import cut_by_thresholds
 from napari_gdls.graph.components import connected_components
@@ -41,6 +49,32 @@ def test_thresholds_of_the_paper_need_the_graph_alone(graph):
     for tau_z in (None, 0.5, 2.0):
         found = label_measurements(graph, method="threshold", tau_z=tau_z)
         assert np.array_equal(found, cut_by_thresholds(graph, tau_b=0.05, tau_z=1.0 if tau_z is None else tau_z))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tau_z": 0.6, "significance": 8.0, "intergrowths": False, "calibration": "field"},
+        {"method": "threshold", "tau_b": 0.03, "tau_z": 0.8, "calibration": "field"},
+        {"method": "published", "tau_z": 0.7},
+    ],
+    ids=lambda changes: "-".join(map(str, changes)) or "default",
+)
+def test_it_is_the_first_step_of_a_run_with_the_same_recipe(field, z, changes):
+    """Phases of the measurements of a run, cut into connected pieces, whatever its recipe was."""
+    run = segment(field, embedding=z, **changes)
+    labels = label_measurements(
+        run.graph, field=field, z=z, recipe=run.recipe, calibration=run.calibration, model=load_embedding()
+    )
+    groups = run.measurement_labels if run.measurement_phases is None else run.measurement_phases.labels
+    if run.recipe.method_row.keeps_constraints:
+        inside = groups[run.graph.edges[:, 0]] == groups[run.graph.edges[:, 1]]
+        groups = connected_components(run.graph.edges[inside], len(groups))
+        assert np.array_equal(labels, groups)
+    else:  # its pixels regroup the measurements
+        assert len(labels) == len(groups)
+        assert labels.max() > 0
 
 
 @pytest.mark.parametrize("method", ["merge", "threshold"])
