@@ -12,6 +12,7 @@ from scipy.special import xlogy
 from scipy.stats import chi2, chi2_contingency
 
 from napari_gdls import EnergyAxis, Field, build_graph
+from napari_gdls.bse import noise_of_value
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph.merge_kernels import (
     Regions,
@@ -25,7 +26,6 @@ from napari_gdls.graph.merging import (
     build_merge_tree,
     expected_false_borders,
     height_of_significance,
-    measurement_noise,
 )
 from napari_gdls.spectra.windows import element_windows
 
@@ -259,7 +259,7 @@ def test_fields_with_next_to_nothing_in_them():
 def test_brightness_alone_never_becomes_overwhelming(field):
     dark = Field(field.bse, np.zeros_like(field.spectra), field.locations, AXIS, sampling_distance=1)
     tree, graph = tree_of(dark)
-    step = np.ptp(dark.bse_at_measurements / 65536) / measurement_noise(dark, graph)
+    step = np.ptp(dark.bse_at_measurements / 65536) / noise_of_value(dark, graph.delta_b)
     assert 0 < tree.height.max() <= step**2 / 4
 
 
@@ -267,10 +267,10 @@ def test_the_noise_of_brightness_is_measured_on_the_field():
     quiet, loud = (rock(size=30, bse_noise=noise) for noise in (200.0, 800.0))
     for field, noise in ((quiet, 200.0), (loud, 800.0)):
         graph = build_graph(field, np.ones((900, 1)))
-        assert measurement_noise(field, graph) == pytest.approx(noise / 65536, rel=0.15)
+        assert noise_of_value(field, graph.delta_b) == pytest.approx(noise / 65536, rel=0.15)
     flat = rock(size=6, bse_noise=0.0)
     graph = build_graph(flat, np.ones((36, 1)))
-    assert measurement_noise(flat, graph) == pytest.approx(1 / 65536 / math.sqrt(12))
+    assert noise_of_value(flat, graph.delta_b) == pytest.approx(1 / 65536 / math.sqrt(12))
 
 
 def test_scatter_beyond_counting_can_be_allowed_for():

@@ -8,11 +8,12 @@ from scipy.sparse.linalg import spsolve
 from scipy.spatial import cKDTree
 
 from napari_gdls import EnergyAxis, Field, label_pixels
+from napari_gdls.bse import noise_of_step
 from napari_gdls.errors import Cancelled, FieldError, RecipeError
 from napari_gdls.graph import nearest_measurement
 from napari_gdls.graph.construction import voronoi_neighbours
 from napari_gdls.labelling.colouring import colour_labels
-from napari_gdls.labelling.conductances import conductances, default_beta, difference_noise
+from napari_gdls.labelling.conductances import conductances, default_beta
 
 AXIS = EnergyAxis(1000, 10, 2)
 
@@ -139,12 +140,12 @@ def test_labels_that_can_meet_differ_in_colour(seed, n_labels):
 @pytest.mark.parametrize("noise", [0.002, 0.01, 0.03])
 def test_noise_of_the_image_is_measured_across_borders(noise):
     field, _, _, _ = grains(5, shape=(200, 200), n=60, noise=noise)
-    assert difference_noise(field) == pytest.approx(noise * 2**0.5, rel=0.25)
+    assert noise_of_step(field) == pytest.approx(noise * 2**0.5, rel=0.25)
 
 
 def test_an_image_without_noise_or_neighbours_has_the_noise_of_rounding():
     flat = Field(np.zeros((5, 5), np.uint16), np.ones((2, 2)), [[0, 0], [4, 4]], AXIS)
-    assert difference_noise(flat) == pytest.approx(1 / 65536 / 6**0.5)
+    assert noise_of_step(flat) == pytest.approx(1 / 65536 / 6**0.5)
     single = Field(np.zeros((1, 1), np.uint16), np.ones((1, 2)), [[0, 0]], AXIS)
     assert label_pixels(single, [0]).tolist() == [[1]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions_at_measurements
 from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
@@ -140,7 +141,7 @@ def build_graph(
     length = np.linalg.norm(field.locations[pairs[:, 0]] - field.locations[pairs[:, 1]], axis=1)
     near = length <= max_distance * field.sampling_distance
     edges, length = pairs[near], length[near]
-    bse = field.bse_at_measurements.astype(np.float64) / field.bse_full_scale
+    bse = bse_fractions_at_measurements(field)
     distance_z = _distances(vectors, edges)
     counts = field.total_counts
     return MeasurementGraph(

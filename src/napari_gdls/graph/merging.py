@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions_at_measurements, noise_of_value
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
@@ -161,23 +162,11 @@ def build_merge_tree(
     table = entropy_table()
     sums = counts.astype(np.int64)
     entropy, total = entropies_of(sums, table)
-    bse = field.bse_at_measurements.astype(np.float64) / field.bse_full_scale
-    regions = Regions(sums, entropy, total, bse / measurement_noise(field, graph), np.ones(len(bse)))
+    bse = bse_fractions_at_measurements(field)
+    regions = Regions(sums, entropy, total, bse / noise_of_value(field, graph.delta_b), np.ones(len(bse)))
     kept, absorbed, height = merge_all(regions, graph.edges, table, float(dispersion), _BSE_SCATTER, _REFRESH_GROWTH)
     report("tree", 1.0)
     return MergeTree(graph.n_measurements, kept, absorbed, height, counts.shape[1])
-
-
-def measurement_noise(field: Field, graph: MeasurementGraph) -> float:
-    """Standard deviation of the BSE value at measurements of one material, as a fraction of the full scale.
-
-    From the median difference along the edges of the graph, most of which lie within grains. Never less than what
-    rounding to whole BSE values makes (or, for floats, to 1/65,536 of the full scale).
-    """
-    quantum = 1.0 / field.bse_full_scale if field.bse.dtype.kind in "ui" else 1.0 / 65536
-    if graph.n_edges == 0:
-        return quantum / math.sqrt(12)
-    return max(1.4826 * float(np.median(graph.delta_b)) / math.sqrt(2), quantum / math.sqrt(12))
 
 
 def expected_false_borders(n_measurements: int, significance: float) -> float:

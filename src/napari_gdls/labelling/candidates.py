@@ -9,9 +9,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.field import Field
 from napari_gdls.labelling.brightness import LabelBrightness, Measurements, half_widths, label_brightness, measurements
-from napari_gdls.labelling.conductances import difference_noise
 from napari_gdls.progress import Progress
 
 NOTHING = np.int32(-1)
@@ -96,10 +96,10 @@ def find_candidates(
     # Only ratios at one pixel matter, and far from everything none may vanish.
     closeness = np.maximum(closeness, np.float32(1e-30))
     # Compiled code is for one layout of arrays in memory.
-    bse = np.ascontiguousarray(field.bse, dtype=np.float32) / np.float32(field.bse_full_scale)
+    bse = np.ascontiguousarray(bse_fractions(field))
     valid = np.ascontiguousarray(field.valid)
     measured = measurements(field, bse, labels, purity)
-    brightness = label_brightness(measured, radius, least_spread=difference_noise(field) / math.sqrt(2))
+    brightness = label_brightness(measured, radius, least_spread=noise_of_step(field) / math.sqrt(2))
     walled = _near_invalid(valid, half)
 
     state = np.empty(field.shape, dtype=np.int32)

@@ -5,26 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.field import Field
 
 _LEAST_CONDUCTANCE = 0.01
-
-
-def difference_noise(field: Field) -> float:
-    """Standard deviation of the difference of two neighbouring pixels of one material, as a fraction of the full scale.
-
-    From the median absolute difference of valid neighbours, which grain borders hardly move. Never less than what
-    rounding to whole BSE values makes (or, for floats, to 1/65,536 of the full scale).
-    """
-    bse = field.bse.astype(np.float32) / np.float32(field.bse_full_scale)
-    across = np.abs(bse[:, 1:] - bse[:, :-1])[field.valid[:, 1:] & field.valid[:, :-1]]
-    along = np.abs(bse[1:] - bse[:-1])[field.valid[1:] & field.valid[:-1]]
-    differences = np.concatenate([across, along])
-    quantum = 1.0 if field.bse.dtype.kind in "ui" else field.bse_full_scale / 65536
-    rounding = quantum / field.bse_full_scale / np.sqrt(6)
-    if len(differences) == 0:
-        return float(rounding)
-    return float(max(1.4826 * np.median(differences), rounding))
 
 
 def default_beta(field: Field) -> float:
@@ -40,9 +24,9 @@ def default_beta(field: Field) -> float:
 
     See Also
     --------
-    difference_noise
+    napari_gdls.bse.noise_of_step
     """
-    return float(0.5 / difference_noise(field) ** 2)
+    return float(0.5 / noise_of_step(field) ** 2)
 
 
 def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -60,7 +44,7 @@ def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], np
         Conductance from each pixel to its right and lower neighbour; 0 at the image border and to or from invalid
         pixels, elsewhere at least 0.01, so that a closed BSE border is never a wall.
     """
-    bse = field.bse.astype(np.float32) / np.float32(field.bse_full_scale)
+    bse = bse_fractions(field)
     right = np.zeros(field.shape, dtype=np.float32)
     down = np.zeros(field.shape, dtype=np.float32)
     right[:, :-1] = np.exp(-beta * (bse[:, 1:] - bse[:, :-1]) ** 2) + _LEAST_CONDUCTANCE

@@ -6,10 +6,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.errors import FieldError, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.labelling.candidates import Candidates, find_candidates
-from napari_gdls.labelling.conductances import conductances, difference_noise
+from napari_gdls.labelling.conductances import conductances
 from napari_gdls.labelling.random_walker import checked_labels
 from napari_gdls.progress import Progress, silent
 
@@ -125,7 +126,7 @@ def _noise_within_labels(field: Field, state: npt.NDArray[np.int32]) -> float:
     """
     from scipy.special import ndtri
 
-    bse = field.bse.astype(np.float32) / np.float32(field.bse_full_scale)
+    bse = bse_fractions(field)
     certain = state < -1
     steps = np.concatenate(
         [
@@ -133,7 +134,7 @@ def _noise_within_labels(field: Field, state: npt.NDArray[np.int32]) -> float:
             np.abs(bse[1:] - bse[:-1])[certain[1:] & (state[1:] == state[:-1])],
         ]
     )
-    least = difference_noise(field)
+    least = noise_of_step(field)
     if len(steps) < _FEWEST_STEPS:
         return least
     return max(float(np.quantile(steps, _NOISE_QUANTILE) / ndtri(0.5 + _NOISE_QUANTILE / 2)), least)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions_at_measurements
 from napari_gdls.embedding import Calibration, Embedding
 from napari_gdls.embedding.inference import embedder
 from napari_gdls.errors import RecipeError
@@ -81,7 +82,7 @@ def find_phases(
             raise RecipeError(f"{name} is {value}; a number of 0 or more is needed.")
     (progress or silent)("segments", 0.0)
     embed = embedder(model, field.energy)
-    evidence = Evidence(counts, z, field.bse_at_measurements.astype(np.float64) / field.bse_full_scale)
+    evidence = Evidence(counts, z, bse_fractions_at_measurements(field))
     search = PhaseSearch(
         evidence,
         Neighbourhood.of(field, graph),

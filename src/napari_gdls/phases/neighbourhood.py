@@ -8,9 +8,9 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import noise_of_value
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
-from napari_gdls.graph.merging import measurement_noise
 
 _WIDTH = 3.0
 _LEAST_AFFINITY = 0.1
@@ -38,7 +38,7 @@ class Neighbourhood:
     @classmethod
     def of(cls, field: Field, graph: MeasurementGraph) -> Neighbourhood:
         """From the graph of a field."""
-        width = _WIDTH * np.sqrt(2) * measurement_noise(field, graph)
+        width = _WIDTH * np.sqrt(2) * noise_of_value(field, graph.delta_b)
         alike = np.exp(-((graph.delta_b / width) ** 2)) * (1 - _LEAST_AFFINITY) + _LEAST_AFFINITY
         ends = graph.edges.T.reshape(-1)
         other = graph.edges.T[::-1].reshape(-1)

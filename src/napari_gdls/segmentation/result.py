@@ -82,6 +82,11 @@ class Segmentation:
         return len(self.phases)
 
     @property
+    def has_phases(self) -> bool:
+        """Whether the method grouped segments to phases."""
+        return self.measurement_phases is not None
+
+    @property
     def n_phases(self) -> int:
         """Number of phases; some may have measurements but no segment, where `smallest` left none of theirs."""
         if self.measurement_phases is not None:

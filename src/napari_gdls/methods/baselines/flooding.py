@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions
 from napari_gdls.field import Field
 from napari_gdls.graph.construction import nearest_measurement
 
@@ -27,7 +28,7 @@ def smoothed_bse(field: Field, sigma: float) -> FloatImage:
     """
     from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-    bse = field.bse.astype(np.float32) / np.float32(field.bse_full_scale)
+    bse = bse_fractions(field)
     if not field.valid.all():
         rows, columns = distance_transform_edt(~field.valid, return_distances=False, return_indices=True)
         bse = bse[rows, columns]

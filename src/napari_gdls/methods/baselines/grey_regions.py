@@ -7,9 +7,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import noise_of_step
 from napari_gdls.checks import checked_number, checked_whole_number
 from napari_gdls.field import Field
-from napari_gdls.labelling.conductances import difference_noise
 from napari_gdls.methods.baselines.flooding import (
     flood,
     measured_pixels,
@@ -67,7 +67,7 @@ def bse_only(
     Mineral Processing 84 (2007) 310-320.
     """
     if tolerance is None:
-        step = _TOLERANCE_IN_NOISE * difference_noise(field) / math.sqrt(2)
+        step = _TOLERANCE_IN_NOISE * noise_of_step(field) / math.sqrt(2)
     else:
         step = checked_number("tolerance", tolerance, "as a fraction of the BSE full scale")
     fewest = checked_whole_number("smallest", smallest, 1)

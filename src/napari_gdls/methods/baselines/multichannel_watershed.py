@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import noise_of_step
 from napari_gdls.checks import checked_number
 from napari_gdls.field import Field
-from napari_gdls.labelling.conductances import difference_noise
 from napari_gdls.methods.baselines.element_maps import element_counts, pixel_maps
 from napari_gdls.methods.baselines.flooding import (
     FloatImage,
@@ -94,7 +94,7 @@ def watershed(
     windows, counts = element_counts(field, elements)
 
     def channels() -> Iterator[FloatImage]:
-        noise = difference_noise(field) / np.sqrt(2)
+        noise = noise_of_step(field) / np.sqrt(2)
         yield smoothed_bse(field, bse_sigma) * np.float32(weight / noise)
         for done, image in enumerate(pixel_maps(field, counts, sigma)):
             report("element maps", done / len(windows))

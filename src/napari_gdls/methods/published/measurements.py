@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.bse import bse_fractions_at_measurements
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
 
@@ -65,7 +66,7 @@ def voronoi_edges(field: Field, z: npt.NDArray[np.floating], tau_b: float, tau_z
     pairs = np.asarray(ridges, dtype=np.intp)
     u, v = pairs.T
     length = np.linalg.norm(field.locations[u] - field.locations[v], axis=1)
-    bse = field.bse_at_measurements.astype(np.float64) / field.bse_full_scale
+    bse = bse_fractions_at_measurements(field)
     delta_b = np.abs(bse[u] - bse[v])
     delta_z = np.linalg.norm(vectors[u] - vectors[v], axis=1)
     kept = (length < LONGEST_EDGE * field.sampling_distance) & (delta_b < tau_b) & (delta_z < tau_z)
