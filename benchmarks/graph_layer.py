@@ -62,7 +62,7 @@ def built_in_bulk(graph: MeasurementGraph) -> Shapes:
 
 
 def as_vectors(graph: MeasurementGraph) -> Layer:
-    return graph_layer._graph_vectors(graph, limits=(0, 2))
+    return graph_layer._graph_vectors(graph, heights=None, limits=(0, 2))
 
 
 def measure(viewer: napari.Viewer, graph: MeasurementGraph, build: Callable[[MeasurementGraph], Layer]) -> list[float]:

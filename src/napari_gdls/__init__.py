@@ -28,7 +28,7 @@ __getattr__, __dir__, _names = lazy_loader.attach(
         "segmentation.result": ["Segmentation"],
         "methods.baselines": ["watershed"],
         "evaluation": ["evaluate"],
-        "plugin.layers.segments": ["show"],
+        "plugin.layers.viewer": ["show"],
     },
 )
 __all__ = ["__version__", *_names]

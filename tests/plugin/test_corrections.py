@@ -7,10 +7,12 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_gdls import Constraints
-from napari_gdls.plugin.corrections import Corrections, painted_labels, selected_pairs
-from napari_gdls.plugin.layers.graph import merge_heights
+from napari_gdls.plugin.corrections import Corrections
+from napari_gdls.plugin.layers.edits import painted_labels, selected_pairs
+from napari_gdls.plugin.layers.fields import field_layers
+from napari_gdls.plugin.layers.graph import graph_layers_of, merge_heights
 from napari_gdls.plugin.layers.metadata import layer_role
-from napari_gdls.plugin.layers.segments import edge_layers, field_layers, segment_layer
+from napari_gdls.plugin.layers.segments import segment_layer
 from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
 
 A, B, C = (1, 1), (1, 4), (4, 1)
@@ -51,7 +53,7 @@ def test_fixed_measurements_of_several_rounds_add_up():
 
 @pytest.fixture
 def graph(segmentation):
-    return edge_layers(segmentation)[0]
+    return graph_layers_of(segmentation)[0]
 
 
 def test_selected_edges_are_pairs_of_measurements(graph, segmentation):

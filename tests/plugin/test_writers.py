@@ -13,7 +13,8 @@ from skimage.io import imread
 import napari_gdls as gdls
 from napari_gdls.errors import OutputError
 from napari_gdls.io import read_labels, read_results
-from napari_gdls.plugin.layers.segments import field_layers, segment_layer
+from napari_gdls.plugin.layers.fields import field_layers
+from napari_gdls.plugin.layers.segments import segment_layer
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def demo(
     if viewer:
         import napari
 
-        from napari_gdls.plugin.layers.segments import show
+        from napari_gdls.plugin.layers.viewer import show
 
         typer.echo("Opening napari; close its window to end.")
         show(result)

@@ -1,4 +1,4 @@
-"""Corrections by hand as constraints of the next run: cuts and links in the graph, paint on labels."""
+"""Corrections by hand as constraints of the next run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-from napari.layers import Labels, Shapes
-
 from napari_gdls.phases.constraints import Constraints, Place
-from napari_gdls.plugin.layers.metadata import layer_segmentation
 
 Pair = tuple[Place, Place]
 
@@ -70,7 +66,7 @@ class Corrections:
         Parameters
         ----------
         labels : mapping
-            Label of measurements, as `painted_labels` gives them.
+            Label of measurements, as `napari_gdls.plugin.layers.edits.painted_labels` gives them.
 
         Notes
         -----
@@ -79,7 +75,7 @@ class Corrections:
         more of it. Corrections in several rounds add up in this way.
         """
         before = dict(self.constraints.fixed)
-        shared = Counter((label, before[place]) for place, label in labels.items() if place in before)
+        shared = Counter((label, before[pixel]) for pixel, label in labels.items() if pixel in before)
         number_of: dict[int, int] = {}
         for (label, number), _ in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
             if label not in number_of and number not in number_of.values():
@@ -88,7 +84,7 @@ class Corrections:
         for label in sorted(set(labels.values()) - set(number_of)):
             number_of[label] = following
             following += 1
-        fixed = before | {place: number_of[label] for place, label in labels.items()}
+        fixed = before | {pixel: number_of[label] for pixel, label in labels.items()}
         return self._become(dataclasses.replace(self.constraints, fixed=tuple(sorted(fixed.items()))))
 
     def clear(self) -> bool:
@@ -105,64 +101,6 @@ class Corrections:
             return False
         self._states.append(constraints)
         return True
-
-
-def selected_pairs(layer: Shapes) -> list[Pair]:
-    """Measurements at both ends of the selected lines of a graph layer; lines that begin and end at one are left out.
-
-    Parameters
-    ----------
-    layer : Shapes
-        From `napari_gdls.plugin.layers.graph.graph_shapes`, that carries its segmentation.
-    """
-    segmentation = layer_segmentation(layer)
-    chosen = sorted(layer.selected_data)
-    if segmentation is None or not chosen:
-        return []
-    ends = layer.features[["u", "v"]].to_numpy(dtype=np.int64)[chosen]
-    ends = ends[(ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])]
-    places = segmentation.field.locations[ends].tolist()
-    return [((a[0], a[1]), (b[0], b[1])) for a, b in places]
-
-
-def painted_labels(layer: Labels, constraints: Constraints) -> dict[Place, int]:
-    """Labels that say what the user has painted on segments; empty if no measurement was painted.
-
-    Parameters
-    ----------
-    layer : Labels
-        From `napari_gdls.plugin.layers.segments.segment_layer`, that carries its segmentation.
-    constraints : Constraints
-        What was fixed earlier.
-
-    Returns
-    -------
-    dict
-        Label at the pixel of measurements: those that were painted with another label than the segmentation has there;
-        their neighbours in the graph, so that what was painted ends where the user ended it; one measurement of each
-        painted label outside the paint, so that it joins the segment of this label; and those fixed earlier. Erased
-        ones (label 0) are left out.
-    """
-    segmentation = layer_segmentation(layer)
-    if segmentation is None:
-        return {}
-    field, edges = segmentation.field, segmentation.graph.edges
-    place = tuple(field.locations.T)
-    now, found = np.asarray(layer.data)[place], segmentation.labels[place]
-    painted = (now != found) & (now > 0)
-    if not painted.any():
-        return {}
-    taken = painted.copy()
-    taken[edges[painted[edges].any(axis=1)]] = True
-    unpainted = np.flatnonzero(~painted)
-    present, first = np.unique(now[unpainted], return_index=True)
-    taken[unpainted[first[np.isin(present, now[painted])]]] = True
-    fixed = {place for place, _ in constraints.fixed}
-    return {
-        (row, column): label
-        for (row, column), label, chosen in zip(field.locations.tolist(), now.tolist(), taken.tolist(), strict=True)
-        if label > 0 and (chosen or (row, column) in fixed)
-    }
 
 
 def _sorted_pairs(pairs: Iterable[Pair]) -> tuple[Pair, ...]:

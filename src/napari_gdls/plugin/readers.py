@@ -46,10 +46,10 @@ def read(path: PathOrPaths) -> list[Any]:
     Returns
     -------
     list of (data, attributes, layer type)
-        See `napari_gdls.plugin.layers.segments.field_layers`; with the segments that a native store may hold.
+        See `napari_gdls.plugin.layers.fields.field_layers`; with the segments that a native store may hold.
     """
-    (place,) = _as_list(path)
-    return shown_errors(lambda: _layers_in(place))
+    (only,) = _as_list(path)
+    return shown_errors(lambda: _layers_in(only))
 
 
 def shown_errors(make: Callable[[], list[Layer]]) -> list[Any]:
@@ -57,19 +57,20 @@ def shown_errors(make: Callable[[], list[Layer]]) -> list[Any]:
 
     Raised, napari would say no more than that opening has failed.
     """
-    from napari.utils.notifications import show_error
+    from napari_gdls.plugin.failures import show_failure
 
     try:
         return [layer.as_layer_data_tuple() for layer in make()]
     except GdlsError as error:
-        show_error(str(error))
+        show_failure(error)
         return NOTHING
 
 
 def _layers_in(path: Path) -> list[Layer]:
     from napari_gdls.io import read_field, read_results
     from napari_gdls.io.store import is_store
-    from napari_gdls.plugin.layers.segments import field_layers, stored_segment_layer
+    from napari_gdls.plugin.layers.fields import field_layers
+    from napari_gdls.plugin.layers.segments import stored_segment_layer
 
     field = read_field(path)
     layers = field_layers(field)

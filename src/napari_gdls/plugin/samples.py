@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from napari_gdls.plugin.layers.metadata import metadata_entry
 from napari_gdls.plugin.readers import shown_errors
 
 
@@ -23,13 +24,13 @@ def synthetic() -> list[Any]:
     if len(layers[0]) == 1:  # the sample was not there, and the user was told
         return layers
     bse = layers[0][1]
-    truth = bse["metadata"]["napari_gdls"]["field"].metadata["truth"]
+    truth = metadata_entry(bse["metadata"])["field"].metadata["truth"]
     placement = {name: bse[name] for name in ("scale", "units")}
     return [*layers, (truth, {"name": "synthetic: truth", "visible": False, **placement}, "labels")]
 
 
 def _sample(name: str) -> list[Any]:
-    from napari_gdls.plugin.layers.segments import field_layers
+    from napari_gdls.plugin.layers.fields import field_layers
     from napari_gdls.samples import sample_field
 
     return shown_errors(lambda: field_layers(sample_field(name)))

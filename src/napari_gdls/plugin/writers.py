@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import OutputError
-from napari_gdls.plugin.layers.metadata import METADATA_KEY
+from napari_gdls.plugin.layers.metadata import metadata_entry
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -44,7 +44,7 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
     """
     from napari_gdls.io import write_field, write_labels
 
-    entry = _entry(attributes)
+    entry = metadata_entry(attributes.get("metadata", {}))
     field = entry.get("field")
     if os.fspath(path).lower().endswith(STORE_ENDINGS):
         write_field(
@@ -83,13 +83,12 @@ def write_field_of_image(path: str | os.PathLike[str], data: Any, attributes: Ma
     """
     from napari_gdls.io import write_field
 
-    write_field(path, _needed(_entry(attributes).get("field"), path), overwrite=not Path(path).is_dir())
+    write_field(
+        path,
+        _needed(metadata_entry(attributes.get("metadata", {})).get("field"), path),
+        overwrite=not Path(path).is_dir(),
+    )
     return [os.fspath(path)]
-
-
-def _entry(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    entry = attributes.get("metadata", {}).get(METADATA_KEY)
-    return entry if isinstance(entry, Mapping) else {}
 
 
 def _needed(field: Field | None, path: str | os.PathLike[str]) -> Field:

@@ -15,12 +15,12 @@ from scipy.spatial import Delaunay
 from napari_gdls.graph import MeasurementGraph
 from napari_gdls.plugin.layers import _edge_shapes
 from napari_gdls.plugin.layers import graph as graph_layer
+from napari_gdls.plugin.layers.fields import measurement_points
 from napari_gdls.plugin.layers.graph import (
     EDGE_COLORMAP,
     colour_limits,
     graph_layers,
     graph_shapes,
-    measurement_points,
     recolour,
 )
 

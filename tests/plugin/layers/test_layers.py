@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points, Shapes
 
 import napari_gdls as gdls
-from napari_gdls.plugin.layers import segments as layers_module
+from napari_gdls.plugin.layers import graph as graph_layer
+from napari_gdls.plugin.layers.fields import field_layers
+from napari_gdls.plugin.layers.graph import graph_layers_of
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layer_segmentation
-from napari_gdls.plugin.layers.segments import (
-    edge_layers,
-    field_layers,
-    segment_layer,
-    segmentation_layers,
-    segments_name,
-    show,
-)
+from napari_gdls.plugin.layers.segments import segment_layer, segmentation_layers, segments_name
+from napari_gdls.plugin.layers.viewer import show
+from napari_gdls.segmentation.tables import segment_table
 
 
 def test_sparse_field(sparse_field):
@@ -96,12 +95,12 @@ def test_painting_does_not_change_the_segmentation(segmentation):
 
 
 def test_graphs_that_hide_the_segments_come_invisible(segmentation, dense_field, monkeypatch):
-    (graph,) = edge_layers(segmentation)
+    (graph,) = graph_layers_of(segmentation)
     assert graph.visible
-    (graph,) = edge_layers(segmentation, dense_field)
+    (graph,) = graph_layers_of(dataclasses.replace(segmentation, field=dense_field))
     assert not graph.visible
-    monkeypatch.setattr(layers_module, "MOST_VISIBLE_EDGES", segmentation.graph.n_edges - 1)
-    (graph,) = edge_layers(segmentation)
+    monkeypatch.setattr(graph_layer, "MOST_VISIBLE_EDGES", segmentation.graph.n_edges - 1)
+    (graph,) = graph_layers_of(segmentation)
     assert not graph.visible
 
 
@@ -156,3 +155,18 @@ def test_show_opens_a_window(display, make_napari_viewer, sparse_field):
     show(sparse_field, viewer)
     picture = viewer.screenshot(canvas_only=True, flash=False)
     assert len(np.unique(picture[..., 0])) > 20
+
+
+def test_features_are_the_columns_of_the_table(segmentation):
+    table = segment_table(
+        segmentation.labels,
+        segmentation.field,
+        segmentation.measurement_labels,
+        phases=segmentation.phases,
+        confidence=segmentation.confidence,
+    )
+    features = segment_layer(segmentation).features
+    assert list(features) == ["index", *list(table)[1:]]
+    assert {"phase", "mean confidence"} < set(features)
+    for name, column in table.items():
+        np.testing.assert_array_equal(features["index" if name == "label" else name], column)

@@ -7,10 +7,10 @@ import dataclasses
 import numpy as np
 
 from napari_gdls import segment
-from napari_gdls.plugin.layers.appearance import phase_colours
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
 from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
 from napari_gdls.plugin.layers.segments import segment_layer
+from napari_gdls.segmentation.colours import phase_colours
 
 
 def test_phases_have_one_colour_each_and_their_modal_composition(segmentation, sparse_field):
@@ -53,20 +53,20 @@ def with_mixed(segmentation, places):
 
 def test_mixed_measurements(segmentation):
     assert mixed_layer(segmentation) is None  # there are none
-    layer = mixed_layer(with_mixed(segmentation, [3, 90]))
+    mixed = with_mixed(segmentation, [3, 90])
+    layer = mixed_layer(mixed)
     phases = segmentation.measurement_phases
     np.testing.assert_array_equal(layer.data, segmentation.field.locations[[3, 90]])
     assert not layer.visible
     assert layer.features["phase"].tolist() == (phases.labels[[3, 90]] + 1).tolist()
     assert layer.features["second phase"].tolist() == (2 - phases.labels[[3, 90]]).tolist()
     assert layer.features["fraction"].tolist() == [0.75, 0.75]
-    np.testing.assert_allclose(
-        layer.face_color[:, :3], phase_colours(segmentation)[1 - phases.labels[[3, 90]]], atol=1e-6
-    )
+    np.testing.assert_allclose(layer.face_color[:, :3], phase_colours(mixed)[1 - phases.labels[[3, 90]]], atol=1e-6)
 
 
 def test_dense_fields_show_no_mixed_measurements(segmentation, dense_field):
-    assert mixed_layer(with_mixed(segmentation, [3]), dense_field) is None
+    dense = dataclasses.replace(with_mixed(segmentation, [3]), field=dense_field)
+    assert mixed_layer(dense) is None
 
 
 def test_methods_without_phases(sparse_field, segmentation):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
+from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
-from napari_gdls.plugin.layers.segments import field_layers
 from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
 
 

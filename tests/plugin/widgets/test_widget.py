@@ -12,9 +12,9 @@ from qtpy.QtCore import QTimer
 
 import napari_gdls as gdls
 from napari_gdls.mineralogy.resolution import tau_z_in_words
-from napari_gdls.plugin.layers import results
+from napari_gdls.plugin.layers import contents
+from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
-from napari_gdls.plugin.layers.segments import field_layers
 from napari_gdls.plugin.widgets.segment import SegmentWidget
 from napari_gdls.plugin.widgets.tau_z_words import most_telling
 
@@ -120,7 +120,7 @@ def test_edited_labels_are_kept_and_the_user_is_told(widget, viewer, qtbot, show
 def slow_chain(monkeypatch, seconds: float = 20.0) -> list[str]:
     """Make the chain slow, as on a large field, and note how it ends."""
     ends: list[str] = []
-    chain = results.compute
+    chain = contents.contents_of_run
 
     def compute(field, recipe, progress, **known):
         try:
@@ -132,7 +132,7 @@ def slow_chain(monkeypatch, seconds: float = 20.0) -> list[str]:
             ends.append("cancelled")
             raise
 
-    monkeypatch.setattr("napari_gdls.plugin.widgets.segment.compute", compute)
+    monkeypatch.setattr("napari_gdls.plugin.widgets.segment.contents_of_run", compute)
     return ends
 
 
@@ -208,7 +208,7 @@ def test_faults_of_the_program_are_shown_too(widget, viewer, qtbot, shown, monke
     def compute(*_, **__):
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr("napari_gdls.plugin.widgets.segment.compute", compute)
+    monkeypatch.setattr("napari_gdls.plugin.widgets.segment.contents_of_run", compute)
     with qtbot.captureExceptions():
         run(widget, qtbot)
     (record,) = [record for record in notification_manager.records if record.severity == "error"]

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Layer, Points, Shapes, Vectors
+from napari.layers import Layer, Shapes, Vectors
 from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.notifications import show_warning
 from scipy.spatial import cKDTree
 
 from napari_gdls.plugin.layers import _edge_shapes
-from napari_gdls.plugin.layers.metadata import layer_segmentation
+from napari_gdls.plugin.layers.appearance import layer_title, scale_and_units
+from napari_gdls.plugin.layers.metadata import layer_metadata, layer_segmentation
 
 if TYPE_CHECKING:
-    from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
     from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.result import Segmentation
@@ -41,6 +41,30 @@ MOST_EDGES = 400_000
 """Graphs with more edges than this are shown as Vectors: they take a tenth of the memory, but cannot be picked."""
 MOST_USUAL_SHAPES = 5_000
 """Without the quick construction, no more shapes than this are made; napari takes 0.3 ms for each."""
+MOST_VISIBLE_EDGES = 20_000
+"""Larger graphs come invisible, and those of dense fields: seen as a whole they hide the segments."""
+
+
+def graph_layers_of(segmentation: Segmentation, *, heights: npt.NDArray[np.float64] | None = None) -> list[Layer]:
+    """Layers of the measurement graph of a segmentation; see `graph_layers`. Invisible if it would hide the segments.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    heights : (E,) array, optional
+        From `merge_heights`; None: made here.
+    """
+    field, graph = segmentation.field, segmentation.graph
+    return graph_layers(
+        graph,
+        tau_z=decisive_tau_z(segmentation.recipe),
+        measurement_labels=segmentation.measurement_labels,
+        heights=merge_heights(segmentation, graph.edges) if heights is None else heights,
+        name=f"{layer_title(field)}: graph",
+        visible=graph.n_edges <= MOST_VISIBLE_EDGES and not field.is_dense,
+        metadata=layer_metadata("graph", field, segmentation),
+        **scale_and_units(field),
+    )
 
 
 def graph_layers(
@@ -82,18 +106,18 @@ def graph_layers(
         return [graph_shapes(graph, heights=heights, limits=limits, name=name, **options)]
     layers: list[Layer] = [_graph_vectors(graph, heights=heights, limits=limits, name=name, **options)]
     if reason:
-        told = f"The quick graph layer does not work with this version of napari ({reason}). "
+        message = f"The quick graph layer does not work with this version of napari ({reason}). "
     else:
-        told = f"The graph has {graph.n_edges:,} edges, more than a layer of shapes can hold. "
-    told += "All edges are shown as vectors, which cannot be edited"
+        message = f"The graph has {graph.n_edges:,} edges, more than a layer of shapes can hold. "
+    message += "All edges are shown as vectors, which cannot be edited"
     if measurement_labels is not None:
         cut = measurement_labels[graph.edges[:, 0]] != measurement_labels[graph.edges[:, 1]]
         if 0 < np.count_nonzero(cut) <= (MOST_USUAL_SHAPES if reason else MOST_EDGES):
             layers.append(
                 graph_shapes(graph, shown=cut, heights=heights, limits=limits, name=f"{name}: cut edges", **options)
             )
-            told += "; the cut edges are a layer of their own, which can"
-    show_warning(f"{told}.")
+            message += "; the cut edges are a layer of their own, which can"
+    show_warning(f"{message}.")
     return layers
 
 
@@ -193,7 +217,7 @@ def merge_heights(segmentation: Segmentation, pairs: npt.ArrayLike) -> npt.NDArr
     return heights
 
 
-def follow(layer: Shapes | Vectors, segmentation: Segmentation) -> None:
+def show_heights_of(segmentation: Segmentation, layer: Shapes | Vectors) -> None:
     """Let heights and colours of a graph layer be those of a later segmentation with the same graph."""
     features = layer.features.drop(columns="height", errors="ignore")
     heights = merge_heights(segmentation, features[["u", "v"]].to_numpy(dtype=np.int64))
@@ -250,36 +274,6 @@ def recolour(
         layer.edge_color = feature
         layer.edge_contrast_limits = limits
     layer.refresh_colors()
-
-
-def measurement_points(field: Field, **options: Any) -> Points | None:
-    """Points layer with a dot at every measurement of a sparse field.
-
-    Parameters
-    ----------
-    field : Field
-    **options
-        Other arguments of `napari.layers.Points`.
-
-    Returns
-    -------
-    Points or None
-        Its feature is total_counts. None for a dense field: there, dots would only hide the image.
-    """
-    if field.is_dense:
-        return None
-    return Points(
-        field.locations.astype(np.float64),
-        **{
-            "name": "measurements",
-            "size": 0.25 * field.sampling_distance,
-            "face_color": "#f2f2f2",
-            "border_width": 0,
-            "antialiasing": 0.5,
-            "features": {"total_counts": field.total_counts},
-            **options,
-        },
-    )
 
 
 def _with_white_nan(colormap: Any) -> Colormap:
@@ -365,7 +359,7 @@ class _DrawnEdges:
         u, v = sorted(int(i) for i in self._tree.query(ends)[1])
         if u == v:
             return -1, -1, np.nan, np.nan
-        place = np.flatnonzero((graph.edges[:, 0] == u) & (graph.edges[:, 1] == v))
-        if len(place) == 0:
+        edge = np.flatnonzero((graph.edges[:, 0] == u) & (graph.edges[:, 1] == v))
+        if len(edge) == 0:
             return u, v, np.nan, np.nan
-        return u, v, float(graph.delta_b[place[0]]), float(graph.delta_z[place[0]])
+        return u, v, float(graph.delta_b[edge[0]]), float(graph.delta_z[edge[0]])

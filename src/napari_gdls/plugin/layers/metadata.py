@@ -45,26 +45,27 @@ def layer_metadata(
     return {METADATA_KEY: entry}
 
 
+def metadata_entry(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What `layer_metadata` has put into the metadata of a layer; empty for layers that are not of this plugin."""
+    entry = metadata.get(METADATA_KEY)
+    return entry if isinstance(entry, Mapping) else {}
+
+
 def layer_role(layer: Layer) -> str:
     """Role of a layer; "" if it is not of this plugin."""
-    return str(_entry(layer).get("role", ""))
+    return str(metadata_entry(layer.metadata).get("role", ""))
 
 
 def layer_field(layer: Layer) -> Field | None:
     """Field that a layer carries; None if it is not of this plugin."""
-    return _entry(layer).get("field")
+    return metadata_entry(layer.metadata).get("field")
 
 
 def layer_segmentation(layer: Layer) -> Segmentation | None:
     """Segmentation that a layer shows; None if it shows none."""
-    return _entry(layer).get("segmentation")
+    return metadata_entry(layer.metadata).get("segmentation")
 
 
 def set_segmentation(layer: Layer, segmentation: Segmentation) -> None:
     """Let a layer that shows part of an earlier segmentation stand for a later one."""
     layer.metadata[METADATA_KEY] |= {"segmentation": segmentation, "recipe": segmentation.recipe}
-
-
-def _entry(layer: Layer) -> Mapping[str, Any]:
-    entry = layer.metadata.get(METADATA_KEY)
-    return entry if isinstance(entry, Mapping) else {}

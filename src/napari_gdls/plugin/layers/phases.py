@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Points
 
-from napari_gdls.plugin.layers.appearance import OPACITY, how, label_colormap, layer_title, phase_colours, placement
+from napari_gdls.plugin.layers.appearance import (
+    OPACITY,
+    label_colormap,
+    layer_title,
+    method_and_thresholds,
+    scale_and_units,
+)
 from napari_gdls.plugin.layers.metadata import layer_metadata
-from napari_gdls.segmentation import tables as phase_tables
+from napari_gdls.segmentation.colours import phase_colours
+from napari_gdls.segmentation.tables import phase_table
 
 if TYPE_CHECKING:
-    from napari_gdls.field import Field
     from napari_gdls.segmentation.result import Segmentation
 
 
-def phase_layer(
-    segmentation: Segmentation, field: Field | None = None, *, colours: npt.NDArray[np.float64] | None = None
-) -> Labels | None:
+def phase_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] | None = None) -> Labels | None:
     """Labels layer with the phase of every pixel, counted from 1, and one colour per phase.
 
     Invisible at first: segments have the colour of their phase.
@@ -27,73 +31,64 @@ def phase_layer(
     Parameters
     ----------
     segmentation : Segmentation
-    field : Field, optional
-        None: that of the segmentation.
     colours : (P, 3) array, optional
-        From `napari_gdls.plugin.layers.appearance.phase_colours`; None: made here.
+        From `napari_gdls.segmentation.colours.phase_colours`; None: made here.
 
     Returns
     -------
     Labels or None
-        Its features are the columns of the phase list: modal percent, its error, number of segments, mean BSE, whether
-        it is a fine-grained mixture. None if the method made no phases.
+        Its features are those of `phase_features`. None if the method made no phases.
     """
     if segmentation.measurement_phases is None:
         return None
-    shown = segmentation.field if field is None else field
+    field = segmentation.field
     return Labels(
         segmentation.phase_map(),
-        name=f"{layer_title(shown)}: phases ({how(segmentation.recipe)})",
+        name=f"{layer_title(field)}: phases ({method_and_thresholds(segmentation.recipe)})",
         opacity=OPACITY,
         visible=False,
         colormap=label_colormap(phase_colours(segmentation) if colours is None else colours),
-        features=phase_table(segmentation),
-        metadata=layer_metadata("phases", shown, segmentation),
-        **placement(shown),
+        features=phase_features(segmentation),
+        metadata=layer_metadata("phases", field, segmentation),
+        **scale_and_units(field),
     )
 
 
-def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[np.generic]]:
-    """One row per phase: "index" from 1, "area [%]", "error [%]", "segments", "mean BSE", "fine-grained mixture".
+def phase_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
+    """Features of a Labels layer: the columns of the table of phases, with the phase in "index" as napari wants it.
 
     Parameters
     ----------
     segmentation : Segmentation
         Of a method that makes phases.
     """
-    table = phase_tables.phase_table(segmentation)
-    shown = {name: table[name] for name in ("area [%]", "error [%]", "segments", "mean BSE")}
-    return {"index": table["phase"], **shown, "fine-grained mixture": table["fine-grained"]}
+    return {"index" if name == "phase" else name: column for name, column in phase_table(segmentation).items()}
 
 
-def confidence_layer(segmentation: Segmentation, field: Field | None = None) -> Image | None:
+def confidence_layer(segmentation: Segmentation) -> Image | None:
     """Image layer with the probability of the phase of every pixel, invisible at first; None if there is none."""
     if segmentation.confidence is None:
         return None
-    shown = segmentation.field if field is None else field
+    field = segmentation.field
     return Image(
         segmentation.confidence,
-        name=f"{layer_title(shown)}: confidence ({how(segmentation.recipe)})",
+        name=f"{layer_title(field)}: confidence ({method_and_thresholds(segmentation.recipe)})",
         colormap="viridis",
         contrast_limits=(0.0, 1.0),
         visible=False,
-        metadata=layer_metadata("confidence", shown, segmentation),
-        **placement(shown),
+        metadata=layer_metadata("confidence", field, segmentation),
+        **scale_and_units(field),
     )
 
 
-def mixed_layer(
-    segmentation: Segmentation, field: Field | None = None, *, colours: npt.NDArray[np.float64] | None = None
-) -> Points | None:
+def mixed_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] | None = None) -> Points | None:
     """Points layer of mixed measurements of a sparse field, in the colour of their second phase; invisible at first.
 
     Parameters
     ----------
     segmentation : Segmentation
-    field : Field, optional
-        None: that of the segmentation.
     colours : (P, 3) array, optional
-        From `napari_gdls.plugin.layers.appearance.phase_colours`; None: made here.
+        From `napari_gdls.segmentation.colours.phase_colours`; None: made here.
 
     Returns
     -------
@@ -102,8 +97,8 @@ def mixed_layer(
         and the confidence. None if no measurement is mixed, and for a dense field, where dots would hide the image.
     """
     phases = segmentation.measurement_phases
-    shown = segmentation.field if field is None else field
-    if phases is None or shown.is_dense:
+    field = segmentation.field
+    if phases is None or field.is_dense:
         return None
     mixed = np.flatnonzero(phases.partner >= 0)
     if len(mixed) == 0:
@@ -111,9 +106,9 @@ def mixed_layer(
     partner = phases.partner[mixed]
     known = phase_colours(segmentation) if colours is None else colours
     return Points(
-        shown.locations[mixed].astype(np.float64),
-        name=f"{layer_title(shown)}: mixed measurements ({how(segmentation.recipe)})",
-        size=0.5 * shown.sampling_distance,
+        field.locations[mixed].astype(np.float64),
+        name=f"{layer_title(field)}: mixed measurements ({method_and_thresholds(segmentation.recipe)})",
+        size=0.5 * field.sampling_distance,
         face_color=np.hstack([known[partner], np.ones((len(mixed), 1))]),
         border_color="black",
         border_width=0.1,
@@ -125,6 +120,6 @@ def mixed_layer(
             "fraction": phases.fraction[mixed],
             "confidence": phases.confidence[mixed],
         },
-        metadata=layer_metadata("mixed", shown, segmentation),
-        **placement(shown),
+        metadata=layer_metadata("mixed", field, segmentation),
+        **scale_and_units(field),
     )

@@ -10,7 +10,8 @@ from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_gdls.phases.constraints import Constraints
-from napari_gdls.plugin.corrections import Corrections, Pair, painted_labels, selected_pairs
+from napari_gdls.plugin.corrections import Corrections, Pair
+from napari_gdls.plugin.layers.edits import painted_labels, selected_pairs
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layer_segmentation
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.utils.notifications import notification_manager, show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, Signal, Slot
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -21,10 +21,10 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_gdls.errors import GdlsError
-from napari_gdls.plugin.layers.phases import phase_table
-from napari_gdls.plugin.layers.results import RunResult, derived
+from napari_gdls.plugin.failures import show_failure
+from napari_gdls.plugin.layers.contents import LayerContents, contents_of_merged
 from napari_gdls.plugin.task import Latest
+from napari_gdls.segmentation.tables import phase_table
 
 if TYPE_CHECKING:
     from napari_gdls.phases.merge_candidates import PhaseMerge
@@ -63,20 +63,20 @@ class PhasePanel(QWidget):
     Attributes
     ----------
     result_changed : Signal(object)
-        Another `RunResult` is to be shown, derived from that of the run.
+        Another `LayerContents` is to be shown, derived from that of the run.
     """
 
     result_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._run: RunResult | None = None
-        self._shown: RunResult | None = None
+        self._run: LayerContents | None = None
+        self._shown: LayerContents | None = None
         self._by_hand: list[Segmentation] = []
         self._tau_z = 0.0
         self._latest = Latest(self)
         self._latest.succeeded.connect(self._on_result)
-        self._latest.failed.connect(self._on_failure)
+        self._latest.failed.connect(show_failure)
 
         self.message = QLabel(self)
         self.message.setWordWrap(True)
@@ -101,7 +101,7 @@ class PhasePanel(QWidget):
         self.start(None)
 
     @property
-    def shown(self) -> RunResult | None:
+    def shown(self) -> LayerContents | None:
         """The result that is listed."""
         return self._shown
 
@@ -110,7 +110,7 @@ class PhasePanel(QWidget):
         """Whether another result is under way."""
         return self._latest.busy
 
-    def start(self, run: RunResult | None) -> None:
+    def start(self, run: LayerContents | None) -> None:
         """List the phases of a new run; None, or a run of a method that makes none: nothing."""
         self._latest.drop()
         if run is not None and run.segmentation.measurement_phases is None:
@@ -164,27 +164,21 @@ class PhasePanel(QWidget):
         base = self._by_hand[-1] if self._by_hand else run.segmentation
         tau_z = self._tau_z
 
-        def function(progress: Progress) -> RunResult:
-            above = tau_z > _tau_z_of(base)
-            return derived(run, base.coarsened(tau_z) if above else base, progress)
+        def function(progress: Progress) -> LayerContents:
+            merged = base.coarsened(tau_z) if tau_z > _tau_z_of(base) else base
+            assert run.phase_colours is not None
+            return contents_of_merged(run.segmentation, run.phase_colours, merged, progress)
 
         self._latest.ask(function)
 
     @Slot(object)
-    def _on_result(self, result: RunResult) -> None:
+    def _on_result(self, result: LayerContents) -> None:
         if self._run is None:
             return
         before = self._shown
         self._list(result)
         if before is None or result.segmentation is not before.segmentation:
             self.result_changed.emit(result)
-
-    @Slot(object)
-    def _on_failure(self, error: Exception) -> None:
-        if isinstance(error, GdlsError):
-            show_error(str(error))
-        else:  # a fault of the program: with the traceback, for a report
-            notification_manager.receive_error(type(error), error, error.__traceback__)
 
     @Slot()
     def _on_merge_chosen(self) -> None:
@@ -193,7 +187,7 @@ class PhasePanel(QWidget):
             merge = self._shown.segmentation.merges[rows[0]]
             self.select(merge.first + merge.second)
 
-    def _list(self, result: RunResult | None) -> None:
+    def _list(self, result: LayerContents | None) -> None:
         self._shown = result
         self.undo_button.setEnabled(bool(self._by_hand))
         self.merge_button.setEnabled(result is not None and result.segmentation.n_phases > 1)
@@ -209,7 +203,7 @@ class PhasePanel(QWidget):
             _fit_height(table)
         self.message.setText("" if result is None else self._state(result.segmentation))
 
-    def _fill_phases(self, result: RunResult) -> None:
+    def _fill_phases(self, result: LayerContents) -> None:
         table = phase_table(result.segmentation)
         assert result.phase_colours is not None
         for row, colour in enumerate(result.phase_colours):
@@ -218,11 +212,11 @@ class PhasePanel(QWidget):
             self.phases.setItem(row, 0, swatch)
             percent, error = table["area [%]"][row], table["error [%]"][row]
             texts = (
-                str(table["index"][row]),
+                str(table["phase"][row]),
                 f"{percent:.{_decimals(error)}f} ± {error:.{_decimals(error)}f}",
                 f"{table['segments'][row]:,}",
                 _short(table["mean BSE"][row]),
-                "✓" if table["fine-grained mixture"][row] else "",
+                "✓" if table["fine-grained"][row] else "",
             )
             for column, text in enumerate(texts, start=1):
                 self.phases.setItem(row, column, _cell(text, right=column < 5))

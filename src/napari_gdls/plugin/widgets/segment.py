@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.utils.notifications import notification_manager, show_error, show_info
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -22,10 +22,13 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from napari_gdls.errors import GdlsError, OutputError, RecipeError
+from napari_gdls.errors import OutputError, RecipeError
 from napari_gdls.io import write_text
+from napari_gdls.plugin.failures import show_failure
+from napari_gdls.plugin.layers.contents import LayerContents, contents_of_run
+from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
-from napari_gdls.plugin.layers.results import RunResult, compute, is_edited, place, update
+from napari_gdls.plugin.layers.placing import place_layers, update_layers
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
@@ -47,7 +50,7 @@ class SegmentWidget(QWidget):
     The run is a thread of its own; the window stays usable, and all layers are made here, in the thread of the window.
     The embedding and the graph of the last run are kept, so that a change of thresholds repeats the last steps only.
     After a run that made phases a larger tau_z needs no run at all: its result is shown while the slider is moved.
-    See `napari_gdls.plugin.layers.results.place` for what becomes of earlier results.
+    See `napari_gdls.plugin.layers.placing.place_layers` for what becomes of earlier results.
 
     Parameters
     ----------
@@ -158,7 +161,9 @@ class SegmentWidget(QWidget):
             if self._last.recipe.max_distance == recipe.max_distance:
                 graph = self._last.graph
         task = Task(
-            lambda progress: compute(field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph)
+            lambda progress: contents_of_run(
+                field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph
+            )
         )
         task.progressed.connect(self._on_progress)
         task.succeeded.connect(self._on_success)
@@ -186,7 +191,7 @@ class SegmentWidget(QWidget):
         self.progress_bar.setFormat(f"{stage} %p%")
 
     @Slot(object)
-    def _on_success(self, result: RunResult) -> None:
+    def _on_success(self, result: LayerContents) -> None:
         self._end_run()
         self._last, self._last_asked = result.segmentation, self._asked
         field = result.segmentation.field
@@ -198,7 +203,7 @@ class SegmentWidget(QWidget):
             for layer in self._viewer.layers
             if layer_field(layer) is field and layer_role(layer) == "segments" and is_edited(layer)
         ]
-        place(self._viewer, result, keep_earlier=self.keep_earlier.isChecked())
+        place_layers(self._viewer, result, keep_earlier=self.keep_earlier.isChecked())
         if edited:
             show_info(f"Edited labels are kept: {', '.join(edited)}.")
         self.result_label.setText(_summary(result.segmentation))
@@ -217,12 +222,12 @@ class SegmentWidget(QWidget):
             self.phase_panel.coarsen(self.recipe_form.tau_z.in_effect())
 
     @Slot(object)
-    def _on_derived(self, result: RunResult) -> None:
+    def _on_derived(self, result: LayerContents) -> None:
         field = result.segmentation.field
         if any(layer_field(layer) is field for layer in self._viewer.layers):
-            update(self._viewer, result)
+            update_layers(self._viewer, result)
 
-    def _list_phases(self, result: RunResult | None) -> None:
+    def _list_phases(self, result: LayerContents | None) -> None:
         self.phase_panel.start(result)
         self.phases_section.setVisible(self.phase_panel.shown is not None)
         self.phases_section.expand(animate=False)  # to the height of the lists as they are now
@@ -231,10 +236,7 @@ class SegmentWidget(QWidget):
     def _on_failure(self, error: Exception) -> None:
         self._end_run()
         self.result_label.setText("The run failed; nothing was changed.")
-        if isinstance(error, GdlsError):
-            show_error(str(error))
-        else:  # a fault of the program: with the traceback, for a report
-            notification_manager.receive_error(type(error), error, error.__traceback__)
+        show_failure(error)
 
     @Slot()
     def _on_field_changed(self) -> None:

@@ -12,19 +12,26 @@ from napari.layers import Layer
 
 import napari_gdls as gdls
 from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers.contents import LayerContents, contents_of_merged, contents_of_run
+from napari_gdls.plugin.layers.edits import is_edited
+from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
-from napari_gdls.plugin.layers.results import RunResult, compute, derived, is_edited, place, update
-from napari_gdls.plugin.layers.segments import field_layers, segments_name
-from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
+from napari_gdls.plugin.layers.placing import place_layers, update_layers
+from napari_gdls.plugin.layers.segments import segments_name
 from napari_gdls.progress import silent
+from napari_gdls.recipe import METHODS
 
 
-def run(field: gdls.Field, earlier: RunResult | None = None, **changes: Any) -> RunResult:
+def run(field: gdls.Field, earlier: LayerContents | None = None, **changes: Any) -> LayerContents:
     recipe = gdls.Recipe(device="cpu", **changes)
     if earlier is None:
-        return compute(field, recipe, silent)
+        return contents_of_run(field, recipe, silent)
     known = earlier.segmentation
-    return compute(field, recipe, silent, embedding=known.embedding, graph=known.graph)
+    return contents_of_run(field, recipe, silent, embedding=known.embedding, graph=known.graph)
+
+
+def merged_of(contents: LayerContents, segmentation: gdls.Segmentation) -> LayerContents:
+    return contents_of_merged(contents.segmentation, contents.phase_colours, segmentation, silent)
 
 
 @pytest.fixture
@@ -36,12 +43,12 @@ def viewer(sparse_field) -> ViewerModel:
 
 
 @pytest.fixture(scope="module")
-def first(sparse_field) -> RunResult:
+def first(sparse_field) -> LayerContents:
     return run(sparse_field)
 
 
 @pytest.fixture(scope="module")
-def second(sparse_field, first) -> RunResult:
+def second(sparse_field, first) -> LayerContents:
     return run(sparse_field, first, tau_z=0.4)
 
 
@@ -57,16 +64,16 @@ def roles(viewer: ViewerModel) -> list[str]:
 
 
 def test_layers_come_between_image_and_dots(viewer, first):
-    labels = place(viewer, first)
+    labels = place_layers(viewer, first)
     assert roles(viewer) == OF_MERGE
     assert viewer.layers.selection.active is labels
 
 
 def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, second):
-    old = place(viewer, first)
+    old = place_layers(viewer, first)
     graph = layer_of(viewer, "graph")
     old.opacity, old.visible = 0.9, False
-    new = place(viewer, second)
+    new = place_layers(viewer, second)
     assert roles(viewer) == OF_MERGE
     assert old not in viewer.layers
     assert (new.opacity, new.visible) == (0.9, False)
@@ -78,9 +85,9 @@ def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, sec
 
 def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
     monkeypatch.setattr(_edge_shapes, "fault", lambda: "another napari")
-    place(viewer, first)
+    place_layers(viewer, first)
     assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
-    place(viewer, second)
+    place_layers(viewer, second)
     assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
     vectors, cut = viewer.layers[4:6]
     ends = second.segmentation.measurement_labels[second.segmentation.graph.edges]
@@ -89,10 +96,10 @@ def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, mon
 
 
 def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):
-    place(viewer, first)
+    place_layers(viewer, first)
     graph = layer_of(viewer, "graph")
     other = run(sparse_field, max_distance=0.9)
-    place(viewer, other)
+    place_layers(viewer, other)
     assert roles(viewer) == OF_MERGE
     assert layer_of(viewer, "graph") is not graph
     assert layer_of(viewer, "graph").nshapes == other.segmentation.graph.n_edges < graph.nshapes
@@ -109,43 +116,43 @@ def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):
     ],
 )
 def test_edited_labels_stay(viewer, first, second, edit):
-    old = place(viewer, first)
+    old = place_layers(viewer, first)
     edit(old)
     kept = old.data.copy()
     assert is_edited(old)
-    new = place(viewer, second)
+    new = place_layers(viewer, second)
     assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "segments", "measurements"]
     assert old in viewer.layers
     assert new.name != old.name
     np.testing.assert_array_equal(old.data, kept)
-    newer = place(viewer, first)  # the new one was not edited
+    newer = place_layers(viewer, first)  # the new one was not edited
     assert new not in viewer.layers
     assert {old, newer} <= set(viewer.layers)
 
 
 def test_undone_edits_are_no_edits(viewer, first, second):
-    old = place(viewer, first)
+    old = place_layers(viewer, first)
     old.paint((5, 5), 77)
     old.undo()
     assert not is_edited(old)
-    place(viewer, second)
+    place_layers(viewer, second)
     assert old not in viewer.layers
 
 
 def test_edited_graphs_stay(viewer, sparse_field, first):
-    place(viewer, first)
+    place_layers(viewer, first)
     graph = layer_of(viewer, "graph")
     assert not is_edited(graph)
     graph.remove([0])
     assert is_edited(graph)
-    place(viewer, run(sparse_field, max_distance=0.9))
+    place_layers(viewer, run(sparse_field, max_distance=0.9))
     assert roles(viewer).count("graph") == 2
     assert graph in viewer.layers
     assert graph.nshapes == first.segmentation.graph.n_edges - 1
 
 
 def test_drawn_and_moved_edges_are_edits(viewer, first):
-    place(viewer, first)
+    place_layers(viewer, first)
     graph = layer_of(viewer, "graph")
     removed = graph.data[-1]
     graph.remove([graph.nshapes - 1])
@@ -156,45 +163,45 @@ def test_drawn_and_moved_edges_are_edits(viewer, first):
 
 
 def test_earlier_results_can_be_kept(viewer, first, second):
-    old = place(viewer, first)
-    place(viewer, second, keep_earlier=True)
+    old = place_layers(viewer, first)
+    place_layers(viewer, second, keep_earlier=True)
     assert old in viewer.layers
     assert roles(viewer).count("segments") == 2
 
 
 def test_results_of_another_field_are_left_alone(viewer, first, dense_field):
-    place(viewer, first)
+    place_layers(viewer, first)
     for layer in field_layers(dense_field):
         viewer.add_layer(layer)
-    place(viewer, run(dense_field))
+    place_layers(viewer, run(dense_field))
     assert roles(viewer) == [*OF_MERGE, "bse", "counts", "phases", "confidence", "segments", "graph"]
 
 
 def test_a_missing_image_comes_back(first):
     viewer = ViewerModel()
-    place(viewer, first)
+    place_layers(viewer, first)
     assert roles(viewer) == OF_MERGE[:-1]
 
 
 def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, first):
-    place(viewer, first)
+    place_layers(viewer, first)
     graph = layer_of(viewer, "graph")
     assert graph.features["height"].max() > 1 > graph.features["height"].min()
     by_thresholds = run(sparse_field, first, method="threshold", tau_z=1.5)
-    place(viewer, by_thresholds)
+    place_layers(viewer, by_thresholds)
     assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
     assert layer_of(viewer, "graph") is graph
     assert "height" not in graph.features
     assert graph.edge_contrast_limits == (0.0, 3.0)
-    place(viewer, first)
+    place_layers(viewer, first)
     assert roles(viewer) == OF_MERGE
     np.testing.assert_array_equal(graph.features["height"], first.heights)
 
 
-@pytest.mark.parametrize("choice", METHOD_CHOICES[2:], ids=lambda choice: choice.method)
-def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, choice):
-    result = run(sparse_field, first, method=choice.method)
-    labels = place(viewer, result)
+@pytest.mark.parametrize("method", [name for name, row in METHODS.items() if not row.makes_phases])
+def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, method):
+    result = run(sparse_field, first, method=method)
+    labels = place_layers(viewer, result)
     assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
     assert labels.name == f"pair: {segments_name(result.segmentation.recipe)}"
     assert len(np.unique(labels.data[labels.data > 0])) == result.segmentation.n_segments > 1
@@ -203,18 +210,18 @@ def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, cho
 def test_merged_phases_keep_the_colour_of_the_larger_one(first):
     segmentation = first.segmentation
     sizes = np.bincount(segmentation.measurement_phases.labels)
-    merged = derived(first, segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)), silent)
+    merged = merged_of(first, segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)))
     np.testing.assert_array_equal(merged.phase_colours, first.phase_colours[[sizes.argmax()]])
     np.testing.assert_array_equal(merged.colormap.map(1)[:3], first.phase_colours[sizes.argmax()].astype(np.float32))
-    assert derived(first, segmentation, silent) is first
+    np.testing.assert_array_equal(merged_of(first, segmentation).phase_colours, first.phase_colours)
 
 
 def test_layers_are_updated_in_place_unless_edited(viewer, first):
-    place(viewer, first)
+    place_layers(viewer, first)
     before = list(viewer.layers)
     n_phases = first.segmentation.n_phases
-    merged = derived(first, first.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)), silent)
-    update(viewer, merged)
+    merged = merged_of(first, first.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)))
+    update_layers(viewer, merged)
     assert list(viewer.layers) == before
     segments = layer_of(viewer, "segments")
     np.testing.assert_array_equal(segments.data, merged.segmentation.labels)
@@ -224,16 +231,16 @@ def test_layers_are_updated_in_place_unless_edited(viewer, first):
     assert not is_edited(segments)
     segments.fill((5, 5), 7)
     kept = segments.data.copy()
-    update(viewer, first)
+    update_layers(viewer, first)
     assert roles(viewer).count("segments") == 2
     assert viewer.layers.selection.active is segments
     np.testing.assert_array_equal(segments.data, kept)
-    update(viewer, merged)  # the new layer is no edited one
+    update_layers(viewer, merged)  # the new layer is no edited one
     assert roles(viewer).count("segments") == 2
     assert roles(viewer).count("phases") == 1
 
 
-def test_mixed_measurements_follow_in_place(viewer, first):
+def test_mixed_measurements_follow_in_place_layers(viewer, first):
     found = first.segmentation
     phases = found.measurement_phases
     assert phases.n_phases == 2
@@ -243,11 +250,11 @@ def test_mixed_measurements_follow_in_place(viewer, first):
         partner[places], fraction[places] = 1 - phases.labels[places], 0.75
         mixed = dataclasses.replace(phases, partner=partner, fraction=fraction)
         runs.append(dataclasses.replace(first, segmentation=dataclasses.replace(found, measurement_phases=mixed)))
-    place(viewer, runs[0])
+    place_layers(viewer, runs[0])
     assert roles(viewer) == [*OF_MERGE[:-1], "mixed", "measurements"]
     layer = layer_of(viewer, "mixed")
     for result in (*runs[1:], runs[0]):
-        update(viewer, result)
+        update_layers(viewer, result)
         now = result.segmentation.measurement_phases
         at = np.flatnonzero(now.partner >= 0)
         assert layer_of(viewer, "mixed") is layer

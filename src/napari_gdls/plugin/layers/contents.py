@@ -1,0 +1,123 @@
+"""What the layers of a result show, computed beside the window: tables, colours, heights of edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers.appearance import label_colormap
+from napari_gdls.plugin.layers.graph import merge_heights
+from napari_gdls.plugin.layers.segments import segment_features
+from napari_gdls.segmentation.colours import phase_colours, segment_colours
+
+if TYPE_CHECKING:
+    from napari.utils.colormaps import DirectLabelColormap
+
+    from napari_gdls.field import Field
+    from napari_gdls.graph import MeasurementGraph
+    from napari_gdls.phases.constraints import Constraints
+    from napari_gdls.progress import Progress
+    from napari_gdls.recipe import Recipe
+    from napari_gdls.segmentation.result import Segmentation
+
+
+@dataclass(frozen=True, eq=False)
+class LayerContents:
+    """A segmentation, and what its layers need that takes time to compute.
+
+    Attributes
+    ----------
+    segmentation : Segmentation
+        Its modal composition and list of merges are computed already, if it has phases.
+    features : dict
+        Of the segments, from `napari_gdls.plugin.layers.segments.segment_features`.
+    colormap : DirectLabelColormap
+        Of the segments.
+    phase_colours : (P, 3) array or None
+        None if the method made no phases.
+    heights : (E,) array or None
+        Of the edges of the graph, from `napari_gdls.plugin.layers.graph.merge_heights`.
+    """
+
+    segmentation: Segmentation
+    features: dict[str, npt.NDArray[Any]]
+    colormap: DirectLabelColormap
+    phase_colours: npt.NDArray[np.float64] | None
+    heights: npt.NDArray[np.float64] | None
+
+
+def contents_of_run(
+    field: Field,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    constraints: Constraints | None = None,
+    embedding: npt.NDArray[np.float32] | None = None,
+    graph: MeasurementGraph | None = None,
+) -> LayerContents:
+    """All of a run that can be done beside the window: `napari_gdls.segment`, and the look of its result.
+
+    Parameters
+    ----------
+    field : Field
+    recipe : Recipe
+    progress : Progress
+    constraints : Constraints, optional
+    embedding : (N, d) array, optional
+    graph : MeasurementGraph, optional
+        Results of an earlier run; see `napari_gdls.segment`.
+    """
+    progress("starting", 0.0)
+    # Here, because it imports torch, which takes seconds when it is the first to do so.
+    from napari_gdls.pipeline import segment
+
+    segmentation = segment(field, recipe, constraints=constraints, embedding=embedding, graph=graph, progress=progress)
+    colours = None if segmentation.measurement_phases is None else phase_colours(segmentation)
+    contents = _contents(segmentation, colours, merge_heights(segmentation, segmentation.graph.edges), progress)
+    # Once in a session these compile, and take a second each: here they hold up nobody.
+    contents.colormap.map(segmentation.labels[:1, :1])
+    _edge_shapes.fault()
+    return contents
+
+
+def contents_of_merged(
+    run: Segmentation, colours: npt.NDArray[np.float64], merged: Segmentation, progress: Progress
+) -> LayerContents:
+    """What the layers show of a segmentation that came of a run by merging phases.
+
+    Colours stay: a phase has that of its largest part.
+
+    Parameters
+    ----------
+    run : Segmentation
+    colours : (P, 3) array
+        Of the phases of the run.
+    merged : Segmentation
+    progress : Progress
+    """
+    before, after = run.measurement_phases, merged.measurement_phases
+    assert before is not None
+    assert after is not None
+    pair, size = np.unique(np.stack([after.labels, before.labels]), axis=1, return_counts=True)
+    order = np.lexsort((pair[1], -size, pair[0]))
+    _, largest = np.unique(pair[0, order], return_index=True)
+    return _contents(merged, colours[pair[1, order][largest]], None, progress)
+
+
+def _contents(
+    segmentation: Segmentation,
+    of_phases: npt.NDArray[np.float64] | None,
+    heights: npt.NDArray[np.float64] | None,
+    progress: Progress,
+) -> LayerContents:
+    progress("table", 0.0)
+    features = segment_features(segmentation)
+    progress("table", 0.5)
+    colours = segment_colours(segmentation) if of_phases is None else of_phases[segmentation.phases]
+    if segmentation.measurement_phases is not None:
+        _ = segmentation.modal, segmentation.merges  # they are kept
+    return LayerContents(segmentation, features, label_colormap(colours), of_phases, heights)

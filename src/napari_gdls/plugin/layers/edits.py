@@ -1,0 +1,100 @@
+"""What the user has done to the layers of a result: whether they are edited, and the corrections that edits mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Labels, Layer, Points, Shapes
+
+from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
+
+if TYPE_CHECKING:
+    from napari_gdls.phases.constraints import Constraints, Place
+    from napari_gdls.plugin.corrections import Pair
+
+
+def is_edited(layer: Layer) -> bool:
+    """Whether a result layer differs from the segmentation that it shows.
+
+    Labels are compared pixel by pixel, graphs line by line: however the change was made, it is seen. Results from a
+    file count as edited, because nobody can tell.
+    """
+    segmentation = layer_segmentation(layer)
+    if segmentation is None:
+        return True
+    if isinstance(layer, Labels):
+        expected = segmentation.phase_map() if layer_role(layer) == "phases" else segmentation.labels
+        return not np.array_equal(layer.data, expected)
+    if isinstance(layer, Points) and segmentation.measurement_phases is not None:
+        mixed = segmentation.measurement_phases.partner >= 0
+        return not np.array_equal(layer.data, segmentation.field.locations[mixed])
+    if isinstance(layer, Shapes):
+        graph = segmentation.graph
+        ends = segmentation.measurement_labels[graph.edges]
+        made_of = (graph.edges, graph.edges[ends[:, 0] != ends[:, 1]])  # all edges, or the cut ones
+        return not any(
+            layer.nshapes == len(edges)
+            and set(layer.shape_type) <= {"line"}
+            and np.array_equal(np.reshape(layer.data, (-1, 2, 2)), graph.locations[edges].astype(np.float32))
+            for edges in made_of
+        )
+    return False
+
+
+def selected_pairs(layer: Shapes) -> list[Pair]:
+    """Measurements at both ends of the selected lines of a graph layer; lines that begin and end at one are left out.
+
+    Parameters
+    ----------
+    layer : Shapes
+        From `napari_gdls.plugin.layers.graph.graph_shapes`, that carries its segmentation.
+    """
+    segmentation = layer_segmentation(layer)
+    chosen = sorted(layer.selected_data)
+    if segmentation is None or not chosen:
+        return []
+    ends = layer.features[["u", "v"]].to_numpy(dtype=np.int64)[chosen]
+    ends = ends[(ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])]
+    pixels = segmentation.field.locations[ends].tolist()
+    return [((a[0], a[1]), (b[0], b[1])) for a, b in pixels]
+
+
+def painted_labels(layer: Labels, constraints: Constraints) -> dict[Place, int]:
+    """Labels that say what the user has painted on segments; empty if no measurement was painted.
+
+    Parameters
+    ----------
+    layer : Labels
+        From `napari_gdls.plugin.layers.segments.segment_layer`, that carries its segmentation.
+    constraints : Constraints
+        What was fixed earlier.
+
+    Returns
+    -------
+    dict
+        Label at the pixel of measurements: those that were painted with another label than the segmentation has there;
+        their neighbours in the graph, so that what was painted ends where the user ended it; one measurement of each
+        painted label outside the paint, so that it joins the segment of this label; and those fixed earlier. Erased
+        ones (label 0) are left out.
+    """
+    segmentation = layer_segmentation(layer)
+    if segmentation is None:
+        return {}
+    field, edges = segmentation.field, segmentation.graph.edges
+    at_measurements = tuple(field.locations.T)
+    now, found = np.asarray(layer.data)[at_measurements], segmentation.labels[at_measurements]
+    painted = (now != found) & (now > 0)
+    if not painted.any():
+        return {}
+    taken = painted.copy()
+    taken[edges[painted[edges].any(axis=1)]] = True
+    unpainted = np.flatnonzero(~painted)
+    present, first = np.unique(now[unpainted], return_index=True)
+    taken[unpainted[first[np.isin(present, now[painted])]]] = True
+    fixed = {pixel for pixel, _ in constraints.fixed}
+    return {
+        (row, column): label
+        for (row, column), label, chosen in zip(field.locations.tolist(), now.tolist(), taken.tolist(), strict=True)
+        if label > 0 and (chosen or (row, column) in fixed)
+    }
