@@ -18,7 +18,7 @@ from napari_gdls.embedding.inference import embedder
 from napari_gdls.graph import MeasurementGraph, build_graph
 from napari_gdls.graph.merging import build_merge_tree, expected_false_borders
 from napari_gdls.materials.formula import parse_formula
-from napari_gdls.phases.sums import Scale
+from napari_gdls.phases.difference import Scale
 from napari_gdls.segmentation.picture import segmentation_picture
 from napari_gdls.simulation import Disturbances
 from napari_gdls.spectra import element_map
@@ -149,14 +149,14 @@ def draw_difference() -> None:
     for name, formulas in HARD_PAIRS.items():
         expected = gdls.simulate_spectra([parse_formula(formula).mass_fractions for formula in formulas])
         true = float(
-            scale.noise_free(np.linalg.norm(np.subtract(*embed(1e6 * expected.astype(np.float64)))), np.inf, np.inf)
+            scale.difference(np.linalg.norm(np.subtract(*embed(1e6 * expected.astype(np.float64)))), np.inf, np.inf)
         )
         rows = []
         for n in counts:
             random = np.random.default_rng(n)
             a, b = (embed(random.poisson(n * spectrum, (400, len(spectrum))).astype(float)) for spectrum in expected)
             distance = np.linalg.norm(a - b, axis=1)
-            noise_free = np.quantile(scale.noise_free(distance, n, n), (0.25, 0.5, 0.75))
+            noise_free = np.quantile(scale.difference(distance, n, n), (0.25, 0.5, 0.75))
             rows.append([*noise_free, np.median(model.calibration.delta_z(distance, np.full(400, n), np.full(400, n)))])
         low, median, high, delta_z = np.array(rows).T
         print(f"{name}: true {true:.3f}; D {np.round(median, 3).tolist()}; delta_z {np.round(delta_z, 2).tolist()}")

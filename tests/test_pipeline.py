@@ -24,7 +24,7 @@ from napari_gdls import (
 from napari_gdls.compilation import STAGE as COMPILING
 from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.graph.merging import build_merge_tree
-from napari_gdls.phases.find import find_phases
+from napari_gdls.phases.search import find_phases
 from napari_gdls.pipeline import STAGES
 from napari_gdls.recipe import METHODS
 from napari_gdls.segmentation.tables import segment_table
@@ -280,6 +280,8 @@ def test_drift_is_measured_and_corrected_when_asked():
     graph = build_graph(right, corrected.embedding, calibration=corrected.calibration)
     assert corrected.graph.delta_z.tobytes() == graph.delta_z.tobytes()
     assert corrected.field is drifting
+    own = segment(drifting, drift="correct", calibration="field", method="threshold", embedding=corrected.embedding)
+    assert own.calibration != corrected.calibration
 
 
 def test_the_scale_of_delta_z_can_be_that_of_the_field(small, small_result):

@@ -114,8 +114,10 @@ def _prepared(
 ) -> tuple[Prepared, Drift | None]:
     """What all methods work on, and the drift if it was measured.
 
-    Spectra that are corrected for drift are used throughout: embedded, counted for delta_z, summed.
+    Spectra that are corrected for drift are used throughout: embedded, counted for delta_z, summed. But the scale of a
+    field is measured on halves of its spectra, and only whole counts can be halved; drift is the same in both halves.
     """
+    counted = field
     model = load_embedding(recipe.model)
     recipe = recipe.with_defaults(field.n_measurements)
     if recipe.model == Recipe().model:  # the default may be another one in a later version
@@ -141,7 +143,7 @@ def _prepared(
             if graph is None:
                 graph = build_graph(field, z, max_distance=recipe.max_distance, calibration=calibration)
             if recipe.calibration == "field":
-                calibration = calibrate_on_field(field, graph, model=model, device=recipe.device)
+                calibration = calibrate_on_field(counted, graph, model=model, device=recipe.device)
                 graph = graph.with_calibration(calibration, field.total_counts)
     return Prepared(recipe, graph, constraints, stages, field, z, model, calibration), drift
 

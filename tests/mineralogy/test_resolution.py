@@ -10,7 +10,7 @@ from napari_gdls.errors import EmbeddingError, RecipeError
 from napari_gdls.materials import FormulaError, parse_formula
 from napari_gdls.mineralogy import resolution as meaning
 from napari_gdls.mineralogy.resolution import distance_of_materials, tau_z_in_words
-from napari_gdls.phases.sums import Scale
+from napari_gdls.phases.difference import Scale
 from napari_gdls.spectra import simulate_spectra
 
 # Start and a growing share of the second end member, written out: independent of the module's own table.
@@ -51,7 +51,7 @@ def test_noisy_spectra_of_two_such_materials_pool_to_the_same_difference(series,
         mean = z.mean(axis=0, dtype=np.float64)
         pooled.append(mean / np.linalg.norm(mean))
     scale = Scale(model.calibration, dispersion=1.0, height=0.0, tau_z=0.5)
-    measured = scale.noise_free(np.linalg.norm(pooled[1] - pooled[0]), counts * number, counts * number)
+    measured = scale.difference(np.linalg.norm(pooled[1] - pooled[0]), counts * number, counts * number)
     assert measured == pytest.approx(0.5, rel=0.12)
 
 

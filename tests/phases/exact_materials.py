@@ -8,8 +8,10 @@ import numpy as np
 
 from napari_gdls import EnergyAxis, Field, build_graph
 from napari_gdls.embedding import Calibration
+from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE
+from napari_gdls.phases.difference import Scale
 from napari_gdls.phases.neighbourhood import Neighbourhood
-from napari_gdls.phases.sums import MEAN_SQUARE_NOISE, Pool, Scale
+from napari_gdls.phases.sums import Pool
 
 N_WINDOWS = 12
 AXIS = EnergyAxis(250, 100, N_WINDOWS)

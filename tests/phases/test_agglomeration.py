@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import xlogy
 from scipy.stats import chi2_contingency
 
-from napari_gdls.phases.agglomeration import agglomerate, significance_of
-from napari_gdls.phases.sums import MEAN_SQUARE_NOISE
+from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE
+from napari_gdls.phases.agglomeration import agglomerate, times_the_limit
 
 
 def partition_of(group):
@@ -38,11 +38,11 @@ def test_a_difference_must_be_sure_as_well():
         pool = pool_of(counts)
         assert agglomerate(pool, scale_of(tau_z=0.3)).max() + 1 == n_groups
         g = chi2_contingency(counts, correction=False, lambda_="log-likelihood").statistic
-        assert significance_of(pool, 0, 1, scale_of()) == pytest.approx(g / 45.0)
+        assert times_the_limit(pool, 0, 1, scale_of()) == pytest.approx(g / 45.0)
         assert (g > 45.0) == (n_groups == 2)
     # 10,000 counts each are divided by 1 + dispersion * 5,000.
     counts = rng.multinomial(10_000, np.stack([p, q]))
-    ratio = significance_of(pool_of(counts), 0, 1, scale_of()) / significance_of(
+    ratio = times_the_limit(pool_of(counts), 0, 1, scale_of()) / times_the_limit(
         pool_of(counts), 1, 0, scale_of(dispersion=0.01)
     )
     assert ratio == pytest.approx(51)
@@ -68,7 +68,7 @@ def greedy_groups(pool, scale, tau_b):
         if abs(b_1 - b_2) > tau_b:
             return math.inf
         n_1, n_2 = k_1.sum(), k_2.sum()
-        d = scale.noise_free(np.linalg.norm(z_1 - z_2), n_1, n_2)
+        d = scale.difference(np.linalg.norm(z_1 - z_2), n_1, n_2)
         both = k_1 + k_2
         g = 2 * (xlogy(k_1, k_1).sum() + xlogy(k_2, k_2).sum() - xlogy(both, both).sum())
         g -= 2 * (xlogy(n_1, n_1) + xlogy(n_2, n_2) - xlogy(n_1 + n_2, n_1 + n_2))

@@ -6,7 +6,7 @@ from exact_materials import lattice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_gdls.phases.intergrowth import find_intergrowths, take_out_rims
+from napari_gdls.phases.intergrowth import find_intergrowths, without_rims
 
 SHAPE = (40, 40)
 
@@ -68,7 +68,10 @@ def test_specks_that_resemble_a_grain_beside_them_are_its_rim(near):
     difference = np.full((5, 5), 3.0)
     difference[3, 4] = difference[4, 3] = 0.5
     flat_labels, flat_patch = labels.ravel().astype(np.int64), patch.ravel().astype(np.int64)
-    take_out_rims(near, flat_labels, flat_patch, difference)
+    before = flat_labels.copy(), flat_patch.copy()
+    given = flat_labels, flat_patch
+    flat_labels, flat_patch = without_rims(near, flat_labels, flat_patch, difference)
+    assert all(np.array_equal(a, b) for a, b in zip(before, given, strict=True))
     assert (flat_labels.reshape(SHAPE)[:, 10] == 3).all()
     assert (flat_patch.reshape(SHAPE)[:, 10] == -1).all()
     assert (flat_patch.reshape(SHAPE)[:, 11:] == 0).all()

@@ -9,7 +9,7 @@ import pytest
 from napari_gdls import build_graph, embed, load_embedding, segment, simulate_field
 from napari_gdls.errors import RecipeError
 from napari_gdls.graph.merging import build_merge_tree
-from napari_gdls.phases.find import find_phases
+from napari_gdls.phases.search import find_phases
 from napari_gdls.recipe import Recipe
 from napari_gdls.simulation.rock import ROCK, Mineral
 from napari_gdls.spectra.windows import window_counts

@@ -35,7 +35,7 @@ def test_mean_bse_is_in_the_units_of_the_image(result):
 
 def test_the_merges_end_in_one_group_of_all_phases(result):
     table = phase_merge_table(result)
-    assert len(table["delta_z"]) == result.n_phases - 1
+    assert len(table["difference"]) == result.n_phases - 1
     first, second = (table[f"{which} phases"][-1].split() for which in ("first", "second"))
     assert sorted(map(int, first + second)) == list(range(1, result.n_phases + 1))
     assert np.isfinite(table["significance"]).all()

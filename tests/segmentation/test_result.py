@@ -73,7 +73,7 @@ def test_coarser_segmentations_are_sound_and_nested(found, tau_z):
     assert np.array_equal(coarse.labels == 0, found.labels == 0)
     if tau_z == 1000.0:
         assert coarse.n_phases == coarse.n_segments == 1
-    assert all(merge.delta_z > tau_z for merge in coarse.merges[:1])
+    assert all(merge.difference > tau_z for merge in coarse.merges[:1])
 
 
 def test_coarsening_follows_the_list_of_merges(found):
@@ -81,8 +81,8 @@ def test_coarsening_follows_the_list_of_merges(found):
     numbers = [found.coarsened(tau_z).n_phases for tau_z in np.linspace(0, 12, 25)]
     assert numbers == sorted(numbers, reverse=True)
     first = found.merges[0]
-    assert found.coarsened(first.delta_z * 0.99).n_phases == found.n_phases
-    joined = found.coarsened(first.delta_z)
+    assert found.coarsened(first.difference * 0.99).n_phases == found.n_phases
+    joined = found.coarsened(first.difference)
     assert joined.n_phases <= found.n_phases - 1
     # Steps by way of one another lead to the same.
     once, twice = found.coarsened(3.0), found.coarsened(3.0).coarsened(3.0)

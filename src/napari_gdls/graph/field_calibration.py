@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from napari_gdls.embedding.calibration import REFERENCE_COUNTS, Calibration
+from napari_gdls.embedding.calibration import Calibration, counting_noise
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import load_embedding
 from napari_gdls.energy import ZERO_PEAK_END
@@ -90,13 +90,13 @@ def calibrate_on_field(
     counts = [np.asarray(half[:, signal].sum(axis=1), dtype=np.float64).ravel() for half in halves]
     first, second = (embed(half, embedding, energy=field.energy, device=device) for half in halves)
     distance = np.linalg.norm(first - second, axis=1)
-    split = distance / np.sqrt(_noise(*counts))
+    split = distance / np.sqrt(counting_noise(*counts))
     c = float(np.quantile(split, 0.95))
     if not c > 0:
         raise EmbeddingError("the embedding does not vary over this field; it cannot be calibrated here.")
     if len(edges) == 0:
         return Calibration(c)
-    noise = _noise(counts[0][edges[:, 0]], counts[0][edges[:, 1]])
+    noise = counting_noise(counts[0][edges[:, 0]], counts[0][edges[:, 1]])
     apart = np.linalg.norm(first[edges[:, 0]] - first[edges[:, 1]], axis=1)
     widening = _widening(apart**2 / noise, split**2)
     return Calibration(c, f=float((widening - 1) * np.median(noise) / 2))
@@ -112,10 +112,6 @@ def _halves(spectra: Any, rng: np.random.Generator) -> tuple[Any, Any]:
         return taken, whole - taken
     shape = spectra.shape
     return tuple(sp.csr_array((part, spectra.indices, spectra.indptr), shape=shape) for part in (taken, whole - taken))
-
-
-def _noise(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.asarray(REFERENCE_COUNTS / np.maximum(first, 1) + REFERENCE_COUNTS / np.maximum(second, 1))
 
 
 def _widening(edges: npt.NDArray[np.float64], halves: npt.NDArray[np.float64]) -> float:

@@ -116,6 +116,26 @@ def height_of_significance(degrees_of_freedom: int, significance: float) -> floa
     return degrees_of_freedom + 2 * math.sqrt(degrees_of_freedom * significance) + 2 * significance
 
 
+def significance_of_height(degrees_of_freedom: int, height: float) -> float:
+    """The significance x whose bound a statistic just reaches: the inverse of `height_of_significance`.
+
+    Parameters
+    ----------
+    degrees_of_freedom : int
+    height : float
+
+    Returns
+    -------
+    float
+        0 up to the degrees of freedom, which is what chance makes on average.
+    """
+    d = degrees_of_freedom
+    if height <= d:
+        return 0.0
+    # d + 2 sqrt(d) s + 2 s^2 = height for s = sqrt(x)
+    return ((math.sqrt(2 * height - d) - math.sqrt(d)) / 2) ** 2
+
+
 def build_merge_tree(
     field: Field,
     graph: MeasurementGraph,

@@ -11,8 +11,8 @@ from napari_gdls.methods.contract import Found, Prepared
 from napari_gdls.methods.pixels import at_measurements, labels_of_pixels
 from napari_gdls.methods.thresholds import connected_segments
 from napari_gdls.phases.constraints import constrained
-from napari_gdls.phases.find import find_phases
 from napari_gdls.phases.measurement_phases import MeasurementPhases
+from napari_gdls.phases.search import find_phases
 from napari_gdls.spectra.windows import window_counts
 
 _MIXED_PURITY = 0.5

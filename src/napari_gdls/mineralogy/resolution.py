@@ -147,7 +147,7 @@ def tau_z_in_words(
     model : str, path or Embedding, optional
         See `napari_gdls.load_embedding`. None: the default.
     calibration : Calibration, optional
-        Scale of the distances, as `napari_gdls.embedding.calibrate_on_field` measures it. None: that of the model.
+        Scale of the distances, as `napari_gdls.graph.calibrate_on_field` measures it. None: that of the model.
     beam_energy : float
         keV.
 

@@ -8,17 +8,21 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding.calibration import REFERENCE_COUNTS
+from napari_gdls.embedding.calibration import squared_beyond_noise
 from napari_gdls.graph.components import numbered_by_appearance
 from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_of, entropy_table, g_statistic
-from napari_gdls.phases.sums import MEAN_SQUARE_NOISE, Pool, Scale
+from napari_gdls.phases.difference import Scale, ScaleNumbers, over_limit
+from napari_gdls.phases.sums import Pool
+
+_LEAST_SQUARE = 1e-12
+"""Of tau_z, so that tau_z = 0 divides by something: then any difference at all parts two sums."""
 
 
 def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArray[np.int64]:
     """Group sums until all that are left differ significantly and materially.
 
-    The two that differ least, by the smaller of G / height and (D / tau_z)^2, become one; again and again while that is
-    1 or less. So a sum with few counts goes where it is most likely to belong, and ones with many where D is least.
+    The two that differ least, by the smaller of G / height and (D / tau_z)^2, become one, as long as that is 1 or
+    less. So a sum with few counts goes where it is most likely to belong, and ones with many where D is least.
 
     Parameters
     ----------
@@ -36,26 +40,21 @@ def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArra
     table = entropy_table()
     entropy, total = entropies_of(pool.counts, table)
     regions = Regions(pool.counts.copy(), entropy, total, pool.bse.copy(), pool.size.astype(np.float64))
-    calibration = scale.calibration
-    group = _agglomerated(
-        regions,
-        pool.z.copy(),
-        table,
-        np.array([scale.height, scale.dispersion, scale.tau_z, calibration.c, calibration.f, tau_b]),
-    )
+    group = _agglomerated(regions, pool.z.copy(), table, scale.numbers(tau_b))
     return numbered_by_appearance(group)
 
 
-def significance_of(pool: Pool, a: int, b: int, scale: Scale) -> float:
-    """Statistic G of two sums, over-dispersion accounted for, as a multiple of `scale.height`."""
+def times_the_limit(pool: Pool, a: int, b: int, scale: Scale) -> float:
+    """Statistic G of two sums, over-dispersion accounted for, as a multiple of `Scale.height`."""
     table = entropy_table()
     two = np.array([a, b])
     entropy, total = entropies_of(pool.counts[two], table)
     regions = Regions(pool.counts[two], entropy, total, pool.bse[two], pool.size[two].astype(np.float64))
     harmonic = float(total[0]) * float(total[1]) / max(float(total.sum()), 1.0)
-    return float(g_statistic(regions, 0, 1, table) / (1 + scale.dispersion * harmonic) / scale.height)
+    return float(over_limit(g_statistic(regions, 0, 1, table), harmonic, scale.dispersion, scale.height))
 
 
+# Both kernels rely on rows of equal length in `regions` and `z`, and on a scale with height and c above 0.
 @nb.njit(cache=True, nogil=True)
 def _difference(
     regions: Regions,
@@ -63,25 +62,25 @@ def _difference(
     a: int,
     b: int,
     table: npt.NDArray[np.float64],
-    scale: npt.NDArray[np.float64],
+    scale: ScaleNumbers,
 ) -> float:
     """The smaller of G / height and (D / tau_z)^2; inf where BSE alone keeps the two apart."""
-    height, dispersion, tau_z, c, f, tau_b = scale
-    if abs(regions.bse[a] - regions.bse[b]) > tau_b:
+    if abs(regions.bse[a] - regions.bse[b]) > scale.tau_b:
         return np.inf
     n_a, n_b = max(float(regions.total[a]), 1.0), max(float(regions.total[b]), 1.0)
     squared = 0.0
     for d in range(z.shape[1]):
         squared += (z[a, d] - z[b, d]) ** 2
-    noise = MEAN_SQUARE_NOISE * c * c * (REFERENCE_COUNTS / n_a + REFERENCE_COUNTS / n_b + 2 * f)
-    material = max(squared - noise, 0.0) / (c * c * (2 + 2 * f)) / max(tau_z * tau_z, 1e-12)
-    sure = g_statistic(regions, a, b, table) / (1.0 + dispersion * n_a * n_b / (n_a + n_b)) / height
+    c, f = scale.c, scale.f
+    beyond = squared_beyond_noise(squared, n_a, n_b, c, f)
+    material = beyond / (c * c * (2 + 2 * f)) / max(scale.tau_z * scale.tau_z, _LEAST_SQUARE)
+    sure = over_limit(g_statistic(regions, a, b, table), n_a * n_b / (n_a + n_b), scale.dispersion, scale.height)
     return float(min(material, sure))
 
 
 @nb.njit(cache=True, nogil=True)
 def _agglomerated(
-    regions: Regions, z: npt.NDArray[np.float64], table: npt.NDArray[np.float64], scale: npt.NDArray[np.float64]
+    regions: Regions, z: npt.NDArray[np.float64], table: npt.NDArray[np.float64], scale: ScaleNumbers
 ) -> npt.NDArray[np.int64]:
     m = len(regions.size)
     cost = np.full((m, m), np.inf)

@@ -2,19 +2,173 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.phases.sums import Embedder, Pool, Scale
-from napari_gdls.phases.unmixing import fit_mixtures
+from napari_gdls.phases.difference import Scale
+from napari_gdls.phases.phase_sums import LEAST_INTERIOR, MOST_SUMS, PhaseSums, SegmentedField
+from napari_gdls.phases.relabelling import Assignment
+from napari_gdls.phases.sums import Embedder, Pool
+from napari_gdls.phases.unmixing import fit_mixtures, phases_around
 
 MOST_PARTS = 12
-"""Phases that one is tried as a mixture of, at most."""
+"""Phases that one is tried as a mixture of, at most: as many as a phase touches, but for a few edges."""
+
+MIXTURE_TOLERANCE = 2 / 3
+"""Part of tau_z by which a sum may differ from a mixture and still be one: mixing is not quite linear in reality.
+Chosen on the benchmark fields."""
+
+_MOST_PARTS_OF_SEGMENTS = 6
+"""The same for segments, which are small and touch few."""
+
+_LEAST_MEASUREMENTS = 2
+"""Measurements of a segment that may start a phase of its own; a single one may be anything."""
+
+_LEAST_WEIGHT = 0.01
+"""Share of the counts from which on a phase is a part of a mixture."""
+
+_LARGEST_IMPURE = 0.005
+"""A phase of more measurements than this share of all is kept, even if each of them may be a mixture."""
 
 _MOST_LIKE = 5
+"""Phases that an impure one may be mostly of, the most similar ones first."""
+
 _LEAST_MAJORITY = 0.4
+"""Share of the counts that the phase must have which an impure one is said to be mostly of. Chosen on the benchmark
+fields, as the next."""
+
 _LIKENESS = 3.0
-_ITERATIONS = 500
+"""Multiple of tau_z up to which an impure phase that is no mixture joins the one that it resembles."""
+
+_ITERATIONS_OF_SEGMENTS, _ITERATIONS = 60, 500
+"""Of `fit_mixtures` at most. 60 find the parts of a segment that begins with the shares of its neighbours; phases begin
+with equal shares and are few, so they may take longer."""
+
+_LEAST_TAU_Z = 1e-9
+"""So that tau_z = 0 divides by something: then nothing is alike."""
+
+
+def unexplained_segments(
+    field: SegmentedField, now: PhaseSums, scale: Scale, poll: Callable[[], None] = lambda: None
+) -> Pool:
+    """Sums of the segments that no mixture of the phases in and around them explains, of their interior where it is.
+
+    Parameters
+    ----------
+    field : SegmentedField
+    now : PhaseSums
+        The phases so far.
+    scale : Scale
+    poll : callable
+        Called several times a second; may raise.
+    """
+    near, sums = field.near, field.sums
+    parts, start = phases_around(
+        near.indptr,
+        near.neighbours,
+        field.segments,
+        now.labels,
+        field.n_segments,
+        len(now.pool),
+        _MOST_PARTS_OF_SEGMENTS,
+    )
+    tested = np.flatnonzero(sums.size >= _LEAST_MEASUREMENTS)
+    g, weights = fit_mixtures(
+        sums.counts[tested], now.pool.probabilities(), parts[tested], start[tested], _ITERATIONS_OF_SEGMENTS, poll
+    )
+    over = scale.over_limit(g, sums.total[tested])
+    sure = np.flatnonzero(over > 1)
+    sure = np.sort(sure[np.argsort(-over[sure], kind="stable")[:MOST_SUMS]])
+    differs = difference_from_mixture(
+        field.embedded(tested[sure]), parts[tested[sure]], weights[sure], now.spectra, scale, field.embed
+    )
+    left = tested[sure[differs > MIXTURE_TOLERANCE * scale.tau_z]]
+    has_interior = field.interior_sums.size[left] >= 1
+    return sums.joined(field.interior_sums)[np.where(has_interior, left + field.n_segments, left)]
+
+
+def kept_phases(
+    field: SegmentedField, now: PhaseSums, scale: Scale, poll: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.bool_]:
+    """Which phases to keep, (P,): those without a founding interior go if they are mixtures of phases they touch.
+
+    Parameters
+    ----------
+    field, now, scale, poll
+        See `unexplained_segments`.
+    """
+    pool, founded = now.pool, now.founded
+    touching = field.near.contacts(now.labels, len(pool))
+    kept = np.ones(len(pool), dtype=np.bool_)
+    likeness = np.full(len(pool), np.inf)
+    inner = np.bincount(now.labels[field.near.interior(now.labels)], minlength=len(pool)) >= LEAST_INTERIOR
+    consists_of = np.zeros((len(pool), len(pool)), dtype=np.bool_)
+    waiting = np.flatnonzero(~founded)
+    while len(waiting):
+        parts = phases_touched(touching[waiting] * kept, waiting)
+        g, weights = fit_mixtures(
+            pool.counts[waiting], pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS, poll
+        )
+        over = scale.over_limit(g, pool.total[waiting])
+        material = difference_from_mixture(pool[waiting], parts, weights, now.spectra, scale, field.embed)
+        material /= max(MIXTURE_TOLERANCE * scale.tau_z, _LEAST_TAU_Z)
+        # Inside a grain no mixture is expected, so one must explain the sum in full there.
+        likely = np.where(inner[waiting], over, np.minimum(over, material**2))
+        likeness[waiting] = np.where(parts[:, 0] >= 0, likely, np.inf)
+        consists_of[waiting] = False
+        rows, columns = np.nonzero(weights > _LEAST_WEIGHT)
+        consists_of[waiting[rows], parts[rows, columns]] = True
+        # Phases that have lost a part of their mixture are tested again before they may go.
+        changed = np.zeros(len(pool), dtype=np.bool_)
+        for k in np.argsort(likeness, kind="stable"):
+            if likeness[k] > 1:
+                break
+            if not changed[k]:
+                kept[k], likeness[k] = False, np.inf
+                changed |= consists_of[:, k]
+        waiting = np.flatnonzero(changed & kept & ~founded)
+    return kept
+
+
+def joined_with_majority(
+    field: SegmentedField,
+    found: Assignment,
+    founded: npt.NDArray[np.bool_],
+    scale: Scale,
+    poll: Callable[[], None] = lambda: None,
+) -> Assignment:
+    """Let phases whose grains are all too small for a pure measurement join the phase that they are mostly of.
+
+    Parameters
+    ----------
+    field : SegmentedField
+    found : Assignment
+    founded : (P,) array of bool
+        Phases that go back to the interior of a segment.
+    scale, poll
+        See `unexplained_segments`.
+    """
+    now = field.phases(found.labels, founded, keep_empty=True)
+    size = np.bincount(found.labels, minlength=len(now.pool))
+    doubtful = np.flatnonzero(~founded & (size > 0) & (size < _LARGEST_IMPURE * len(found.labels)))
+    joins = majority_of_impure(
+        doubtful[np.argsort(size[doubtful], kind="stable")],
+        now.pool,
+        field.near.contacts(found.labels, len(now.pool)),
+        now.spectra,
+        scale,
+        field.embed,
+        poll,
+    )
+    mostly = np.arange(len(now.pool))
+    partner, share = found.partner.copy(), found.share.copy()
+    for k, (major, minor, majority) in joins.items():
+        mostly[k] = major
+        pure = (found.labels == k) & (found.partner < 0)
+        partner[pure], share[pure] = minor, majority
+    return found.changed(mostly[found.labels], np.where(partner >= 0, mostly[partner], -1), share)
 
 
 def difference_from_mixture(
@@ -48,7 +202,7 @@ def difference_from_mixture(
     rows, columns = np.nonzero(parts >= 0)
     np.add.at(share, (rows, parts[rows, columns]), weights[rows, columns])
     distance = np.linalg.norm(embed(share @ spectra) - sums.z, axis=1)
-    return scale.noise_free(distance, sums.total, np.inf)
+    return scale.difference(distance, sums.total, np.inf)
 
 
 def phases_touched(contact: npt.NDArray[np.float64], own: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -79,12 +233,12 @@ def majority_of_impure(
     spectra: npt.NDArray[np.float64],
     scale: Scale,
     embed: Embedder,
+    poll: Callable[[], None] = lambda: None,
 ) -> dict[int, tuple[int, int, float]]:
-    """Phases of grains too small to be measured purely, and the phase that they are mostly of.
+    """Phases of grains too small for a pure measurement, and the phase that they are mostly of.
 
     Such a phase is a mixture of the phases that it touches with one that it does not touch, since it lies where that
-    one would be. Or it differs from one by less than three times tau_z: more is asked of what was never measured
-    purely.
+    one would be. Or it differs from one by less than three times tau_z: more is asked of what has no pure measurement.
 
     Parameters
     ----------
@@ -96,6 +250,8 @@ def majority_of_impure(
         Number of edges between them.
     spectra, scale, embed
         As in `difference_from_mixture`.
+    poll : callable
+        Called several times a second; may raise.
 
     Returns
     -------
@@ -116,9 +272,9 @@ def majority_of_impure(
             others = around[(around >= 0) & (around != major)]
             row[: 1 + len(others)] = major, *others
         sums = pool[np.full(len(like), k)]
-        g, weights = fit_mixtures(sums.counts, pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS)
-        over = g / (1 + scale.dispersion * sums.total) / scale.height
-        material = difference_from_mixture(sums, parts, weights, spectra, scale, embed) / max(scale.tau_z, 1e-9)
+        g, weights = fit_mixtures(sums.counts, pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS, poll)
+        over = scale.over_limit(g, sums.total)
+        material = difference_from_mixture(sums, parts, weights, spectra, scale, embed) / max(scale.tau_z, _LEAST_TAU_Z)
         fits = (np.minimum(over, material**2) <= 1) & (weights[:, 0] >= _LEAST_MAJORITY)
         if fits.any():
             best = int(np.argmax(np.where(fits, weights[:, 0], -1.0)))
@@ -126,7 +282,7 @@ def majority_of_impure(
             minor = int(parts[best, second]) if weights[best, second] > 0 else -1
             found[int(k)] = int(like[best]), minor, float(weights[best, 0])
         elif len(like):
-            apart = scale.noise_free(distance[like[0]], pool.total[k], pool.total[like[0]])
+            apart = scale.difference(distance[like[0]], pool.total[k], pool.total[like[0]])
             if apart <= _LIKENESS * scale.tau_z:
                 found[int(k)] = int(like[0]), -1, 1.0
     # One that joined may have been joined by another before.

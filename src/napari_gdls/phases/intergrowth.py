@@ -6,7 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.graph.components import connected_components
+from napari_gdls.phases.agglomeration import agglomerate
+from napari_gdls.phases.difference import Scale
+from napari_gdls.phases.merge_candidates import pairwise_differences
 from napari_gdls.phases.neighbourhood import Neighbourhood
+from napari_gdls.phases.phase_sums import SegmentedField
+from napari_gdls.phases.relabelling import Assignment
 
 LEAST_COHESION = 0.5
 """Share of the edges of a grain that stay inside, below which it counts as a speck."""
@@ -18,11 +23,17 @@ RESEMBLANCE = 1.0
 """Noise-free difference up to which a speck may be a part of the grain that it touches."""
 
 _COMMON = 0.05
+"""Share of all measurements from which on a phase is common: rarer ones lie scattered by chance."""
 _BSE_QUANTILES = (0.05, 0.5, 0.95)
+"""Ends and middle of the BSE of a patch; the outer twentieths are left to noise and to grains."""
 _LEAST_GRAIN = 5
-
+"""Measurements of the smallest compact grain that has more edges inside than to others, on a square grid."""
 _LEAST_PATCH = 50
+"""Measurements of an area, below which a few specks that lie together by chance would do. Chosen on the benchmark
+fields, as the next."""
 _LEAST_INTERIOR = 0.5
+"""Share of the measurements of an area that are not at its border: thin nets of specks along grain borders
+have less."""
 
 
 def find_intergrowths(
@@ -85,13 +96,43 @@ def _grains_by_bse(
     return np.asarray((side != 0) & (np.bincount(joined)[joined] >= _LEAST_GRAIN))
 
 
-def take_out_rims(
+def joined_with_intergrowths(
+    field: SegmentedField, found: Assignment, n_phases: int, scale: Scale, tau_b: float
+) -> Assignment:
+    """Fine-grained mixtures as phases of their own, numbered from `n_phases` on; alike ones are one phase.
+
+    Parameters
+    ----------
+    field : SegmentedField
+    found : Assignment
+    n_phases : int
+        Number of the phases in `found`.
+    scale : Scale
+    tau_b : float
+        See `agglomerate`.
+    """
+    patch = find_intergrowths(field.near, found.labels, field.evidence.bse)
+    if patch.max() < 0:
+        return found
+    difference = pairwise_differences(field.evidence.pooled(found.labels, n_phases), scale)
+    labels, patch = without_rims(field.near, found.labels, patch, difference)
+    within = patch >= 0
+    if not within.any():
+        return found.changed(labels, found.partner)
+    number = np.zeros(len(labels), dtype=np.int64)
+    number[within] = np.unique(patch[within], return_inverse=True)[1]
+    group = agglomerate(field.evidence.pooled(number, int(number.max()) + 1, within), scale, tau_b)
+    mixed = np.where(within, n_phases + group[number], labels)
+    return found.changed(mixed, np.where(within | (found.partner == labels), -1, found.partner))
+
+
+def without_rims(
     near: Neighbourhood,
     labels: npt.NDArray[np.int64],
     patch: npt.NDArray[np.int64],
     difference: npt.NDArray[np.float64],
-) -> None:
-    """Give the ragged rims of large grains back to these; in place.
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Give the ragged rims of large grains back to these.
 
     A speck inside a patch that touches a grain outside, of a phase that it resembles, is a part of that grain which
     is too small or too mixed to be told from its surroundings. It takes the phase of the grain, and leaves the patch.
@@ -105,6 +146,10 @@ def take_out_rims(
         From `find_intergrowths`.
     difference : (P, P) array of float64
         Noise-free difference of any two phases.
+
+    Returns
+    -------
+    labels, patch : (N,) arrays of int64
     """
     inside = labels[near.edges[:, 0]] == labels[near.edges[:, 1]]
     grain = connected_components(near.edges[inside], len(labels))
@@ -118,7 +163,7 @@ def take_out_rims(
     phase = np.full(int(grain.max()) + 1, -1)
     phase[speck] = labels[outer[order[first]]]
     rim = phase[grain] >= 0
-    labels[rim], patch[rim] = phase[grain[rim]], -1
+    return np.where(rim, phase[grain], labels), np.where(rim, -1, patch)
 
 
 def _cohesion(near: Neighbourhood, groups: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.phases.difference import Scale
 from napari_gdls.phases.over_dispersion import Dispersion
-from napari_gdls.phases.sums import Pool, Scale
+from napari_gdls.phases.sums import Pool
 
 
 @dataclass(frozen=True, eq=False)

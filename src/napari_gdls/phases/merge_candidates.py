@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.phases.agglomeration import significance_of
-from napari_gdls.phases.sums import Pool, Scale
+from napari_gdls.phases.agglomeration import times_the_limit
+from napari_gdls.phases.difference import Scale
+from napari_gdls.phases.sums import Pool
 
 
 class PhaseMerge(NamedTuple):
@@ -18,15 +19,16 @@ class PhaseMerge(NamedTuple):
     ----------
     first, second : tuple of int
         Phases of each group.
-    delta_z : float
-        Their noise-free difference, on the scale of tau_z.
+    difference : float
+        Their noise-free difference D, on the scale of tau_z.
     significance : float
-        How far their statistic G is beyond the one that makes a difference significant; 1 or less: it is not.
+        How sure it is that they differ at all: x, for a probability of error of less than exp(-x) in one comparison, as
+        in `Recipe.significance`. At or below that of the run the difference may be chance.
     """
 
     first: tuple[int, ...]
     second: tuple[int, ...]
-    delta_z: float
+    difference: float
     significance: float
 
 
@@ -50,7 +52,7 @@ def phase_merges(pool: Pool, scale: Scale) -> tuple[PhaseMerge, ...]:
         difference = pairwise_differences(pool, scale)
         np.fill_diagonal(difference, np.inf)
         a, b = sorted(int(i) for i in np.unravel_index(difference.argmin(), difference.shape))
-        sure = significance_of(pool, a, b, scale)
+        sure = scale.significance(times_the_limit(pool, a, b, scale), pool.counts.shape[1])
         merges.append(PhaseMerge(groups[a], groups[b], float(difference[a, b]), sure))
         group = np.arange(len(groups))
         group[b] = a
@@ -63,4 +65,4 @@ def phase_merges(pool: Pool, scale: Scale) -> tuple[PhaseMerge, ...]:
 def pairwise_differences(pool: Pool, scale: Scale) -> npt.NDArray[np.float64]:
     """Noise-free difference of any two of P phases, (P, P)."""
     distance = np.linalg.norm(pool.z[:, None] - pool.z[None], axis=2)
-    return scale.noise_free(distance, pool.total[:, None], pool.total[None])
+    return scale.difference(distance, pool.total[:, None], pool.total[None])

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding.calibration import REFERENCE_COUNTS
-from napari_gdls.phases.sums import MEAN_SQUARE_NOISE, Pool, Scale
+from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE, REFERENCE_COUNTS
+from napari_gdls.phases.difference import Scale
+from napari_gdls.phases.sums import Pool
 
 _LEAST_SEGMENTS = 20
+"""Segments without which nothing is estimated: the standard error of a median of 20 is a quarter of the scatter."""
 _LEAST_PER_PHASE = 3
+"""Segments that a phase must have for them to tell of their scatter; a choice."""
 _LARGEST_SHARE = 0.7
+"""Of the counts of its phase: larger segments are compared with little but themselves; a choice."""
 
 
 @dataclass(frozen=True)

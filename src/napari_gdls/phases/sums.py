@@ -1,4 +1,4 @@
-"""Sums over groups of measurements, and how different two such sums are: how surely, and by how much."""
+"""Sums over groups of measurements: window counts, directions of the embedded spectra, BSE."""
 
 from __future__ import annotations
 
@@ -9,63 +9,8 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding.calibration import REFERENCE_COUNTS, Calibration
-
-MEAN_SQUARE_NOISE = 0.27
-"""Mean square of the distance of two equal materials over that of its 95th percentile, c, averaged over materials: both
-are of the same spectra, so the square-root law of `Calibration` holds for both. 0.18 to 0.40, from 300 counts up."""
-
-
 Embedder = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.floating]]
 """From spectra (M, D), on the energy axis of the field, to unit vectors (M, d)."""
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Units in which differences of sums are judged.
-
-    Attributes
-    ----------
-    calibration : Calibration
-        Of the embedding; `f` widens tau_z.
-    dispersion : float
-        Widens the significance; see `napari_gdls.graph.merging.build_merge_tree`.
-    height : float
-        Statistic G above which a difference is significant.
-    tau_z : float
-        Noise-free difference, on the scale of two spectra of 1,000 counts, from which on it is material.
-    """
-
-    calibration: Calibration
-    dispersion: float
-    height: float
-    tau_z: float
-
-    def noise_free(
-        self, distance: npt.ArrayLike, counts_1: npt.ArrayLike, counts_2: npt.ArrayLike
-    ) -> npt.NDArray[np.float64]:
-        r"""Difference D of two materials from the distance of the embedded sums.
-
-        .. math:: D = \frac{\sqrt{\max(0, d^2 - \kappa c^2 (1000/N_1 + 1000/N_2 + 2 f))}}{c \sqrt{2 + 2 f}}
-
-        with :math:`\kappa` of `MEAN_SQUARE_NOISE`. So D agrees with delta_z where two spectra have 1,000 counts and
-        differ much more than their noise does, and does not depend on counts.
-
-        Parameters
-        ----------
-        distance : array
-            Of the embedded sums.
-        counts_1, counts_2 : array
-            Counts of the sums; inf for a spectrum without noise.
-
-        Returns
-        -------
-        array of float64
-        """
-        c, f = self.calibration.c, self.calibration.f
-        noise = REFERENCE_COUNTS / np.maximum(counts_1, 1.0) + REFERENCE_COUNTS / np.maximum(counts_2, 1.0) + 2 * f
-        excess = np.asarray(distance, dtype=np.float64) ** 2 - MEAN_SQUARE_NOISE * c**2 * noise
-        return np.asarray(np.sqrt(np.maximum(excess, 0.0)) / (c * np.sqrt(2 + 2 * f)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +90,7 @@ def _unit(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12))
 
 
+# Relies on labels of 0..n_groups - 1 where `use` is set, and on sums of counts below 2**63, which `Field` guarantees.
 @nb.njit(cache=True, nogil=True)
 def _pooled(
     counts: npt.NDArray[np.int32],

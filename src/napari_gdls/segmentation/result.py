@@ -187,7 +187,7 @@ class Segmentation:
         """
         group = np.arange(self._grouped().n_phases)
         for merge in self.merges:
-            if merge.delta_z > tau_z:
+            if merge.difference > tau_z:
                 break
             group[list(merge.first + merge.second)] = min(merge.first + merge.second)
         merged = self.with_phases_merged(group)

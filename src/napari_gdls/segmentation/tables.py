@@ -143,8 +143,8 @@ def phase_merge_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]
     -------
     dict of str to (P - 1,) array
         ``first phases`` and ``second phases``, counted from 1, such as "2 5" for two that an earlier row has made one;
-        ``delta_z``, by how much they differ, on the scale of tau_z; ``significance``, how far this is beyond what
-        chance makes: 1 is the limit.
+        ``difference``, by how much they differ, on the scale of tau_z; ``significance``, how sure it is that they do:
+        x for a probability of error of less than exp(-x). At or below that of the recipe it may be chance.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def phase_merge_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]
     return {
         "first phases": np.array([_listed(merge.first) for merge in merges], dtype=np.str_),
         "second phases": np.array([_listed(merge.second) for merge in merges], dtype=np.str_),
-        "delta_z": np.array([merge.delta_z for merge in merges], dtype=np.float64),
+        "difference": np.array([merge.difference for merge in merges], dtype=np.float64),
         "significance": np.array([merge.significance for merge in merges], dtype=np.float64),
     }
 

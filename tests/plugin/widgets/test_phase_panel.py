@@ -54,7 +54,7 @@ def test_phases_and_what_could_be_one_are_listed(widget, viewer, qtbot):
         np.testing.assert_allclose(colour, panel.shown.phase_colours[phase], atol=0.01)
     assert panel.merges.rowCount() == 2
     first = found.merges[0]
-    assert cells(panel.merges, 0)[:2] == ["2 + 3", f"{first.delta_z:.2f}"]
+    assert cells(panel.merges, 0)[:2] == ["2 + 3", f"{first.difference:.2f}"]
     assert cells(panel.merges, 1)[0] == "1 + 2, 3"
     widget.recipe_form.choose(METHOD_CHOICES[1])
     widget.recipe_form.tau_z.slider.setValue(4.0)

@@ -40,11 +40,11 @@ _PHASE_TIPS = (
     "Mean of the BSE image at the measurements of the phase.",
     "Whether it is a fine-grained mixture: an area whose grains are smaller than the distance of the measurements.",
 )
-_MERGE_COLUMNS = ("Could be one", "Difference", "Sureness")
+_MERGE_COLUMNS = ("Could be one", "Difference", "Significance")
 _MERGE_TIPS = (
     "Phases that differ least; later lines build on earlier ones.",
     "Noise-free difference, on the scale of tau_z: moving tau_z above it merges them.",
-    "How far beyond significance the difference is; 1 or less: it may be chance.",
+    "How sure the difference is: x, for an error of exp(-x). At or below that of the run it may be chance.",
 )
 _MOST_NAMED = 4
 _MOST_ROWS = 8
@@ -224,7 +224,7 @@ class PhasePanel(QWidget):
     def _fill_merges(self, merges: tuple[PhaseMerge, ...]) -> None:
         for row, merge in enumerate(merges):
             names = _named(merge)
-            for column, text in enumerate((names, f"{merge.delta_z:.2f}", _short(merge.significance))):
+            for column, text in enumerate((names, f"{merge.difference:.2f}", _short(merge.significance))):
                 self.merges.setItem(row, column, _cell(text, right=column > 0))
 
     def _state(self, segmentation: Segmentation) -> str:

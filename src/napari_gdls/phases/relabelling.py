@@ -1,0 +1,317 @@
+"""The phase of every measurement: most likely by its spectrum, its BSE and its neighbours, pure or mixed with these."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.bse import MAD_TO_SIGMA
+from napari_gdls.phases.neighbourhood import Neighbourhood
+from napari_gdls.phases.sums import Evidence
+
+FRACTIONS = (0.9, 0.75, 0.6)
+"""Shares of the major phase that a mixed measurement is tried with: about as fine as 1,000 counts can tell."""
+
+MIXTURE_PENALTY = 4.0
+"""Log-likelihood that a mixture must gain over a pure phase, for its free choices: a second phase of some five nearby
+and three fractions are worth ln 15 = 2.7; the rest was chosen on the benchmark fields."""
+
+_BSE_WIDTH = 1.5
+"""Width given to the BSE of a phase, in standard deviations of it. More than 1, since neighbouring measurements of one
+grain vary together and so tell less than independent ones; chosen on the benchmark fields."""
+
+_MOST_BSE_DEVIATIONS = 3.0
+"""Deviations of BSE beyond this many widths count no more, so that charged or tilted areas do not change their
+phase."""
+
+_LEAST_SPREAD = 1e-9
+"""Spread of the BSE of a phase at least, as a fraction of the full scale: for images without any noise."""
+
+_LEAST_INSIDE = 3
+"""Measurements inside a phase without which those on its border are taken for its BSE, too."""
+
+_BLOCK = 4096
+"""Measurements between two calls of `progress`: some tens of milliseconds, even with a hundred phases."""
+
+NO_BSE = np.zeros((0, 0), dtype=np.float32)
+"""In the place of `bse_misfits`: BSE has no say."""
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Phase of each of N measurements.
+
+    Attributes
+    ----------
+    labels : (N,) array of int64
+        Phase, from 0.
+    partner : (N,) array of int64
+        Second phase of a mixed measurement, -1 for a pure one.
+    share : (N,) array of float64
+        Share of the counts that comes from the first phase; 1 for a pure measurement.
+    confidence : (N,) array of float32
+        Probability of the phase, given those of the neighbours.
+    """
+
+    labels: npt.NDArray[np.int64]
+    partner: npt.NDArray[np.int64]
+    share: npt.NDArray[np.float64]
+    confidence: npt.NDArray[np.float32]
+
+    def changed(
+        self,
+        labels: npt.NDArray[np.int64],
+        partner: npt.NDArray[np.int64],
+        share: npt.NDArray[np.float64] | None = None,
+    ) -> Assignment:
+        """With other phases; one that is mixed with its own phase becomes pure, and pure ones have a share of 1."""
+        minor = np.where(partner == labels, -1, partner)
+        shares = np.where(minor < 0, 1.0, self.share if share is None else share)
+        return dataclasses.replace(self, labels=labels, partner=minor, share=shares)
+
+
+def assign_phases(
+    evidence: Evidence,
+    near: Neighbourhood,
+    shares: npt.NDArray[np.float64],
+    start: npt.NDArray[np.int64],
+    *,
+    dispersion: float,
+    most_sweeps: int,
+    poll: Callable[[], None],
+    bse_misfit: npt.NDArray[np.float32] = NO_BSE,
+) -> Assignment:
+    """Label the measurements with given phases: iterated conditional modes (Besag 1986) on the measurement graph.
+
+    A measurement takes the phase with the highest sum of its log-likelihood, pure or as the major part of a mixture
+    with a phase next to it, and the affinity of the neighbours that have this phase. Candidates are the phases next
+    to it, and the most likely one. After the first sweep only measurements beside a change are looked at again.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of N measurements in W windows.
+    near : Neighbourhood
+    shares : (K, W) array of float64
+        Spectra of the phases: share of the counts in each window, none of them 0.
+    start : (N,) array of int64
+        Phases to begin with.
+    dispersion : float
+        Log-likelihoods of n counts are divided by 1 + dispersion * n.
+    most_sweeps : int
+    poll : callable
+        Called several times a second; may raise.
+    bse_misfit : (N, K) array of float32, or `NO_BSE`
+        From `bse_misfits`.
+
+    References
+    ----------
+    J. Besag, On the statistical analysis of dirty pictures, J. R. Stat. Soc. B 48 (1986) 259-302.
+    """
+    major = np.array(FRACTIONS)[None, None, :, None]
+    log_mixed = np.log(major * shares[:, None, None, :] + (1 - major) * shares[None, :, None, :])
+    log_pure = np.log(shares).astype(np.float32)
+    n = len(start)
+    state = _State(
+        start.copy(), np.full(n, -1), np.zeros(n, dtype=np.int64), np.ones(n, np.float32), np.ones(n, np.bool_)
+    )
+    spectra = _Spectra(log_pure, log_mixed.astype(np.float32), dispersion, MIXTURE_PENALTY)
+    graph = _Graph(near.indptr, near.neighbours, near.affinity)
+    likely = most_likely(evidence.counts, log_pure)
+    for sweep in range(most_sweeps):
+        changes = 0
+        for first in range(0, n, _BLOCK):
+            poll()
+            last = min(first + _BLOCK, n)
+            changes += _sweep(graph, evidence.counts, likely, bse_misfit, spectra, state, first, last, sweep % 2 == 1)
+        if changes == 0:
+            break
+    share = np.where(state.partner >= 0, np.array(FRACTIONS)[state.fraction], 1.0)
+    return Assignment(state.labels, state.partner, share, state.confidence)
+
+
+def bse_misfits(
+    bse: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_], n_phases: int
+) -> npt.NDArray[np.float32]:
+    """Half the squared deviation of the BSE of each measurement from that of each phase, (N, K), to be subtracted.
+
+    In units of 1.5 times the spread inside the phase, or inside most phases if that is more, and never more than
+    three of these, so that charged or tilted areas do not change their phase.
+
+    Parameters
+    ----------
+    bse : (N,) array of float64
+    labels : (N,) array of int64
+    inside : (N,) array of bool
+        Measurements whose neighbours are all of their phase.
+    n_phases : int
+    """
+    middle, spread = np.zeros(n_phases), np.zeros(n_phases)
+    for k in range(n_phases):
+        own = labels == k
+        chosen = own & inside if np.count_nonzero(own & inside) >= _LEAST_INSIDE else own
+        values = bse[chosen] if chosen.any() else bse
+        middle[k] = np.median(values)
+        spread[k] = MAD_TO_SIGMA * np.median(np.abs(values - middle[k]))
+    width = _BSE_WIDTH * np.maximum(spread, max(np.median(spread), _LEAST_SPREAD))
+    deviations = np.minimum(np.abs(bse[:, None] - middle) / width, _MOST_BSE_DEVIATIONS)
+    return np.asarray(0.5 * deviations**2, dtype=np.float32)
+
+
+class _Graph(NamedTuple):
+    """`Neighbourhood` for compiled code."""
+
+    indptr: npt.NDArray[np.int64]
+    neighbours: npt.NDArray[np.int64]
+    affinity: npt.NDArray[np.float32]
+
+
+class _Spectra(NamedTuple):
+    """Log probabilities of pure phases (K, W), and of mixtures by major and minor phase and fraction (K, K, F, W)."""
+
+    log_pure: npt.NDArray[np.float32]
+    log_mixed: npt.NDArray[np.float32]
+    dispersion: float
+    penalty: float
+
+
+class _State(NamedTuple):
+    """Labels, partners, index of the fraction, confidence of N measurements, and which are to be looked at."""
+
+    labels: npt.NDArray[np.int64]
+    partner: npt.NDArray[np.int64]
+    fraction: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float32]
+    waiting: npt.NDArray[np.bool_]
+
+
+class _Nearby(NamedTuple):
+    """Phases that one measurement may take, those of its neighbours first, and how much these support each phase."""
+
+    candidates: npt.NDArray[np.int64]
+    support: npt.NDArray[np.float32]
+    stamp: npt.NDArray[np.int64]
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+def _log_likelihood(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32]) -> np.float32:
+    value = np.float32(0)
+    for k in range(len(counts)):
+        value += np.float32(counts[k]) * log_probability[k]
+    return value
+
+
+@nb.njit(cache=True, nogil=True)
+def most_likely(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Phase (row of `log_probability`, (K, W)) under which the counts of each measurement are most likely, (N,)."""
+    out = np.empty(len(counts), dtype=np.int64)
+    for i in range(len(counts)):
+        best = np.float32(-np.inf)
+        for k in range(len(log_probability)):
+            value = _log_likelihood(counts[i], log_probability[k])
+            if value > best:
+                best, out[i] = value, k
+    return out
+
+
+# These rely on neighbours that exist, on phases of 0..K - 1 in labels and `likely`, and on finite log probabilities.
+# Counts of one measurement are below 2**31, which `Field` guarantees, so their sums fit.
+@nb.njit(cache=True, nogil=True)
+def _sweep(
+    graph: _Graph,
+    counts: npt.NDArray[np.int32],
+    likely: npt.NDArray[np.int64],
+    bse_misfit: npt.NDArray[np.float32],
+    spectra: _Spectra,
+    state: _State,
+    first: int,
+    last: int,
+    backwards: bool,
+) -> int:
+    """Look at the waiting ones of the measurements first..last - 1, or as many from the end; number of new labels."""
+    n_phases, n = len(spectra.log_pure), len(state.labels)
+    nearby = _Nearby(np.empty(n_phases, np.int64), np.zeros(n_phases, np.float32), np.full(n_phases, -1))
+    scores = np.empty(n_phases)
+    changes = 0
+    for step in range(first, last):
+        i = n - 1 - step if backwards else step
+        if not state.waiting[i]:
+            continue
+        state.waiting[i] = False
+        n_near, n_candidates = _find_candidates(graph, state.labels, likely[i], i, step, nearby)
+        total = 0
+        for k in range(counts.shape[1]):
+            total += counts[i, k]
+        spread = 1.0 + spectra.dispersion * total
+        best, best_score, best_partner, best_fraction = state.labels[i], -np.inf, -1, 0
+        for c in range(n_candidates):
+            phase = nearby.candidates[c]
+            others = n_near if c < n_near or n_near == 0 else 0
+            value, partner, fraction = _pure_or_mixed(counts[i], phase, nearby.candidates, others, spectra, spread)
+            value = value / spread + nearby.support[phase]
+            if bse_misfit.shape[0] > 0 and partner < 0:
+                value -= bse_misfit[i, phase]
+            scores[c] = value
+            if value > best_score or (value == best_score and phase < best):
+                best, best_score, best_partner, best_fraction = phase, value, partner, fraction
+        state.partner[i], state.fraction[i] = best_partner, best_fraction
+        whole = 0.0
+        for c in range(n_candidates):
+            whole += np.exp(scores[c] - best_score)
+        state.confidence[i] = 1.0 / whole
+        if best != state.labels[i]:
+            state.labels[i] = best
+            changes += 1
+            for q in range(graph.indptr[i], graph.indptr[i + 1]):
+                state.waiting[graph.neighbours[q]] = True
+    return changes
+
+
+@nb.njit(cache=True, nogil=True)
+def _find_candidates(
+    graph: _Graph, labels: npt.NDArray[np.int64], likely: int, i: int, visit: int, nearby: _Nearby
+) -> tuple[int, int]:
+    """Phases next to measurement i, and after them its own and the most likely one; numbers of the former, of all."""
+    n_near = 0
+    for q in range(graph.indptr[i], graph.indptr[i + 1]):
+        phase = labels[graph.neighbours[q]]
+        if nearby.stamp[phase] != visit:
+            nearby.stamp[phase], nearby.support[phase] = visit, np.float32(0)
+            nearby.candidates[n_near] = phase
+            n_near += 1
+        nearby.support[phase] += graph.affinity[q]
+    n_candidates = n_near
+    for phase in (likely, labels[i]):
+        if nearby.stamp[phase] != visit:
+            nearby.stamp[phase], nearby.support[phase] = visit, np.float32(0)
+            nearby.candidates[n_candidates] = phase
+            n_candidates += 1
+    return n_near, n_candidates
+
+
+@nb.njit(cache=True, nogil=True)
+def _pure_or_mixed(
+    counts: npt.NDArray[np.int32],
+    phase: int,
+    candidates: npt.NDArray[np.int64],
+    n_others: int,
+    spectra: _Spectra,
+    spread: float,
+) -> tuple[float, int, int]:
+    """Log-likelihood of a phase, pure or as the major part of the likeliest mixture; then its partner and fraction."""
+    value, partner, fraction = float(_log_likelihood(counts, spectra.log_pure[phase])), -1, 0
+    for d in range(n_others):
+        other = candidates[d]
+        if other == phase:
+            continue
+        for f in range(spectra.log_mixed.shape[2]):
+            mixed = float(_log_likelihood(counts, spectra.log_mixed[phase, other, f])) - spectra.penalty * spread
+            if mixed > value:
+                value, partner, fraction = mixed, other, f
+    return value, partner, fraction
