@@ -12,6 +12,13 @@ import scipy.sparse as sp
 
 from napari_gdls.errors import FieldError
 
+_MOST_CHANNELS = 1_000_000
+"""Spectrometers have 4,096 as a rule, 16,384 at most; without a limit a damaged file could ask for any memory."""
+_LEAST_WIDTH = 0.001
+"""eV; a thousandth of what the finest spectrometers have. Quotients of energies and widths stay far from overflow."""
+_HIGHEST = 1e9
+"""eV, likewise: thousands of times what any beam of a microscope excites."""
+
 
 @dataclass(frozen=True)
 class EnergyAxis:
@@ -29,7 +36,8 @@ class EnergyAxis:
     Raises
     ------
     FieldError
-        If a value is not finite, or `width` or `size` is not positive.
+        If a value is not finite, `width` or `size` is not positive, or the axis is far beyond that of any X-ray
+        spectrum: more than a million channels, channels of less than 0.001 eV, energies of more than 1 GeV.
 
     Examples
     --------
@@ -56,8 +64,13 @@ class EnergyAxis:
             raise FieldError(f"energy axis: the channel width is {self.width} eV; it must be positive.")
         if self.size < 1:
             raise FieldError(f"energy axis: {self.size} channels; at least one is needed.")
-        if not math.isfinite(self.offset + self.width * self.size):
-            raise FieldError("energy axis: the highest energy is not finite; check offset and width, in eV.")
+        if self.size > _MOST_CHANNELS:
+            raise FieldError(f"energy axis: {self.size} channels; no more than {_MOST_CHANNELS:,} can be handled.")
+        if not (self.width >= _LEAST_WIDTH and abs(self.offset) + self.width * self.size <= _HIGHEST):
+            raise FieldError(
+                f"energy axis: {self.size} channels of {self.width:g} eV from {self.offset:g} eV are no X-ray "
+                "spectrum; check offset and width, in eV."
+            )
 
     @property
     def centers(self) -> npt.NDArray[np.float64]:
@@ -87,6 +100,9 @@ class EnergyAxis:
 
 CANONICAL_AXIS = EnergyAxis(offset=200.0, width=10.0, size=1536)
 """The axis that embeddings take: 200 to 15,550 eV in channels of 10 eV (paper, section 3.4)."""
+
+DEFAULT_BEAM_ENERGY = 25.0
+"""Energy of the beam (keV) that is taken where none is known: that of the paper's simulated spectra (section 3.4)."""
 
 ZERO_PEAK_END = 50.0
 """Below this energy (eV) a spectrum holds electronic noise, not X-rays (the strobe peak of Bruker maps, for one)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_gdls.cli.options import progress_bar
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 
 if TYPE_CHECKING:
     from napari_gdls.training.config import TrainingConfig
@@ -39,7 +40,7 @@ def train(
 def materials(
     name: Annotated[str | None, typer.Argument(help="List what cannot be told apart from this material.")] = None,
     counts: Annotated[float, typer.Option(help="Counts of the spectra.", min=1)] = 1000,
-    beam_energy: Annotated[float, typer.Option(help="keV.", min=1)] = 25.0,
+    beam_energy: Annotated[float, typer.Option(help="keV.", min=1)] = DEFAULT_BEAM_ENERGY,
 ) -> None:
     """List the materials that embeddings are trained on, or what EDS cannot tell apart from one of them."""
     from napari_gdls.materials import load_materials

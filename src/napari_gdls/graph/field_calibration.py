@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from napari_gdls.embedding.calibration import Calibration, counting_noise
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import load_embedding
 from napari_gdls.energy import ZERO_PEAK_END
-from napari_gdls.errors import EmbeddingError
+from napari_gdls.errors import EmbeddingError, FieldError
+from napari_gdls.field.counts import thinned_counts
 
 if TYPE_CHECKING:
     from napari_gdls.embedding.models import Embedding
@@ -103,15 +103,13 @@ def calibrate_on_field(
 
 
 def _halves(spectra: Any, rng: np.random.Generator) -> tuple[Any, Any]:
-    values = spectra.data if sp.issparse(spectra) else spectra
-    whole = values.astype(np.int64)
-    if not np.array_equal(whole, values):
-        raise EmbeddingError("only whole counts can be split in two; these spectra hold fractions (rebinned, perhaps).")
-    taken = rng.binomial(whole, 0.5)
-    if not sp.issparse(spectra):
-        return taken, whole - taken
-    shape = spectra.shape
-    return tuple(sp.csr_array((part, spectra.indices, spectra.indptr), shape=shape) for part in (taken, whole - taken))
+    try:
+        first = thinned_counts(spectra, 0.5, rng)
+    except FieldError:
+        raise EmbeddingError(
+            "only whole counts can be split in two; these spectra hold fractions (rebinned, perhaps)."
+        ) from None
+    return first, spectra.astype(np.int64) - first
 
 
 def _widening(edges: npt.NDArray[np.float64], halves: npt.NDArray[np.float64]) -> float:

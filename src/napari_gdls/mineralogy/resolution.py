@@ -19,6 +19,7 @@ import numpy.typing as npt
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS, Calibration
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import Embedding, load_embedding
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.formula import Formula, mixture, parse_formula
 from napari_gdls.spectra.synthesis import simulate_spectra
@@ -136,7 +137,7 @@ def tau_z_in_words(
     *,
     model: str | os.PathLike[str] | Embedding | None = None,
     calibration: Calibration | None = None,
-    beam_energy: float = 25.0,
+    beam_energy: float = DEFAULT_BEAM_ENERGY,
 ) -> tuple[SeparatedDifference, ...]:
     """The smallest differences in composition that a threshold tau_z separates, along well-known solid solutions.
 
@@ -190,7 +191,7 @@ def distance_of_materials(
     *,
     model: str | os.PathLike[str] | Embedding | None = None,
     calibration: Calibration | None = None,
-    beam_energy: float = 25.0,
+    beam_energy: float = DEFAULT_BEAM_ENERGY,
 ) -> float:
     """The noise-free distance D of two materials: the largest tau_z that separates them.
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from napari_gdls.energy import EnergyAxis
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import FieldError, GdlsError
 from napari_gdls.field import Field
 from napari_gdls.materials.composition import Composition
@@ -51,7 +51,7 @@ def simulate_field(
     bse_blur: float = 0.4,
     bse_noise: float = 0.005,
     energy: EnergyAxis = TIMA_AXIS,
-    beam_energy: float = 25.0,
+    beam_energy: float = DEFAULT_BEAM_ENERGY,
     take_off: float = 35.0,
     detector: Detector | None = None,
     coating: tuple[str, float] | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from napari_gdls.energy import EnergyAxis
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
 from napari_gdls.spectra.atomic import (
@@ -153,7 +153,7 @@ class Emission:
 
     def __init__(
         self,
-        beam_energy: float = 25.0,
+        beam_energy: float = DEFAULT_BEAM_ENERGY,
         take_off: float = 35.0,
         *,
         elements: Iterable[str] | None = None,

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import SYMBOLS, Composition, mass_fractions
 from napari_gdls.spectra.atomic import siegbahn_name
@@ -39,7 +40,7 @@ class SpectralLine(NamedTuple):
 
 def line_table(
     material: str | Composition,
-    beam_energy: float = 25.0,
+    beam_energy: float = DEFAULT_BEAM_ENERGY,
     *,
     take_off: float = 35.0,
     detector: Detector | None = None,

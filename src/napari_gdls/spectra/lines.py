@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.materials.composition import atomic_number
@@ -92,7 +93,7 @@ def line_energy(element: str, line: str = "Ka1") -> float:
     return sum(each.energy * each.rate for each in parts) / sum(each.rate for each in parts)
 
 
-def main_lines(element: str, beam_energy: float = 25.0, *, smallest: float = 0.01) -> tuple[Line, ...]:
+def main_lines(element: str, beam_energy: float = DEFAULT_BEAM_ENERGY, *, smallest: float = 0.01) -> tuple[Line, ...]:
     """Peaks that an element shows in a spectrum, strongest first.
 
     Parameters
@@ -122,7 +123,7 @@ def main_lines(element: str, beam_energy: float = 25.0, *, smallest: float = 0.0
 
 
 def element_window(
-    element: str, *, line: str | None = None, beam_energy: float = 25.0, width: float | None = None
+    element: str, *, line: str | None = None, beam_energy: float = DEFAULT_BEAM_ENERGY, width: float | None = None
 ) -> tuple[float, float]:
     """Energy window of an element's line.
 
@@ -186,7 +187,7 @@ def element_map(
     GdlsError
         If the element or line is unknown or not excited, or the window reaches beyond the energy axis.
     """
-    beam = beam_energy if beam_energy is not None else field.beam_energy or 25.0
+    beam = beam_energy if beam_energy is not None else field.assumed_beam_energy
     first, last = field.energy.edges[0], field.energy.edges[-1]
     low, high = _window(element, line, beam, width, float(last))
     if low < first or high > last:

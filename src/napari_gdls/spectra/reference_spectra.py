@@ -136,5 +136,5 @@ def _expected(field: Field, references: References | None) -> npt.NDArray[np.flo
         compositions = [find_mineral(name).formula.mass_fractions for name in references]
     if not compositions:
         raise RecipeError("references are empty; at least one class is needed.")
-    beam = 25.0 if field.beam_energy is None else field.beam_energy
+    beam = field.assumed_beam_energy
     return simulate_spectra(compositions, beam_energy=beam, energy=field.energy).astype(np.float64)

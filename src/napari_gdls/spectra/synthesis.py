@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis
+from napari_gdls.energy import CANONICAL_AXIS, DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import SYMBOLS, Compositions, mass_fractions
 from napari_gdls.spectra.detector import Detector
@@ -16,7 +16,7 @@ from napari_gdls.spectra.sampling import sample_counts
 def simulate_spectra(
     compositions: Compositions,
     *,
-    beam_energy: float = 25.0,
+    beam_energy: float = DEFAULT_BEAM_ENERGY,
     take_off: float = 35.0,
     detector: Detector | None = None,
     energy: EnergyAxis | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_BEAM_ENERGY
@@ -31,7 +32,7 @@ _LEAST_WEIGHT = 0.12
 _LEAST_DISTANCE = 80.0
 
 
-def element_windows(beam_energy: float = 25.0, highest: float = HIGHEST) -> npt.NDArray[np.float64]:
+def element_windows(beam_energy: float = DEFAULT_BEAM_ENERGY, highest: float = HIGHEST) -> npt.NDArray[np.float64]:
     """Limits of neighbouring energy windows that cover a spectrum, each around lines that a detector hardly resolves.
 
     The centres are the alpha lines of the elements that most minerals consist of; those closer together than 80 eV
@@ -108,7 +109,7 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
         If the limits do not rise.
     """
     if limits is None:
-        limits = element_windows(field.beam_energy or 25.0, float(field.energy.edges[-1]))
+        limits = element_windows(field.assumed_beam_energy, float(field.energy.edges[-1]))
     edges = np.asarray(limits, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise GdlsError("the limits of energy windows must rise.")

@@ -36,7 +36,6 @@ _ELEMENTS = (
 )
 # fmt: on
 _BACKGROUNDS = ({"C": 1.0}, {"Si": 0.467, "O": 0.533}, {"Fe": 1.0}, {"Pb": 0.87, "S": 0.13})
-_DEFAULT_BEAM = 25.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ def fit_instrument(field: Field, *, take_off: float = 35.0) -> FittedInstrument:
     """
     from scipy.optimize import minimize
 
-    beam = _DEFAULT_BEAM if field.beam_energy is None else field.beam_energy
+    beam = field.assumed_beam_energy
     axis = field.energy
     band = axis.window(_LOWEST, min(1000 * beam, axis.edges[-1]))
     total = field.summed_spectra(np.zeros(field.n_measurements, dtype=np.int64))[0][band]

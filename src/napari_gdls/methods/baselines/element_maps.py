@@ -60,7 +60,7 @@ def element_counts(
     RecipeError
         If an element that was asked for is unknown, or its lines are not in the spectra.
     """
-    beam = 25.0 if field.beam_energy is None else field.beam_energy
+    beam = field.assumed_beam_energy
     first, last = max(float(field.energy.edges[0]), ZERO_PEAK_END), float(field.energy.edges[-1])
     if elements is not None:
         if isinstance(elements, str):

@@ -130,6 +130,6 @@ def _near_measurements(field: Field) -> npt.NDArray[np.bool_]:
 
     measured = np.zeros(field.shape, dtype=bool)
     measured[field.locations[:, 0], field.locations[:, 1]] = True
-    side = max(round(field.sampling_distance), 1)
+    side = min(max(round(field.sampling_distance), 1), 2 * max(field.shape) + 1)
     near: npt.NDArray[np.bool_] = dilation(measured, np.ones((side, side), dtype=bool)) & field.valid
     return near

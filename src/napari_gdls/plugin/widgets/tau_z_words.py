@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QLabel, QWidget
 
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.task import Latest
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from napari_gdls.mineralogy.resolution import SeparatedDifference
     from napari_gdls.progress import Progress
 
-DEFAULT_BEAM_ENERGY = 25.0
-"""keV, for fields that do not say."""
 _TOLD_FIRST = ("plagioclase", "garnet", "olivine", "biotite", "clinopyroxene")
 """Solid solutions that are told in the label, as long as the threshold separates them; the others are in its tool
 tip."""

@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis, rebin
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, ZERO_PEAK_END, EnergyAxis, rebin
 from napari_gdls.errors import FieldError
+from napari_gdls.field.counts import Counts, check_sums, checked_counts, smaller_form, thinned_counts
+from napari_gdls.field.geometry import checked_locations, checked_sampling_distance, checked_valid
+from napari_gdls.field.image import checked_bse, checked_full_scale
+from napari_gdls.field.numbers import number_within
 
-Counts: TypeAlias = Any
-"""(N, D) array or `scipy.sparse.csr_array`; scipy has no types to say so."""
-
-_FULL_SCALES = {np.dtype(np.uint8): 256.0, np.dtype(np.uint16): 65536.0}
+_PIXEL_SIZES = (1e-6, 1e5)
+"""um: from 1 pm, less than what any microscope resolves, to 10 cm, more than the chamber of one takes."""
+_BEAM_ENERGIES = (0.1, 3000.0)
+"""keV: from the softest beams of scanning microscopes to those of high-voltage transmission microscopes. Electronvolts
+given by mistake lie above."""
 
 
 class Field:
@@ -90,24 +95,24 @@ class Field:
         name: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        self.bse = _checked_bse(bse)
-        self.bse_full_scale = _checked_full_scale(self.bse, bse_full_scale)
-        self.valid = _checked_valid(valid, self.bse.shape)
-        places = _checked_locations(locations, self.valid)
-        counts = _checked_counts(spectra, len(places), energy)
+        self.bse = checked_bse(bse)
+        self.bse_full_scale = checked_full_scale(self.bse, bse_full_scale)
+        self.valid = checked_valid(valid, self.bse.shape)
+        places = checked_locations(locations, self.valid)
+        counts = checked_counts(spectra, len(places), energy)
+        check_sums(counts)
         order = np.lexsort((places[:, 1], places[:, 0]))
         if not np.array_equal(order, np.arange(len(order))):
             places, counts = places[order], counts[order]
         self.input_order = order
         self.locations = places
-        self.spectra = _smaller_form(counts)
+        self.spectra = smaller_form(counts)
         self.energy = energy
-        self.pixel_size = _positive("pixel_size", pixel_size, "um")
-        self.beam_energy = _positive("beam_energy", beam_energy, "keV")
+        self.pixel_size = number_within("pixel_size", pixel_size, "um", *_PIXEL_SIZES)
+        self.beam_energy = number_within("beam_energy", beam_energy, "keV", *_BEAM_ENERGIES)
         self.name = str(name)
         self.metadata: dict[str, Any] = dict(metadata or {})
-        given = _positive("sampling_distance", sampling_distance, "px")
-        self.sampling_distance = self._estimated_sampling_distance() if given is None else given
+        self.sampling_distance = checked_sampling_distance(sampling_distance, places, self.valid)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -118,6 +123,11 @@ class Field:
     def n_measurements(self) -> int:
         """Number of spectra."""
         return len(self.locations)
+
+    @property
+    def assumed_beam_energy(self) -> float:
+        """`beam_energy`, or 25 keV where it is not known."""
+        return DEFAULT_BEAM_ENERGY if self.beam_energy is None else self.beam_energy
 
     @property
     def is_dense(self) -> bool:
@@ -216,17 +226,9 @@ class Field:
         if not 0 <= fraction <= 1:
             raise FieldError(f"cannot keep {fraction} of the counts; the fraction lies between 0 and 1.")
         rng = np.random.default_rng(seed)
-        counts = self.spectra.copy()
-        values = counts.data if sp.issparse(counts) else counts
-        whole = values.astype(np.int64)
-        if not np.array_equal(whole, values):
-            raise FieldError("only whole counts can be thinned; these spectra hold fractions (rebinned, perhaps).")
-        kept = rng.binomial(whole, fraction).astype(values.dtype)
+        counts = thinned_counts(self.spectra, fraction, rng).astype(self.spectra.dtype)
         if sp.issparse(counts):
-            counts.data = kept
             counts.eliminate_zeros()
-        else:
-            counts = kept
         return self.with_spectra(counts)
 
     def with_spectra(self, spectra: Counts) -> Field:
@@ -245,16 +247,6 @@ class Field:
             metadata=self.metadata,
         )
 
-    def _estimated_sampling_distance(self) -> float:
-        if self.is_dense:
-            return 1.0
-        if self.n_measurements == 1:
-            raise FieldError("one measurement has no neighbour to estimate the sampling distance from; give it, in px.")
-        from scipy.spatial import cKDTree
-
-        distance, _ = cKDTree(self.locations).query(self.locations, k=2)
-        return float(np.median(distance[:, 1]))
-
     def __repr__(self) -> str:
         height, width = self.shape
         title = f" {self.name!r}" if self.name else ""
@@ -263,132 +255,3 @@ class Field:
             f"<Field{title}: {height} x {width} px, {self.n_measurements:,} spectra ({kind}), "
             f"{np.median(self.total_counts):,.0f} counts each, {self.energy.size} channels of {self.energy.width:g} eV>"
         )
-
-
-def _checked_bse(bse: npt.ArrayLike) -> npt.NDArray[Any]:
-    image = np.asarray(bse)
-    if image.ndim != 2 or image.size == 0:
-        raise FieldError(f"bse has shape {image.shape}; a single-channel image (height, width) is needed.")
-    if image.dtype.kind not in "uif":
-        raise FieldError(f"bse has dtype {image.dtype}; real numbers are needed.")
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        row, column = np.argwhere(~np.isfinite(image))[0]
-        raise FieldError(
-            f"bse is {image[row, column]} at row {row}, column {column}; mark such pixels in `valid` instead."
-        )
-    return image
-
-
-def _checked_full_scale(bse: npt.NDArray[Any], full_scale: float | None) -> float:
-    given = _positive("bse_full_scale", full_scale, "BSE units")
-    if given is not None:
-        return given
-    try:
-        return _FULL_SCALES[bse.dtype]
-    except KeyError:
-        raise FieldError(
-            f"bse has dtype {bse.dtype}, which has no natural full scale; give bse_full_scale (65536 for 16-bit "
-            "values, 1 for values scaled to 0..1)."
-        ) from None
-
-
-def _checked_valid(valid: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
-    if valid is None:
-        return np.ones(shape, dtype=bool)
-    mask = np.asarray(valid)
-    if mask.shape != shape or mask.dtype != bool:
-        raise FieldError(f"valid is {mask.dtype} of shape {mask.shape}; it must be bool of the shape of bse, {shape}.")
-    return mask
-
-
-def _checked_locations(locations: npt.ArrayLike, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    given = np.asarray(locations)
-    if given.ndim != 2 or given.shape[1] != 2 or len(given) == 0:
-        raise FieldError(
-            f"locations have shape {given.shape}; one row and column per spectrum, (N, 2), N > 0, are needed."
-        )
-    if given.dtype.kind not in "uif" or not np.isfinite(given).all():
-        raise FieldError("locations must be whole numbers: row and column of a pixel.")
-    places = given.astype(np.int64)
-    if not np.array_equal(places, given):
-        raise FieldError("locations must be whole numbers: row and column of a pixel; round them first.")
-    outside = ((places < 0) | (places >= valid.shape)).any(axis=1)
-    if outside.any():
-        row, column = places[np.argmax(outside)]
-        raise FieldError(
-            f"{np.count_nonzero(outside)} of {len(places)} locations lie outside the "
-            f"{valid.shape[0]} x {valid.shape[1]} px image, the first at row {row}, column {column}; "
-            "they are (row, column), counted from 0."
-        )
-    pixel, first = np.unique(places[:, 0] * valid.shape[1] + places[:, 1], return_index=True)
-    if len(pixel) < len(places):
-        doubled = np.setdiff1d(np.arange(len(places)), first)[0]
-        row, column = places[doubled]
-        raise FieldError(
-            f"{len(places) - len(pixel)} locations are doubled, one of them row {row}, column {column}; "
-            "add up the spectra of one pixel."
-        )
-    masked = ~valid[places[:, 0], places[:, 1]]
-    if masked.any():
-        row, column = places[np.argmax(masked)]
-        raise FieldError(
-            f"{np.count_nonzero(masked)} measurements lie on pixels that are not valid, the first at row {row}, "
-            f"column {column}; make these pixels valid or drop the spectra."
-        )
-    return places
-
-
-def _checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts:
-    if not isinstance(energy, EnergyAxis):
-        raise FieldError(f"energy is a {type(energy).__name__}; give an EnergyAxis(offset, width, size) in eV.")
-    counts: Counts = sp.csr_array(spectra) if sp.issparse(spectra) else np.asarray(spectra)
-    if counts.ndim != 2:
-        raise FieldError(f"spectra have shape {counts.shape}; one spectrum per row, (N, channels), is needed.")
-    if counts.shape[0] != n_locations:
-        raise FieldError(f"{counts.shape[0]} spectra for {n_locations} locations; give one location per spectrum.")
-    if counts.shape[1] != energy.size:
-        raise FieldError(f"spectra have {counts.shape[1]} channels and the energy axis {energy.size}; they must agree.")
-    if sp.issparse(counts):
-        counts = counts.copy() if counts is spectra else counts
-        counts.sum_duplicates()
-    values = counts.data if sp.issparse(counts) else counts
-    if values.dtype.kind == "b":
-        counts = counts.astype(np.uint8)
-    elif values.dtype.kind not in "uif":
-        raise FieldError(f"spectra have dtype {values.dtype}; counts must be real numbers.")
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise FieldError(
-            f"{np.count_nonzero(~np.isfinite(values))} counts are NaN or infinite; "
-            "replace them by 0 or drop the spectra."
-        )
-    if values.dtype.kind in "if" and values.size and values.min() < 0:
-        raise FieldError(
-            f"{np.count_nonzero(values < 0)} counts are negative, down to {values.min()}; counts must be 0 or more "
-            "(was a background subtracted?)."
-        )
-    return counts
-
-
-def _smaller_form(counts: Counts) -> Counts:
-    """CSR or dense, whichever takes less memory; the values are the same."""
-    if sp.issparse(counts):
-        n_stored, itemsize = counts.nnz, counts.dtype.itemsize
-    else:
-        n_stored, itemsize = int(np.count_nonzero(counts)), counts.dtype.itemsize
-    # csr_array keeps 4-byte indices while they suffice, as they do for any field that fits in memory.
-    sparse_bytes = n_stored * (itemsize + 4) + 4 * (counts.shape[0] + 1)
-    if sparse_bytes < counts.shape[0] * counts.shape[1] * itemsize:
-        return counts if sp.issparse(counts) else sp.csr_array(counts)
-    return counts.toarray() if sp.issparse(counts) else counts
-
-
-def _positive(name: str, value: float | None, unit: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise FieldError(f"{name} is {value!r}; a positive number ({unit}) is needed.") from None
-    if not (math.isfinite(number) and number > 0):
-        raise FieldError(f"{name} is {number}; it must be positive and finite ({unit}).")
-    return number
