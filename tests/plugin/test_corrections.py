@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from napari.utils.notifications import notification_manager
 
 from napari_gdls import Constraints
@@ -13,42 +18,92 @@ from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.graph import graph_layers_of, merge_heights
 from napari_gdls.plugin.layers.metadata import layer_role
 from napari_gdls.plugin.layers.segments import segment_layer
-from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
 
 A, B, C = (1, 1), (1, 4), (4, 1)
+PIXELS = st.tuples(st.integers(0, 1), st.integers(0, 2))
 
 
 def test_links_and_cuts_are_collected_once_and_the_later_one_holds():
-    corrections = Corrections()
-    assert not corrections.constraints
-    assert corrections.cut([(B, A), (A, C)])
-    assert corrections.constraints == Constraints(cuts=((A, B), (A, C)))
-    assert not corrections.cut([(A, B)])
-    assert corrections.link([(A, B)])
-    assert corrections.constraints == Constraints(links=((A, B),), cuts=((A, C),))
-    assert corrections.text == "1 link, 1 cut, 0 fixed"
-    corrections.undo()
-    assert corrections.constraints == Constraints(cuts=((A, B), (A, C)))
-    assert corrections.clear()
-    assert not corrections.clear()
-    assert not corrections.constraints
-    corrections.undo()
-    assert corrections.text == "0 links, 2 cuts, 0 fixed"
-    corrections.undo()
-    corrections.undo()
-    assert not corrections.can_undo
+    nothing = Corrections()
+    assert not nothing.constraints
+    cut = nothing.with_cuts([(B, A), (A, C)])
+    assert cut.constraints == Constraints(cuts=((A, B), (A, C)))
+    assert cut.with_cuts([(A, B)]) is cut
+    linked = cut.with_links([(A, B)])
+    assert linked.constraints == Constraints(links=((A, B),), cuts=((A, C),))
+    assert linked.text == "1 link, 1 cut, 0 fixed"
+    assert linked.undone() == cut
+    cleared = linked.cleared()
+    assert cleared.cleared() is cleared
+    assert not cleared.constraints
+    assert cleared.undone().undone().text == "0 links, 2 cuts, 0 fixed"
+    assert cleared.undone().undone().undone() == nothing
+    assert not nothing.can_undo
+    assert nothing.undone() is nothing
 
 
 def test_fixed_measurements_of_several_rounds_add_up():
-    corrections = Corrections()
-    assert corrections.fix({A: 5, B: 5, C: 2})
+    corrections = Corrections().with_fixed({A: 5, B: 5, C: 2})
     numbers = dict(corrections.constraints.fixed)
     assert numbers[A] == numbers[B] != numbers[C]
-    assert not corrections.fix({A: 5, B: 5, C: 2})
+    assert corrections.with_fixed({A: 5, B: 5, C: 2}) is corrections
     # The next run numbers otherwise; B is painted with the label of C.
-    assert corrections.fix({A: 1, B: 7, C: 7, (9, 9): 1})
-    after = dict(corrections.constraints.fixed)
+    after = dict(corrections.with_fixed({A: 1, B: 7, C: 7, (9, 9): 1}).constraints.fixed)
     assert after == {A: numbers[A], (9, 9): numbers[A], B: numbers[C], C: numbers[C]}
+
+
+class CorrectionsMachine(RuleBasedStateMachine):
+    """Any corrections in any order, beside a plain list of the constraints that there were."""
+
+    def __init__(self):
+        super().__init__()
+        self.corrections = Corrections()
+        self.expected = [Constraints()]
+
+    def follow(self, corrections: Corrections) -> None:
+        assert (corrections is self.corrections) == (corrections.constraints == self.expected[-1])
+        if corrections is not self.corrections:
+            self.expected.append(corrections.constraints)
+        self.corrections = corrections
+
+    @rule(pairs=st.lists(st.tuples(PIXELS, PIXELS).filter(lambda pair: pair[0] != pair[1]), max_size=3))
+    def cut(self, pairs):
+        self.follow(self.corrections.with_cuts(pairs))
+        assert {tuple(sorted(pair)) for pair in pairs} <= set(self.corrections.constraints.cuts)
+
+    @rule(pairs=st.lists(st.tuples(PIXELS, PIXELS).filter(lambda pair: pair[0] != pair[1]), max_size=3))
+    def link(self, pairs):
+        self.follow(self.corrections.with_links(pairs))
+        assert {tuple(sorted(pair)) for pair in pairs} <= set(self.corrections.constraints.links)
+
+    @rule(labels=st.dictionaries(PIXELS, st.integers(1, 4), max_size=4))
+    def fix(self, labels):
+        self.follow(self.corrections.with_fixed(labels))
+        fixed = dict(self.corrections.constraints.fixed)
+        for a, b in itertools.combinations(labels, 2):
+            assert (fixed[a] == fixed[b]) == (labels[a] == labels[b])
+
+    @rule()
+    def clear(self):
+        self.follow(self.corrections.cleared())
+        assert not self.corrections.constraints
+
+    @precondition(lambda self: len(self.expected) > 1)
+    @rule()
+    def undo(self):
+        self.expected.pop()
+        self.corrections = self.corrections.undone()
+
+    @invariant()
+    def what_is_required_is_what_was_said(self):
+        assert self.corrections.states == tuple(self.expected)
+        assert self.corrections.can_undo == (len(self.expected) > 1)
+        now = self.corrections.constraints
+        assert not set(now.links) & set(now.cuts)
+
+
+TestCorrectionsInAnyOrder = CorrectionsMachine.TestCase
+TestCorrectionsInAnyOrder.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
 
 
 @pytest.fixture
@@ -150,9 +205,9 @@ def test_painted_labels_are_kept_by_the_next_run(widget, viewer, qtbot):
     segments.data_setitem(np.nonzero(corner), 9)
     widget.corrections.paint_button.click()
     assert "0 links, 0 cuts, " in widget.corrections.counts.text()
-    fixed = widget.corrections.constraints.fixed
+    fixed = widget.session.chosen.corrections.constraints.fixed
     widget.corrections.paint_button.click()
-    assert widget.corrections.constraints.fixed == fixed
+    assert widget.session.chosen.corrections.constraints.fixed == fixed
     run(widget, qtbot)
     new = layer_of(viewer, "segments")
     assert new is not segments
@@ -164,7 +219,7 @@ def test_painted_labels_are_kept_by_the_next_run(widget, viewer, qtbot):
     assert at_corner[0] not in elsewhere
     assert len(np.unique(new.data[place])) == 2
     widget.corrections.undo_button.click()
-    assert not widget.corrections.constraints
+    assert not widget.session.chosen.corrections.constraints
 
 
 def test_what_cannot_be_done_is_said(widget, viewer, qtbot, dense_field):
@@ -180,7 +235,7 @@ def test_what_cannot_be_done_is_said(widget, viewer, qtbot, dense_field):
     assert said[2].startswith("No measurement is painted")
     layer_of(viewer, "graph").selected_data = {0}
     panel.cut_button.click()
-    widget.recipe_form.choose(METHOD_CHOICES[3])
+    widget.recipe_form.method.value = "watershed"
     widget.run_button.click()
     assert not widget.running
     (error,) = [record.message for record in notification_manager.records if record.severity == "error"]
@@ -188,7 +243,7 @@ def test_what_cannot_be_done_is_said(widget, viewer, qtbot, dense_field):
     # Each field has its own.
     for layer in field_layers(dense_field):
         viewer.add_layer(layer)
-    widget.field_choice.choose(dense_field)
+    widget.session.choose(dense_field)
     assert panel.counts.text() == "For the next run: 0 links, 0 cuts, 0 fixed."
     widget.field_choice.setCurrentIndex(0)
     assert panel.counts.text() == "For the next run: 0 links, 1 cut, 0 fixed."

@@ -5,31 +5,38 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from napari_gdls.phases.constraints import Constraints, Place
 
 Pair = tuple[Place, Place]
 
 
+@dataclass(frozen=True)
 class Corrections:
-    """Constraints of one field as they are collected, with undo.
+    """Constraints of one field as they are collected, and those that `undone` goes back to.
 
-    Of two corrections that contradict each other directly (a link and a cut of the same two measurements, a measurement
+    Nothing changes in place: every correction gives other corrections, or the same ones if it says nothing new. Of two
+    corrections that contradict each other directly (a link and a cut of the same two measurements, a measurement
     painted twice) the later one holds.
+
+    Parameters
+    ----------
+    states : tuple of Constraints
+        As they were before and after each correction, the latest last.
     """
 
-    def __init__(self) -> None:
-        self._states: list[Constraints] = [Constraints()]
+    states: tuple[Constraints, ...] = (Constraints(),)
 
     @property
     def constraints(self) -> Constraints:
         """What the next run has to keep."""
-        return self._states[-1]
+        return self.states[-1]
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is something to take back."""
-        return len(self._states) > 1
+        """Whether there is a correction to undo."""
+        return len(self.states) > 1
 
     @property
     def text(self) -> str:
@@ -38,10 +45,10 @@ class Corrections:
         links, cuts = len(now.links), len(now.cuts)
         return f"{links} link{'s' * (links != 1)}, {cuts} cut{'s' * (cuts != 1)}, {len(now.fixed)} fixed"
 
-    def cut(self, pairs: Iterable[Pair]) -> bool:
-        """Require that both measurements of each pair are of different segments; False if nothing is new."""
+    def with_cuts(self, pairs: Iterable[Pair]) -> Corrections:
+        """Require also that both measurements of each pair are of different segments."""
         now, given = self.constraints, _sorted_pairs(pairs)
-        return self._become(
+        return self._followed_by(
             dataclasses.replace(
                 now,
                 cuts=tuple(dict.fromkeys((*now.cuts, *given))),
@@ -49,10 +56,10 @@ class Corrections:
             )
         )
 
-    def link(self, pairs: Iterable[Pair]) -> bool:
-        """Require that both measurements of each pair are of one segment; False if nothing is new."""
+    def with_links(self, pairs: Iterable[Pair]) -> Corrections:
+        """Require also that both measurements of each pair are of one segment."""
         now, given = self.constraints, _sorted_pairs(pairs)
-        return self._become(
+        return self._followed_by(
             dataclasses.replace(
                 now,
                 links=tuple(dict.fromkeys((*now.links, *given))),
@@ -60,8 +67,8 @@ class Corrections:
             )
         )
 
-    def fix(self, labels: Mapping[Place, int]) -> bool:
-        """Require that measurements are of the segments that labels say; False if nothing is new.
+    def with_fixed(self, labels: Mapping[Place, int]) -> Corrections:
+        """Require also that measurements are of the segments that labels say.
 
         Parameters
         ----------
@@ -85,22 +92,18 @@ class Corrections:
             number_of[label] = following
             following += 1
         fixed = before | {pixel: number_of[label] for pixel, label in labels.items()}
-        return self._become(dataclasses.replace(self.constraints, fixed=tuple(sorted(fixed.items()))))
+        return self._followed_by(dataclasses.replace(self.constraints, fixed=tuple(sorted(fixed.items()))))
 
-    def clear(self) -> bool:
-        """Require nothing any more; False if nothing was required."""
-        return self._become(Constraints())
+    def cleared(self) -> Corrections:
+        """Require nothing any more; can be undone."""
+        return self._followed_by(Constraints())
 
-    def undo(self) -> None:
-        """Take back the last of `cut`, `link`, `fix` and `clear`."""
-        if self.can_undo:
-            self._states.pop()
+    def undone(self) -> Corrections:
+        """As they were before the last correction."""
+        return Corrections(self.states[:-1]) if self.can_undo else self
 
-    def _become(self, constraints: Constraints) -> bool:
-        if constraints == self.constraints:
-            return False
-        self._states.append(constraints)
-        return True
+    def _followed_by(self, constraints: Constraints) -> Corrections:
+        return self if constraints == self.constraints else Corrections((*self.states, constraints))
 
 
 def _sorted_pairs(pairs: Iterable[Pair]) -> tuple[Pair, ...]:

@@ -113,7 +113,7 @@ class Latest(QObject):
 
     Parameters
     ----------
-    parent : QObject
+    parent : QObject, optional
         Ends with it.
 
     Attributes
@@ -128,7 +128,7 @@ class Latest(QObject):
     succeeded = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: Task | None = None
         self._waiting: Callable[[Progress], Any] | None = None

@@ -8,7 +8,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
-from napari_gdls.plugin.widgets.method_choices import METHOD_CHOICES
+from napari_gdls.plugin.viewers import viewer_session
 
 
 @pytest.fixture
@@ -24,8 +24,13 @@ def run(widget, qtbot):
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
 
 
-def settled(widget, qtbot):
-    qtbot.waitUntil(lambda: not widget.phase_panel.busy, timeout=10_000)
+def settled(viewer, qtbot):
+    qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
+
+
+def set_tau_z(widget, tau_z):
+    """As by moving the slider."""
+    widget.recipe_form["tau_z"]["number"].value = tau_z
 
 
 def data_of(viewer, role):
@@ -56,9 +61,9 @@ def test_phases_and_what_could_be_one_are_listed(widget, viewer, qtbot):
     first = found.merges[0]
     assert cells(panel.merges, 0)[:2] == ["2 + 3", f"{first.difference:.2f}"]
     assert cells(panel.merges, 1)[0] == "1 + 2, 3"
-    widget.recipe_form.choose(METHOD_CHOICES[1])
-    widget.recipe_form.tau_z.slider.setValue(4.0)
-    assert not panel.busy  # other methods have no preview
+    widget.recipe_form.method.value = "threshold"
+    set_tau_z(widget, 4.0)
+    assert not viewer_session(viewer).busy  # other methods have no preview
     np.testing.assert_array_equal(data_of(viewer, "segments"), found.labels)
     run(widget, qtbot)
     assert widget.phases_section.isHidden()
@@ -69,10 +74,9 @@ def test_a_larger_tau_z_is_shown_without_a_run(widget, viewer, qtbot):
     run(widget, qtbot)
     found = layer_segmentation(viewer.layers.selection.active)
     layers = list(viewer.layers)
-    slider = widget.recipe_form.tau_z.slider
     for value in (0.5, 1.0, 2.7):
-        slider.setValue(value)
-    settled(widget, qtbot)
+        set_tau_z(widget, value)
+    settled(viewer, qtbot)
     assert not widget.running
     assert list(viewer.layers) == layers
     expected = found.coarsened(2.7)
@@ -80,8 +84,8 @@ def test_a_larger_tau_z_is_shown_without_a_run(widget, viewer, qtbot):
     np.testing.assert_array_equal(data_of(viewer, "segments"), expected.labels)
     np.testing.assert_array_equal(data_of(viewer, "phases"), expected.phase_map())
     assert "τz = 2.70, without a new run" in widget.phase_panel.message.text()
-    slider.setValue(0.1)
-    settled(widget, qtbot)
+    set_tau_z(widget, 0.1)
+    settled(viewer, qtbot)
     np.testing.assert_array_equal(data_of(viewer, "segments"), found.labels)
     assert "needs a new run: press Segment" in widget.phase_panel.message.text()
     assert layer_segmentation(viewer.layers.selection.active) is found
@@ -100,7 +104,7 @@ def test_merging_by_hand_and_undo(widget, viewer, qtbot):
     panel.merges.selectRow(0)
     assert {index.row() for index in panel.phases.selectedIndexes()} == {1, 2}
     panel.merge_button.click()
-    settled(widget, qtbot)
+    settled(viewer, qtbot)
     merged = found.with_phases_merged([0, 1, 1])
     np.testing.assert_array_equal(data_of(viewer, "segments"), merged.labels)
     assert panel.phases.rowCount() == 2
@@ -108,14 +112,14 @@ def test_merging_by_hand_and_undo(widget, viewer, qtbot):
     assert panel.message.text().startswith("2 phases, 2 segments. 1 merge by hand.")
     panel.select((0, 1))
     panel.merge_button.click()
-    settled(widget, qtbot)
+    settled(viewer, qtbot)
     assert data_of(viewer, "segments").max() == 1
     assert not panel.merge_button.isEnabled()
     panel.undo_button.click()
-    settled(widget, qtbot)
+    settled(viewer, qtbot)
     np.testing.assert_array_equal(data_of(viewer, "segments"), merged.labels)
     panel.undo_button.click()
-    settled(widget, qtbot)
+    settled(viewer, qtbot)
     np.testing.assert_array_equal(data_of(viewer, "segments"), found.labels)
     assert not panel.undo_button.isEnabled()
 
@@ -126,13 +130,13 @@ def test_merges_by_hand_stay_while_tau_z_is_moved(widget, viewer, qtbot):
     found = panel.shown.segmentation
     panel.select((0, 1))
     panel.merge_button.click()
-    settled(widget, qtbot)
+    settled(viewer, qtbot)
     by_hand = found.with_phases_merged([0, 0, 1])
-    widget.recipe_form.tau_z.slider.setValue(2.0)
-    settled(widget, qtbot)
+    set_tau_z(widget, 2.0)
+    settled(viewer, qtbot)
     np.testing.assert_array_equal(data_of(viewer, "phases"), by_hand.coarsened(2.0).phase_map())
     panel.undo_button.click()
-    settled(widget, qtbot)
+    settled(viewer, qtbot)
     np.testing.assert_array_equal(data_of(viewer, "phases"), found.coarsened(2.0).phase_map())
 
 
@@ -141,8 +145,8 @@ def test_painted_labels_are_no_prey_of_a_preview(widget, viewer, qtbot):
     painted = viewer.layers.selection.active
     painted.fill((5, 5), 9)
     kept = painted.data.copy()
-    widget.recipe_form.tau_z.slider.setValue(2.7)
-    settled(widget, qtbot)
+    set_tau_z(widget, 2.7)
+    settled(viewer, qtbot)
     np.testing.assert_array_equal(painted.data, kept)
     assert [layer_role(layer) for layer in viewer.layers].count("segments") == 2
     assert all(layer.visible for layer in viewer.layers if layer_role(layer) == "segments")
@@ -150,7 +154,7 @@ def test_painted_labels_are_no_prey_of_a_preview(widget, viewer, qtbot):
 
 def test_closing_the_field_clears_the_list(widget, viewer, qtbot):
     run(widget, qtbot)
-    widget.recipe_form.tau_z.slider.setValue(2.7)
+    set_tau_z(widget, 2.7)
     viewer.layers.clear()
     qtbot.wait(300)
     assert len(viewer.layers) == 0

@@ -77,7 +77,7 @@ def test_a_run_adds_its_layers(widget, viewer, qtbot, sparse_field, shown):
 def test_only_what_changed_is_computed_again(widget, viewer, qtbot, sparse_field):
     run(widget, qtbot)
     first, graph_layer = layer_segmentation(layer_of(viewer, "segments")), layer_of(viewer, "graph")
-    widget.recipe_form.tau_z.slider.setValue(0.4)
+    widget.recipe_form["tau_z"].value = 0.4
     run(widget, qtbot)
     second = layer_segmentation(layer_of(viewer, "segments"))
     assert second.recipe.tau_z == pytest.approx(0.4)
@@ -87,7 +87,7 @@ def test_only_what_changed_is_computed_again(widget, viewer, qtbot, sparse_field
     np.testing.assert_array_equal(
         layer_of(viewer, "segments").data, gdls.segment(sparse_field, tau_z=second.recipe.tau_z).labels
     )
-    widget.recipe_form.max_distance.setValue(1.5)
+    widget.recipe_form["max_distance"].value = 1.5
     run(widget, qtbot)
     third = layer_segmentation(layer_of(viewer, "segments"))
     assert third.embedding is first.embedding
@@ -96,15 +96,15 @@ def test_only_what_changed_is_computed_again(widget, viewer, qtbot, sparse_field
 
 
 def test_the_scale_of_the_field_is_that_of_every_run(widget, viewer, qtbot, sparse_field):
-    widget.recipe_form.calibration.setCurrentText("field")
+    widget.recipe_form["calibration"].value = "field"
     expected = gdls.segment(sparse_field, calibration="field")
     for _ in range(2):
         run(widget, qtbot)
         found = layer_segmentation(layer_of(viewer, "segments"))
         assert found.calibration == expected.calibration
         np.testing.assert_array_equal(found.measurement_phases.pool.counts, expected.measurement_phases.pool.counts)
-    told = tau_z_in_words(0.3, calibration=expected.calibration)
-    qtbot.waitUntil(lambda: most_telling(told)[0] in widget.recipe_form.words.text(), timeout=30_000)
+    expected_words = tau_z_in_words(0.3, calibration=expected.calibration)
+    qtbot.waitUntil(lambda: most_telling(expected_words)[0] in widget.recipe_form.words.text(), timeout=30_000)
 
 
 def test_edited_labels_are_kept_and_the_user_is_told(widget, viewer, qtbot, shown):
@@ -194,7 +194,7 @@ def test_closing_the_dock_ends_the_run(viewer, sparse_field, qtbot, monkeypatch)
 def test_complaints_are_one_message_and_change_nothing(widget, viewer, qtbot, shown):
     run(widget, qtbot)
     before = list(viewer.layers)
-    widget.recipe_form.model.setCurrentText("no-such-model")
+    widget.recipe_form["model"].value = "no-such-model"
     run(widget, qtbot)
     (message,) = shown("error")
     assert "no-such-model" in message
@@ -217,21 +217,21 @@ def test_faults_of_the_program_are_shown_too(widget, viewer, qtbot, shown, monke
 
 
 def test_fields_can_be_chosen(widget, viewer, qtbot, sparse_field, dense_field):
-    assert widget.field_choice.field() is sparse_field
+    assert widget.session.chosen.field is sparse_field
     assert "60 x 48 px, 2 um per pixel; 180 spectra, every 4 px" in widget.field_label.text()
     other = field_layers(dense_field)
     for layer in other:
         viewer.add_layer(layer)
     viewer.add_layer(Image(np.zeros((4, 4))))
     assert [widget.field_choice.itemText(i) for i in range(widget.field_choice.count())] == ["pair", "field: BSE"]
-    assert widget.field_choice.field() is sparse_field
-    widget.field_choice.choose(dense_field)
+    assert widget.session.chosen.field is sparse_field
+    widget.session.choose(dense_field)
     assert "every pixel" in widget.field_label.text()
     run(widget, qtbot)
     assert roles(viewer) == ["bse", "measurements", "bse", "counts", *OF_MERGE[1:5], ""]
     assert layer_segmentation(viewer.layers[6]).field is dense_field
     viewer.layers.clear()
-    assert widget.field_choice.field() is None
+    assert widget.session.chosen is None
     assert widget.field_label.text() == "No field is open."
     assert not widget.run_button.isEnabled()
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt, Signal, Slot
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -21,14 +20,12 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_gdls.plugin.failures import show_failure
-from napari_gdls.plugin.layers.contents import LayerContents, contents_of_merged
-from napari_gdls.plugin.task import Latest
+from napari_gdls.plugin.session import FieldState, Result, Session
+from napari_gdls.plugin.widgets.watching import watch
 from napari_gdls.segmentation.tables import phase_table
 
 if TYPE_CHECKING:
     from napari_gdls.phases.merge_candidates import PhaseMerge
-    from napari_gdls.progress import Progress
     from napari_gdls.segmentation.result import Segmentation
 
 _PHASE_COLUMNS = ("", "#", "Area %", "Segments", "BSE", "Mixture")
@@ -51,33 +48,20 @@ _MOST_ROWS = 8
 
 
 class PhasePanel(QWidget):
-    """Lists of the phases and of what could be merged; merging by hand, with undo, and by a larger tau_z.
+    """Lists of the phases of the shown result and of what could be merged; merging by hand, with undo.
 
     What is shown is the result of the run, with the merges made by hand, and all phases merged that differ by no more
     than tau_z.
 
     Parameters
     ----------
+    session : Session
     parent : QWidget, optional
-
-    Attributes
-    ----------
-    result_changed : Signal(object)
-        Another `LayerContents` is to be shown, derived from that of the run.
     """
 
-    result_changed = Signal(object)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._run: LayerContents | None = None
-        self._shown: LayerContents | None = None
-        self._by_hand: list[Segmentation] = []
-        self._tau_z = 0.0
-        self._latest = Latest(self)
-        self._latest.succeeded.connect(self._on_result)
-        self._latest.failed.connect(show_failure)
-
+        self._session = session
         self.message = QLabel(self)
         self.message.setWordWrap(True)
         self.phases = _table(_PHASE_COLUMNS, _PHASE_TIPS, 2, self)
@@ -95,105 +79,75 @@ class PhasePanel(QWidget):
         for widget in (self.message, self.phases, self.merges):
             layout.addWidget(widget)
         layout.addLayout(buttons)
+        self.phases.itemSelectionChanged.connect(self._on_phases_chosen)
         self.merges.itemSelectionChanged.connect(self._on_merge_chosen)
         self.merge_button.clicked.connect(self.merge_selected)
         self.undo_button.clicked.connect(self.undo)
-        self.start(None)
+        for signal in (session.chosen_changed, session.shown_changed):
+            watch(self, signal, self._list)
+        watch(self, session.wanted_changed, self._show_state)
+        watch(self, session.selection_changed, self._show_selection)
+        self._list()
 
     @property
-    def shown(self) -> LayerContents | None:
-        """The result that is listed."""
-        return self._shown
-
-    @property
-    def busy(self) -> bool:
-        """Whether another result is under way."""
-        return self._latest.busy
-
-    def start(self, run: LayerContents | None) -> None:
-        """List the phases of a new run; None, or a run of a method that makes none: nothing."""
-        self._latest.drop()
-        if run is not None and run.segmentation.measurement_phases is None:
-            run = None
-        self._run, self._by_hand = run, []
-        self._tau_z = 0.0 if run is None else _tau_z_of(run.segmentation)
-        self._list(run)
-
-    @Slot(float)
-    def coarsen(self, tau_z: float) -> None:
-        """Merge all phases that differ by no more than tau_z; one below that of the run takes this back."""
-        if self._run is not None and tau_z != self._tau_z:
-            self._tau_z = tau_z
-            self._ask()
+    def shown(self) -> Result | None:
+        """The result that is listed; None where there is none, or its method makes no phases."""
+        state = self._session.chosen
+        shown = None if state is None else state.shown
+        return None if shown is None or not shown.segmentation.has_phases else shown
 
     def select(self, phases: tuple[int, ...]) -> None:
-        """Select phases, counted from 0, in the list."""
-        self.phases.clearSelection()
-        for row in phases:
-            for column in range(self.phases.columnCount()):
-                item = self.phases.item(row, column)
-                if item is not None:
-                    item.setSelected(True)
+        """Select phases, counted from 0."""
+        if self._session.chosen is not None:
+            self._session.select(self._session.chosen, phases=phases)
 
     @Slot()
     def merge_selected(self) -> None:
         """Take the selected phases together."""
-        if self._shown is None:
+        state = self._session.chosen
+        if state is None or self.shown is None:
             return
-        chosen = sorted({index.row() for index in self.phases.selectedIndexes()})
-        if len(chosen) < 2:
+        if len(state.selected_phases) < 2:
             show_info("Select two phases or more, with Ctrl in the upper list, or a line of the lower one.")
             return
-        segmentation = self._shown.segmentation
-        group = np.arange(segmentation.n_phases)
-        group[chosen] = chosen[0]
-        self._by_hand.append(segmentation.with_phases_merged(group))
-        self._ask()
+        self._session.merge_phases(state, state.selected_phases)
 
     @Slot()
     def undo(self) -> None:
-        """Take back the last merge that was made by hand."""
-        if self._by_hand:
-            self._by_hand.pop()
-            self._ask()
+        """Undo the last merge that was made by hand."""
+        if self._session.chosen is not None:
+            self._session.undo_merge(self._session.chosen)
 
-    def _ask(self) -> None:
-        """Work out, beside the window, what is to be shown now."""
-        run = self._run
-        assert run is not None
-        base = self._by_hand[-1] if self._by_hand else run.segmentation
-        tau_z = self._tau_z
-
-        def function(progress: Progress) -> LayerContents:
-            merged = base.coarsened(tau_z) if tau_z > _tau_z_of(base) else base
-            assert run.phase_colours is not None
-            return contents_of_merged(run.segmentation, run.phase_colours, merged, progress)
-
-        self._latest.ask(function)
-
-    @Slot(object)
-    def _on_result(self, result: LayerContents) -> None:
-        if self._run is None:
-            return
-        before = self._shown
-        self._list(result)
-        if before is None or result.segmentation is not before.segmentation:
-            self.result_changed.emit(result)
+    @Slot()
+    def _on_phases_chosen(self) -> None:
+        self.select(tuple({index.row() for index in self.phases.selectedIndexes()}))
 
     @Slot()
     def _on_merge_chosen(self) -> None:
         rows = sorted({index.row() for index in self.merges.selectedIndexes()})
-        if rows and self._shown is not None:
-            merge = self._shown.segmentation.merges[rows[0]]
+        if rows and self.shown is not None:
+            merge = self.shown.segmentation.merges[rows[0]]
             self.select(merge.first + merge.second)
 
-    def _list(self, result: LayerContents | None) -> None:
-        self._shown = result
-        self.undo_button.setEnabled(bool(self._by_hand))
-        self.merge_button.setEnabled(result is not None and result.segmentation.n_phases > 1)
+    def _show_selection(self) -> None:
+        state = self._session.chosen
+        chosen = frozenset() if state is None else state.selected_phases
+        if chosen == {index.row() for index in self.phases.selectedIndexes()}:
+            return
+        with signals_blocked(self.phases):
+            self.phases.clearSelection()
+            for row in chosen:
+                for column in range(self.phases.columnCount()):
+                    item = self.phases.item(row, column)
+                    if item is not None:
+                        item.setSelected(True)
+
+    def _list(self) -> None:
+        result = self.shown
         with signals_blocked(self.phases), signals_blocked(self.merges):
-            self.phases.clearContents()
-            self.merges.clearContents()
+            for table in (self.phases, self.merges):
+                table.clearContents()
+                table.clearSelection()
             self.phases.setRowCount(0 if result is None else result.segmentation.n_phases)
             self.merges.setRowCount(0 if result is None else len(result.segmentation.merges))
             if result is not None:
@@ -201,9 +155,16 @@ class PhasePanel(QWidget):
                 self._fill_merges(result.segmentation.merges)
         for table in (self.phases, self.merges):
             _fit_height(table)
-        self.message.setText("" if result is None else self._state(result.segmentation))
+        self._show_state()
+        self._show_selection()
 
-    def _fill_phases(self, result: LayerContents) -> None:
+    def _show_state(self) -> None:
+        state, result = self._session.chosen, self.shown
+        self.undo_button.setEnabled(state is not None and bool(state.merged))
+        self.merge_button.setEnabled(result is not None and result.segmentation.n_phases > 1)
+        self.message.setText("" if state is None or result is None else _in_words(state, result.segmentation))
+
+    def _fill_phases(self, result: Result) -> None:
         table = phase_table(result.segmentation)
         assert result.phase_colours is not None
         for row, colour in enumerate(result.phase_colours):
@@ -227,16 +188,21 @@ class PhasePanel(QWidget):
             for column, text in enumerate((names, f"{merge.difference:.2f}", _short(merge.significance))):
                 self.merges.setItem(row, column, _cell(text, right=column > 0))
 
-    def _state(self, segmentation: Segmentation) -> str:
-        assert self._run is not None
-        by_hand = f"{len(self._by_hand)} merges by hand. " if len(self._by_hand) > 1 else "1 merge by hand. "
-        text = by_hand if self._by_hand else ""
-        base = _tau_z_of(self._by_hand[-1] if self._by_hand else self._run.segmentation)
-        if self._tau_z < base:
-            text += f"τz below {base:.2f} needs a new run: press Segment. "
-        elif self._tau_z > _tau_z_of(self._run.segmentation):
-            text += f"Shown as of τz = {self._tau_z:.2f}, without a new run. "
-        return f"{segmentation.n_phases} phases, {segmentation.n_segments:,} segments. {text}".strip()
+
+def _in_words(state: FieldState, shown: Segmentation) -> str:
+    """What is listed, and how it came of the run."""
+    assert state.run is not None
+    assert state.merged_by_hand is not None
+    merges = len(state.merged)
+    text = f"{shown.n_phases} phases, {shown.n_segments:,} segments."
+    if merges:
+        text += f" {merges} merge{'s' * (merges > 1)} by hand."
+    lowest = _tau_z_of(state.merged_by_hand)
+    if state.tau_z < lowest:
+        text += f" τz below {lowest:.2f} needs a new run: press Segment."
+    elif state.tau_z > _tau_z_of(state.run.segmentation):
+        text += f" Shown as of τz = {state.tau_z:.2f}, without a new run."
+    return text
 
 
 def _tau_z_of(segmentation: Segmentation) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,14 +29,17 @@ from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_run
 from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
-from napari_gdls.plugin.layers.placing import place_layers, update_layers
+from napari_gdls.plugin.layers.placing import place_layers
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
+from napari_gdls.plugin.session import Result
 from napari_gdls.plugin.task import Task
+from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
-from napari_gdls.recipe import Recipe
+from napari_gdls.plugin.widgets.watching import watch
+from napari_gdls.recipe import METHODS, Recipe
 
 if TYPE_CHECKING:
     import napari
@@ -48,14 +52,19 @@ class SegmentWidget(QWidget):
     """Dock widget that runs `napari_gdls.segment` on a loaded field.
 
     The run is a thread of its own; the window stays usable, and all layers are made here, in the thread of the window.
-    The embedding and the graph of the last run are kept, so that a change of thresholds repeats the last steps only.
-    After a run that made phases a larger tau_z needs no run at all: its result is shown while the slider is moved.
-    See `napari_gdls.plugin.layers.placing.place_layers` for what becomes of earlier results.
+    What is known of each field is in the session of the viewer: the dock shows the chosen field, and may be closed and
+    opened again. The embedding and the graph of the last run are kept, so that a change of thresholds repeats the last
+    steps only. After a run that made phases a larger tau_z needs no run at all: its result is shown while the slider is
+    moved. See `napari_gdls.plugin.layers.placing.place_layers` for what becomes of earlier results.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
         Given by napari.
+
+    Attributes
+    ----------
+    session : Session
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
@@ -63,11 +72,9 @@ class SegmentWidget(QWidget):
         take_back_message_handler_at_exit()
         self._viewer = napari_viewer
         self._task: Task | None = None
-        self._last: Segmentation | None = None
-        # What the form asked of the embedding; the recipe of a result has its defaults spelled out.
-        self._asked, self._last_asked = ("", "", ""), ("", "", "")
+        self.session = viewer_session(napari_viewer).session
 
-        self.field_choice = FieldChoice(napari_viewer, self)
+        self.field_choice = FieldChoice(self.session, self)
         self.field_label = QLabel(self)
         self.field_label.setWordWrap(True)
         self.recipe_form = RecipeForm(self)
@@ -81,21 +88,26 @@ class SegmentWidget(QWidget):
         self.progress_bar.setRange(0, 1000)
         self.result_label = QLabel(self)
         self.result_label.setWordWrap(True)
-        self.phase_panel = PhasePanel(self)
-        self.corrections = CorrectionsPanel(napari_viewer, self)
+        self.phase_panel = PhasePanel(self.session, self)
+        self.corrections = CorrectionsPanel(napari_viewer, self.session, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
         self._lay_out()
 
-        self.field_choice.field_changed.connect(self._on_field_changed)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self.save_button.clicked.connect(self._on_save_recipe)
         self.load_button.clicked.connect(self._on_load_recipe)
-        self.recipe_form.tau_z_changed.connect(self._on_tau_z)
-        self.phase_panel.result_changed.connect(self._on_derived)
-        self._on_field_changed()
+        self._show_field()
+        self._show_recipe()
+        self._show_result()
         self._show_idle()
+        self.recipe_form.changed.connect(self._on_form)
+        watch(self, self.session.chosen_changed, self._show_field)
+        watch(self, self.session.run_changed, self._show_calibration)
+        watch(self, self.session.recipe_changed, self._show_recipe)
+        for signal in (self.session.chosen_changed, self.session.shown_changed):
+            watch(self, signal, self._show_result)
 
     def _lay_out(self) -> None:
         form = QFormLayout()
@@ -138,39 +150,33 @@ class SegmentWidget(QWidget):
     @Slot()
     def run(self) -> None:
         """Segment the chosen field with the recipe of the form; a run under way is given up."""
-        field = self.field_choice.field()
-        if field is None:
+        state = self.session.chosen
+        if state is None:
             show_error("Open a field first: a file of spectra, or File > Open Sample > napari-gdls.")
             return
         try:
             recipe = self.recipe_form.recipe()
         except RecipeError as error:
-            show_error(str(error))
+            show_failure(error)
             return
-        constraints = self.corrections.constraints
-        if constraints and not self.recipe_form.choice.keeps_constraints:
-            show_error(
-                f"{self.recipe_form.choice.title} cannot keep corrections; clear them, or choose the merge tree or "
-                "thresholds (paper)."
-            )
+        constraints = state.corrections.constraints
+        if constraints and not recipe.method_row.keeps_constraints:
+            able = " or ".join(row.title for row in METHODS.values() if row.keeps_constraints)
+            show_error(f"{recipe.method_row.title} cannot keep corrections; clear them, or choose {able}.")
             return
         self.cancel()
-        embedding, graph = None, None
-        if self._last is not None and self._last.field is field and self._last_asked == _asked(recipe):
-            embedding = self._last.embedding
-            if self._last.recipe.max_distance == recipe.max_distance:
-                graph = self._last.graph
+        field = state.field
+        embedding, graph = state.reusable(recipe)
         task = Task(
             lambda progress: contents_of_run(
                 field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph
             )
         )
         task.progressed.connect(self._on_progress)
-        task.succeeded.connect(self._on_success)
+        task.succeeded.connect(lambda contents: self._on_success(recipe, contents))
         task.failed.connect(self._on_failure)
         self.destroyed.connect(task.cancel)
         self._task = task
-        self._asked = _asked(recipe)
         self.run_button.setEnabled(False)
         self.cancel_button.setEnabled(True)
         self.progress_bar.setVisible(True)
@@ -190,12 +196,10 @@ class SegmentWidget(QWidget):
         self.progress_bar.setValue(round(1000 * fraction))
         self.progress_bar.setFormat(f"{stage} %p%")
 
-    @Slot(object)
-    def _on_success(self, result: LayerContents) -> None:
+    def _on_success(self, asked: Recipe, contents: LayerContents) -> None:
         self._end_run()
-        self._last, self._last_asked = result.segmentation, self._asked
-        field = result.segmentation.field
-        if not any(layer_field(layer) is field for layer in self._viewer.layers):
+        field = contents.segmentation.field
+        if self.session.state_of(field) is None:
             self.result_label.setText("The field was closed; its result is dropped.")
             return
         edited = [
@@ -203,34 +207,10 @@ class SegmentWidget(QWidget):
             for layer in self._viewer.layers
             if layer_field(layer) is field and layer_role(layer) == "segments" and is_edited(layer)
         ]
-        place_layers(self._viewer, result, keep_earlier=self.keep_earlier.isChecked())
+        place_layers(self._viewer, contents, keep_earlier=self.keep_earlier.isChecked())
         if edited:
             show_info(f"Edited labels are kept: {', '.join(edited)}.")
-        self.result_label.setText(_summary(result.segmentation))
-        self._list_phases(result)
-        if result.segmentation.recipe.calibration == "field" and field is self.field_choice.field():
-            self.recipe_form.set_calibration(result.segmentation.calibration)
-        self._on_tau_z()  # the slider may have been moved meanwhile
-
-    @Slot()
-    def _on_tau_z(self) -> None:
-        """Show what a larger tau_z makes of the phases of the last run."""
-        run = self._last
-        if run is None or self.running or run.field is not self.field_choice.field():
-            return
-        if run.recipe.method_row.makes_phases and run.recipe.method == self.recipe_form.choice.method:
-            self.phase_panel.coarsen(self.recipe_form.tau_z.in_effect())
-
-    @Slot(object)
-    def _on_derived(self, result: LayerContents) -> None:
-        field = result.segmentation.field
-        if any(layer_field(layer) is field for layer in self._viewer.layers):
-            update_layers(self._viewer, result)
-
-    def _list_phases(self, result: LayerContents | None) -> None:
-        self.phase_panel.start(result)
-        self.phases_section.setVisible(self.phase_panel.shown is not None)
-        self.phases_section.expand(animate=False)  # to the height of the lists as they are now
+        self.session.finish_run(field, asked, Result(contents.segmentation, contents.phase_colours))
 
     @Slot(object)
     def _on_failure(self, error: Exception) -> None:
@@ -239,22 +219,42 @@ class SegmentWidget(QWidget):
         show_failure(error)
 
     @Slot()
-    def _on_field_changed(self) -> None:
-        field = self.field_choice.field()
-        self.field_label.setText("No field is open." if field is None else _description(field))
-        self.recipe_form.set_field(field)
-        self.corrections.set_field(field)
-        self.run_button.setEnabled(field is not None and not self.running)
-        if self._last is not None and not any(layer_field(layer) is self._last.field for layer in self._viewer.layers):
-            self._last = None  # and with it the field, which may be large
-            self._list_phases(None)
+    def _on_form(self) -> None:
+        with suppress(RecipeError):  # the run will say it, too; a name that is being typed is no reason for a message
+            self.session.set_recipe(self.recipe_form.recipe())
+
+    def _show_field(self) -> None:
+        state = self.session.chosen
+        self.field_label.setText("No field is open." if state is None else _description(state.field))
+        self.recipe_form.set_field(None if state is None else state.field)
+        self._show_calibration()
+        self.run_button.setEnabled(state is not None and not self.running)
+
+    def _show_calibration(self) -> None:
+        state = self.session.chosen
+        self.recipe_form.set_calibration(None if state is None else state.calibration)
+
+    def _show_recipe(self) -> None:
+        try:
+            shown: Recipe | None = self.recipe_form.recipe()
+        except RecipeError:
+            shown = None
+        if shown != self.session.recipe:
+            self.recipe_form.set_recipe(self.session.recipe)
+
+    def _show_result(self) -> None:
+        state = self.session.chosen
+        shown = None if state is None else state.shown
+        self.result_label.setText("" if shown is None else _summary(shown.segmentation))
+        self.phases_section.setVisible(self.phase_panel.shown is not None)
+        self.phases_section.expand(animate=False)  # to the height of the lists as they are now
 
     def _end_run(self) -> None:
         self._task = None
         self._show_idle()
 
     def _show_idle(self) -> None:
-        self.run_button.setEnabled(self.field_choice.field() is not None)
+        self.run_button.setEnabled(self.session.chosen is not None)
         self.cancel_button.setEnabled(False)
         self.progress_bar.setVisible(False)
 
@@ -285,11 +285,6 @@ class SegmentWidget(QWidget):
             show_error(f"{path}: no recipe was loaded: {error}")
 
 
-def _asked(recipe: Recipe) -> tuple[str, str, str]:
-    """What embedding and graph depend on, besides the longest edge."""
-    return recipe.model, recipe.calibration, recipe.drift
-
-
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
@@ -307,12 +302,12 @@ def _description(field: Field) -> str:
 def _summary(segmentation: Segmentation) -> str:
     times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in segmentation.timings.items() if seconds)
     text = f"<b>{segmentation.n_segments:,} segments</b>"
-    if segmentation.measurement_phases is not None:
+    if segmentation.has_phases:
         text = f"<b>{segmentation.n_segments:,} segments of {segmentation.n_phases} phases</b>"
         text += f"<br>Borders of the merge tree expected by chance: {segmentation.expected_false_borders:.2g}"
     text += f"<br>{times}"
     if segmentation.drift is not None and segmentation.drift.is_notable:
         text += f"<br>The energy calibration drifts: {segmentation.drift}."
         if segmentation.recipe.drift != "correct":
-            text += " More &gt; Energy drift takes it back."
+            text += " More &gt; Energy drift corrects it."
     return text

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from napari_gdls.mineralogy.resolution import SeparatedDifference
     from napari_gdls.progress import Progress
 
-_TOLD_FIRST = ("plagioclase", "garnet", "olivine", "biotite", "clinopyroxene")
-"""Solid solutions that are told in the label, as long as the threshold separates them; the others are in its tool
-tip."""
-_N_TOLD = 3
-_NOTHING_TOLD = "Separates no compositions of one mineral, of those known here."
+_COMMONEST_SERIES = ("plagioclase", "garnet", "olivine", "biotite", "clinopyroxene")
+"""Solid solutions that the label names first, commonest first; the others are in its tool tip."""
+_MOST_NAMED = 3
+"""Solid solutions in the label: as many lines as fit under the slider without moving the buttons out of sight."""
+_NOTHING_SEPARATED = "Separates no compositions of one mineral, of those known here."
 
 
 class TauZInWords(QLabel):
@@ -38,6 +38,7 @@ class TauZInWords(QLabel):
         super().__init__(parent)
         self.setWordWrap(True)
         self._beam_energy = DEFAULT_BEAM_ENERGY
+        self._question: tuple[object, ...] = ()
         self._answer = Latest(self)
         self._answer.succeeded.connect(self._on_answer)
         self._answer.failed.connect(self._on_failure)
@@ -49,6 +50,10 @@ class TauZInWords(QLabel):
     def ask(self, tau_z: float, model: str, calibration: Calibration | None = None) -> None:
         """Show what a threshold means with an embedding, on a scale that was measured (None: its own)."""
         beam_energy = self._beam_energy
+        question = tau_z, model, calibration, beam_energy
+        if question == self._question:
+            return
+        self._question = question
 
         def answer(progress: Progress) -> tuple[SeparatedDifference, ...]:
             from napari_gdls.mineralogy.resolution import tau_z_in_words
@@ -59,8 +64,8 @@ class TauZInWords(QLabel):
 
     @Slot(object)
     def _on_answer(self, differences: tuple[SeparatedDifference, ...]) -> None:
-        told = most_telling(differences)
-        self.setText("<br>".join(["Separates compositions that differ by", *told] if told else [_NOTHING_TOLD]))
+        lines = most_telling(differences)
+        self.setText("<br>".join(["Separates compositions that differ by", *lines] if lines else [_NOTHING_SEPARATED]))
         self.setToolTip("Smallest differences in composition that make two phases:\n" + _listed(differences))
 
     @Slot(object)
@@ -72,14 +77,14 @@ class TauZInWords(QLabel):
 
 def most_telling(differences: tuple[SeparatedDifference, ...]) -> list[str]:
     """Two or three differences in short, of minerals that the threshold separates: commonest minerals first."""
-    order = {name: i for i, name in enumerate(_TOLD_FIRST)}
+    order = {name: i for i, name in enumerate(_COMMONEST_SERIES)}
     ranked = sorted(differences, key=lambda each: order.get(each.series, len(order)))
     return [
         f"{each.series}: {_digits(each.mole_percent)} mol % {each.member} "
         f"({_digits(each.weight_percent)} wt % {each.element})"
         for each in ranked
         if each.mole_percent is not None and each.weight_percent is not None
-    ][:_N_TOLD]
+    ][:_MOST_NAMED]
 
 
 def _listed(differences: tuple[SeparatedDifference, ...]) -> str:
