@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from napari_gdls.errors import GdlsError
+
 pytestmark = pytest.mark.usefixtures("display", "qapp")
 
 
@@ -36,14 +38,22 @@ def test_result_and_progress_arrive_in_the_thread_of_the_window(task_class, qtbo
     assert not threads[0].is_alive()
 
 
-def test_errors_arrive(task_class, qtbot):
+@pytest.mark.parametrize("error", [KeyError("lost"), GdlsError("a complaint"), MemoryError(), SystemExit(3)])
+def test_errors_arrive_as_they_were_raised_and_no_result_with_them(task_class, qtbot, error):
+    results, threads = [], []
+
     def work(progress):
-        raise KeyError("lost")
+        threads.append(threading.current_thread())
+        raise error
 
     task = task_class(work)
+    task.succeeded.connect(results.append)
     with qtbot.waitSignal(task.failed) as failure:
         task.start()
-    assert isinstance(failure.args[0], KeyError)
+    assert failure.args == [error]
+    assert failure.args[0].__traceback__.tb_next.tb_frame.f_code is work.__code__
+    assert results == []
+    assert not threads[0].is_alive()
 
 
 def test_cancelled_tasks_end_and_stay_silent(task_class, qtbot):

@@ -87,6 +87,9 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     for layer in field_layers(zoned_field):
         viewer.add_layer(layer)
     first = opened(viewer)
+    first.recipe_form.method.value = "threshold"
+    first.recipe_form["tau_z"].value = 2.5
+    first.recipe_form.method.value = "merge"
     first.recipe_form["smallest"].value = 2
     run(first, qtbot)
     graph = layer_of(viewer, "graph")
@@ -119,6 +122,9 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     assert {index.row() for index in second.phase_panel.phases.selectedIndexes()} == {1}
     assert not second.phases_section.isHidden()
     np.testing.assert_array_equal(layer_of(viewer, "segments").data, shown)
+    second.recipe_form.method.value = "threshold"
+    assert second.recipe_form["tau_z"].value == 2.5
+    second.recipe_form.method.value = "merge"
     # And it goes on from there: undo of the merge, of the cut, and a run that reuses the embedding.
     embedding = second.session.chosen.run.segmentation.embedding
     second.phase_panel.undo_button.click()

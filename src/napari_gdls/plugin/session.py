@@ -51,6 +51,8 @@ class FieldState:
         Name for lists of fields.
     recipe : Recipe
         What the next run will be asked.
+    recipes : dict of str to Recipe
+        The last recipe of each method that was tried, by the method.
     asked : Recipe or None
         What the last run was asked, before defaults were spelled out.
     run : Result or None
@@ -74,6 +76,7 @@ class FieldState:
     field: Field
     title: str
     recipe: Recipe
+    recipes: dict[str, Recipe] = dataclass_field(default_factory=dict)
     asked: Recipe | None = None
     run: Result | None = None
     merged: tuple[Segmentation, ...] = ()
@@ -204,7 +207,7 @@ class Session:
         if state is None:
             self._recipe = recipe
         else:
-            state.recipe = recipe
+            state.recipe = state.recipes[recipe.method] = recipe
         self.recipe_changed.emit()
         if state is not None:
             self._follow_tau_z(state)

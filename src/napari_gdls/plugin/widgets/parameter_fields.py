@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from magicgui.widgets import CheckBox, Container, PushButton, create_widget
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QSizePolicy
 
 from napari_gdls.recipe import Parameter, Threshold
 
@@ -14,6 +14,10 @@ _MOST_OF_A_FORM = 1e6
 """Upper end of a number whose parameter names neither a usual range nor a maximum; larger values extend it."""
 _LONGEST_UNIT = 4
 """Letters of a unit that still fit into the label of a field; longer ones stand in its tool tip."""
+_LONGEST_BOX = 8
+"""Letters beside a box for None that leave room for the number; longer ones stand in its tool tip."""
+_READOUT_MARGIN = 12
+"""Pixels beside the digits of a slider, for the cursor and for a font that is larger than the usual one."""
 _DECIMALS = 3
 """Of numbers that are no thresholds, whose rows say theirs; recipes keep more, if they come from a file."""
 
@@ -69,8 +73,8 @@ def threshold_field(name: str, parameter: Parameter, threshold: Threshold) -> Nu
     number = create_widget(
         widget_type="FloatSlider", name="number", options={"min": 0.0, "max": threshold.maximum, "step": step}
     )
-    for readout in number.native.findChildren(QDoubleSpinBox):  # magicgui leaves it at two decimals
-        readout.setDecimals(threshold.decimals)
+    for readout in number.native.findChildren(QDoubleSpinBox):
+        _fit_readout(readout, f"{threshold.maximum:.{threshold.decimals}f}", threshold.decimals)
     return NumberField(
         number,
         threshold.decimals,
@@ -79,6 +83,23 @@ def threshold_field(name: str, parameter: Parameter, threshold: Threshold) -> Nu
         name=name,
         label=_label(parameter),
         tooltip=readable(threshold.help),
+    )
+
+
+def _fit_readout(readout: QDoubleSpinBox, longest: str, decimals: int) -> None:
+    """Let the number beside a slider have all its decimals, and no more room than it needs.
+
+    magicgui leaves it at two decimals. The style of napari makes room for buttons in every spin box, and none for the
+    text of one that has no buttons; so this one has some, of no width.
+    """
+    readout.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.UpDownArrows)
+    readout.setDecimals(decimals)
+    width = readout.fontMetrics().horizontalAdvance(longest) + _READOUT_MARGIN
+    readout.setStyleSheet(
+        "QAbstractSpinBox { background: transparent; border: 0; padding: 0; "
+        f"min-width: {width}px; max-width: {width}px; }} "
+        "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; } "
+        "QAbstractSpinBox::up-arrow, QAbstractSpinBox::down-arrow { image: none; width: 0; }"
     )
 
 
@@ -107,15 +128,17 @@ class NumberField(Container):
         self._unset = unset
         self._default = default
         self._number = number
-        self._box = CheckBox(text=unset, name="box")
+        self._box = CheckBox(text=unset if len(unset) <= _LONGEST_BOX else "default", name="box")
         # First: those who hear of the change afterwards find the box as it should be.
         number.changed.connect(self._on_number, priority=1)
         self._box.changed.connect(self._on_box, priority=1)
         parts = [number, self._box] if unset else [number]
         super().__init__(widgets=parts, layout="horizontal", labels=False, **options)
         self.margins = (0, 0, 0, 0)
-        for part in parts:
-            part.tooltip = self.tooltip
+        self.native.layout().setStretch(0, 1)  # the box is as wide as its text
+        self._box.native.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        number.tooltip = self.tooltip
+        self._box.tooltip = f"{unset[:1].upper()}{unset[1:]}. {self.tooltip}"
         self.set_default(default)
 
     @property

@@ -122,9 +122,11 @@ class RecipeForm(QWidget):
         n_above = len(always)
         for name, field in self._parameters.items():
             (seldom if Recipe.parameters()[name].advanced else always).append(field)
-        main, more = Container(widgets=always), Container(widgets=seldom)
-        for container in (main, more):
+        main: Container[Any] = Container()
+        more: Container[Any] = Container()
+        for container, fields in ((main, always), (more, seldom)):
             container.margins = (0, 0, 0, 0)
+            container.extend(fields)  # magicgui lines up the labels of what comes later only
         main.native.layout().insertWidget(n_above, self.words)
         self.more = QCollapsible("More", self, expandedIcon="▾", collapsedIcon="▸")
         self.more.addWidget(more.native)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, Slot
+from qtpy.QtCore import QEvent, QObject, Qt, Slot
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -99,6 +99,9 @@ class SegmentWidget(QWidget):
         self.save_button.clicked.connect(self._on_save_recipe)
         self.load_button.clicked.connect(self._on_load_recipe)
         self._show_field()
+        if self.session.chosen is not None:  # thresholds of other methods that were tried before this dock was opened
+            for recipe in self.session.chosen.recipes.values():
+                self.recipe_form.set_recipe(recipe)
         self._show_recipe()
         self._show_result()
         self._show_idle()
@@ -131,13 +134,7 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.corrections_section)
         inner.addStretch(1)
         inner.addLayout(_row(self.load_button, self.save_button))
-        scroll = QScrollArea(self)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(parts)
-        # Scrolling is for the height only; the width of the parts is that of the dock.
-        scroll.setMinimumWidth(parts.minimumSizeHint().width() + scroll.verticalScrollBar().sizeHint().width())
+        scroll = _VerticalScrollArea(parts, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
@@ -283,6 +280,26 @@ class SegmentWidget(QWidget):
             self.recipe_form.set_recipe(Recipe.from_json(Path(path).read_text(encoding="utf-8")))
         except (OSError, UnicodeError, RecipeError) as error:
             show_error(f"{path}: no recipe was loaded: {error}")
+
+
+class _VerticalScrollArea(QScrollArea):
+    """Scrolls its widget up and down only, and is never narrower than that wants to be."""
+
+    def __init__(self, widget: QWidget, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._widget = widget
+        self.setWidget(widget)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the width of the widget, which the style of the window and the rows in sight decide."""
+        if watched is self._widget and event.type() == QEvent.Type.LayoutRequest:
+            bar = self.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(self._widget.minimumSizeHint().width() + bar)
+        return bool(super().eventFilter(watched, event))
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
