@@ -2,15 +2,18 @@ import csv
 import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_gdls import Constraints, Recipe, cli, sample_field
+from napari_gdls import Constraints, Recipe, cli, sample_field, simulate_field
 from napari_gdls.cli.options import progress_bar
-from napari_gdls.io import read_field, read_labels, write_field
+from napari_gdls.errors import GdlsError
+from napari_gdls.io import faults_of_set, read_field, read_labels, write_field
+from napari_gdls.simulation import ROCK
 
 
 def run(*arguments):
@@ -62,6 +65,7 @@ def test_segment_writes_what_it_found(store, tmp_path):
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "out.confidence.tif",
+        "out.manifest.json",
         "out.ome.tif",
         "out.phase_merges.csv",
         "out.phases.csv",
@@ -93,6 +97,7 @@ def test_methods_without_phases_write_none(store, tmp_path):
     done = run("segment", store, "-o", tmp_path / "out.png", "--method", "threshold", "--labelling", "local")
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "out.manifest.json",
         "out.picture.png",
         "out.png",
         "out.recipe.json",
@@ -206,3 +211,92 @@ def test_importing_the_package_is_quick():
     code = f"import sys, napari_gdls; print(*(name for name in {heavy} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.fixture(scope="module")
+def small_store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fields") / "small.gdls.zarr"
+    write_field(path, simulate_field((30, 30), seed=3, minerals=ROCK[:2], grain_size=14))
+    return path
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_words_never_cost_a_result(small_store, tmp_path):
+    """Results are written before anything is printed, whatever becomes of the words."""
+    for number, target in enumerate(("| head -c 1 > /dev/null", "> /dev/full")):
+        output = tmp_path / f"{number}.ome.tif"
+        command = f"{sys.executable} -m napari_gdls segment {small_store} -o {output} {target}"
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False
+        )
+        assert faults_of_set(tmp_path / f"{number}.manifest.json") == ()
+        assert read_labels(output).max() > 1
+        assert "Traceback" not in done.stderr
+        if target == "> /dev/full":
+            assert done.returncode == 1
+            assert "the results are written" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("folder/a.png", id="a folder is there"),
+        pytest.param("/proc/a.png", id="not a place for files"),
+        pytest.param(f"{'n' * 300}.png", id="longer than names may be"),
+        pytest.param(f"{'n' * 240}.png", id="its companions are longer than names may be"),
+    ],
+)
+def test_targets_are_looked_at_before_the_work(target, tmp_path):
+    (tmp_path / "folder" / "a.png").mkdir(parents=True)
+    done = napari_gdls("segment", "nowhere", "-o", target, "--overwrite", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "nowhere" not in done.stderr  # the input was not asked for yet
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.parametrize("target", ["taken", "/proc/x"])
+def test_demo_says_where_it_cannot_write(target, tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    done = napari_gdls("demo", "--no-viewer", "-o", target, cwd=tmp_path)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert target in done.stderr
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+@pytest.mark.parametrize("limit", ["inf", "nan", "1e300", "0", "-1", "1_0", "\u0661"])
+def test_absurd_memory_limits_are_usage_errors(small_store, limit):
+    done = run("info", small_store, "--memory-limit", limit)
+    if limit in ("1_0", "\u0661"):  # what Python takes for a number
+        assert done.exit_code in (0, 2)
+    else:
+        assert done.exit_code == 2
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+
+
+def test_recipes_with_absurd_numbers_are_refused_in_one_line(small_store, tmp_path):
+    for text in ('{"recipe_version": 2, "tau_z": 1' + "0" * 400 + "}", '{"recipe_version": 2, "smallest": 1e999}'):
+        (tmp_path / "absurd.json").write_text(text)
+        done = napari_gdls("segment", small_store, "-o", tmp_path / "x.png", "--recipe", tmp_path / "absurd.json")
+        assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+        assert len(done.stderr) < 400
+
+
+def test_info_tells_whether_results_are_of_one_run(small_store, tmp_path):
+    for method in ("merge", "bse_only"):
+        assert (
+            run("segment", small_store, "-o", tmp_path / "a.ome.tif", "--method", method, "--overwrite").exit_code == 0
+        )
+        done = run("info", tmp_path / "a.manifest.json")
+        assert done.exit_code == 0
+        assert "All of one run" in done.output
+    before = (tmp_path / "a.segments.csv").read_bytes()
+    assert run("segment", small_store, "-o", tmp_path / "a.ome.tif", "--overwrite").exit_code == 0
+    (tmp_path / "a.segments.csv").write_bytes(before)  # as if the run had been killed before it came to this file
+    for file in ("a.ome.tif", "a.manifest.json", "a.picture.png"):
+        done = run("info", tmp_path / file)
+        assert isinstance(done.exception, GdlsError)
+        assert "a.segments.csv" in str(done.exception)
+    done = run("evaluate", tmp_path / "a.ome.tif", tmp_path / "a.ome.tif")
+    assert done.exit_code == 0
+    assert "a.segments.csv" in done.output

@@ -11,7 +11,14 @@ import pytest
 
 from napari_gdls.errors import Cancelled, OutputError
 from napari_gdls.io import atomic
-from napari_gdls.io.atomic import atomic_file, atomic_folder, write_bytes, write_text
+from napari_gdls.io.atomic import (
+    _temporary_names,
+    atomic_file,
+    atomic_folder,
+    require_writable,
+    write_bytes,
+    write_text,
+)
 
 
 def fill(folder: Path, content: bytes) -> None:
@@ -233,3 +240,32 @@ def test_a_killed_writer_leaves_the_old_content_or_the_new(tmp_path: Path, kind:
         assert len(found.pop()) == 200_000
         if kind == "folder":
             assert sorted(path.name for path in target.iterdir()) == ["a", "b", "c"]
+
+
+def dead_process() -> int:
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere it cannot be told which processes live")
+def test_what_killed_writers_left_goes_at_the_next_write(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    prefix, ending = _temporary_names(target)
+    dead, alive = dead_process(), os.getpid()
+    stale = [tmp_path / f"{prefix}{dead}-0123{ending}", tmp_path / f"{prefix}{dead}-folder{ending}"]
+    stale[0].write_text("half")
+    stale[1].mkdir()
+    (stale[1] / "part").write_text("half")
+    kept = [
+        tmp_path / f"{prefix}{alive}-0123{ending}",  # being written by a living process
+        tmp_path / f".a.txt.ffffffff-{dead}-0123{ending}",  # by a process of another computer
+        tmp_path / f".b.txt.{prefix.rpartition('.')[2]}{dead}-0123{ending}",  # for another target
+        tmp_path / f"{prefix}x-0123{ending}",
+    ]
+    for path in kept:
+        path.write_text("theirs")
+    write_text(target, "new")
+    assert sorted(tmp_path.iterdir()) == sorted([target, *kept])
+    require_writable(target)
+    assert sorted(tmp_path.iterdir()) == sorted([target, *kept])

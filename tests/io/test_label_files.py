@@ -70,17 +70,6 @@ def test_ome_tiff_as_other_programs_see_it(tmp_path: Path) -> None:
     assert tifffile.imread(tmp_path / "b.tif").dtype == np.uint16
 
 
-def test_segment_table(tmp_path: Path) -> None:
-    labels = np.array([[1, 1, 2, 2, 0]] * 4)
-    write_labels(tmp_path / "a.csv", labels, field=field())
-    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["1", "2"]
-    assert [float(row["area [um2]"]) for row in rows] == [50.0, 50.0]
-    with pytest.raises(OutputError, match="needs the field"):
-        write_labels(tmp_path / "b.csv", labels)
-
-
 @pytest.mark.parametrize(
     ("labels", "problem"),
     [

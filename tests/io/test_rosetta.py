@@ -18,7 +18,9 @@ from napari_gdls.field import Field
 from napari_gdls.io import describe, read_field
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.rosetta import process as rosetta_process
-from napari_gdls.io.rosetta.reader import ROSETTA_READERS, _chosen_map
+from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS
+from napari_gdls.io.rosetta.reader import ROSETTA_READERS
+from napari_gdls.io.rosetta.reading import _chosen_map, describe_here, read_here
 from napari_gdls.io.rosetta.signals import SignalMap, as_image, as_map
 from napari_gdls.io.sparse_spectra import collected_in_one_pass, spectra_of_cube
 
@@ -79,10 +81,10 @@ def test_names_of_bse_detectors(shared_data: Path, bruker: Path) -> None:
 
 def test_the_user_chooses_the_bse_image(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "vendor_files" / "bruker" / "bcf_v2_50x50px.bcf"
-    reader = next(reader for reader in ROSETTA_READERS if reader.name == "bruker")
+    kind = next(kind for kind in ROSETTA_FORMATS if kind.name == "bruker")
 
     def read(choice: str | int | Path | None) -> Field:
-        return reader.read_here(path, ReadOptions(bse=choice))  # a process for each would take a minute
+        return read_here(kind, path, ReadOptions(bse=choice))  # a process for each would take a minute
 
     with pytest.raises(FieldReadError, match=r"which image.*0: 'Ch 1' \(50 x 50\); 1: 'Ch 1' \(825 x 1100\)"):
         read(None)
@@ -405,12 +407,12 @@ def test_every_reader_of_the_table_exists() -> None:
 
 def test_the_same_field_from_both_processes(bruker: Path) -> None:
     reader = next(reader for reader in ROSETTA_READERS if reader.name == "bruker")
-    apart, here = reader.read(bruker, ReadOptions()), reader.read_here(bruker, ReadOptions())
+    apart, here = reader.read(bruker, ReadOptions()), read_here(reader.kind, bruker, ReadOptions())
     assert (abs(apart.spectra - here.spectra)).max() == 0
     assert apart.spectra.dtype == here.spectra.dtype
     assert np.array_equal(apart.bse, here.bse)
     assert (apart.metadata, apart.energy, apart.pixel_size) == (here.metadata, here.energy, here.pixel_size)
-    assert reader.describe(bruker, ReadOptions()) == reader.describe_here(bruker, ReadOptions())
+    assert reader.describe(bruker, ReadOptions()) == describe_here(reader.kind, bruker, ReadOptions())
 
 
 @pytest.mark.parametrize("density", [0.01, 0.9])

@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldReadError, OutputError
+from napari_gdls.errors import FieldReadError, OutputError, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.io import checksummed, describe, read_field, read_field_store, read_results, write_field
 from napari_gdls.recipe import Recipe
@@ -439,7 +439,7 @@ def test_memory_limit(tmp_path: Path) -> None:
     write_field(tmp_path / NAMES[1], sample())
     with pytest.raises(FieldReadError, match=r"memory_limit=\d+"):
         read_field(tmp_path / NAMES[1], memory_limit=2000)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(RecipeError, match="memory_limit"):
         read_field(tmp_path / NAMES[1], memory_limit=0)
 
 

@@ -68,8 +68,20 @@ def evaluate(
     from napari_gdls.evaluation import evaluate as scored
     from napari_gdls.io import read_labels
 
+    for file in (labels, truth):
+        _warn_of_mixed_results(file)
     scores = scored(read_labels(labels), read_labels(truth), tolerance=tolerance)
     typer.echo(json.dumps(scores.to_dict(), indent=2) if as_json else str(scores))
+
+
+def _warn_of_mixed_results(file: Path) -> None:
+    """Say so where a file of results is not of the run that its manifest tells of."""
+    from napari_gdls.io import faults_of_set, manifest_of
+
+    manifest = manifest_of(file)
+    if manifest is not None:
+        for fault in faults_of_set(manifest):
+            typer.secho(f"Warning: {fault}", fg=typer.colors.YELLOW, err=True)
 
 
 def _sweep(

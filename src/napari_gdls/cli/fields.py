@@ -8,18 +8,28 @@ from typing import Annotated
 import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, reading_options
+from napari_gdls.errors import GdlsError
 
 
 def info(
-    path: Annotated[Path, typer.Argument(help="File or folder of a field.")],
+    path: Annotated[Path, typer.Argument(help="File or folder of a field, or a file of results.")],
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
 ) -> None:
-    """Print what a file holds."""
-    from napari_gdls.io import describe
+    """Print what a file holds, or whether the results that it belongs to are all of one run."""
+    from napari_gdls.io import describe, faults_of_set, files_of_set, manifest_of
 
     choice, limit = reading_options(bse, memory_limit)
-    typer.echo(str(describe(path, bse=choice, memory_limit=limit)))
+    manifest = manifest_of(path)
+    if manifest is None:
+        typer.echo(str(describe(path, bse=choice, memory_limit=limit)))
+        return
+    faults = faults_of_set(manifest)
+    for what, file in files_of_set(manifest).items():
+        typer.echo(f"{what:>12}: {file}")
+    if faults:
+        raise GdlsError("; ".join(faults) + " Run the segmentation again, or do not use them together.")
+    typer.echo("All of one run, and unchanged.")
 
 
 def convert(

@@ -38,7 +38,9 @@ def open_field(path: Path, bse: str | None, memory_limit: float | None) -> Field
 
 def reading_options(bse: str | None, memory_limit: float | None) -> tuple[str | int | None, int | None]:
     """Arguments `bse` and `memory_limit` (bytes) of the readers, from the options of these names."""
-    choice = int(bse) if bse is not None and bse.isdecimal() else bse
+    choice = int(bse) if bse is not None and bse.isascii() and bse.isdecimal() else bse
+    if memory_limit is not None and not memory_limit * 2**30 < 2**63:
+        raise typer.BadParameter(f"{memory_limit} GiB is more than any computer has.", param_hint="--memory-limit")
     return choice, None if memory_limit is None else int(memory_limit * 2**30)
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, text_of
+from napari_gdls.cli.printing import print_files, print_summary, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
+from napari_gdls.errors import GdlsError, OutputError
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -27,15 +29,19 @@ def demo(
     """Segment the real rock that comes with the package, a dacite, and show it."""
     from napari_gdls.recipe import Recipe
     from napari_gdls.samples import sample_field
-    from napari_gdls.segmentation.files import print_summary, targets, write_results
+    from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
 
-    field = sample_field("dacite")
-    typer.echo(f"A real rock: {field!r}")
     recipe = Recipe()
+    _make_folder(output)
+    files = result_files(output / "dacite.ome.tif", recipe)
+    require_writable_files(files, overwrite=True)
+    field = sample_field("dacite")
     result = _segmented(field, recipe)
-    print_summary(result)
-    output.mkdir(parents=True, exist_ok=True)
-    write_results(result, targets(output / "dacite.ome.tif", recipe), overwrite=True)
+    write_results(result, files, overwrite=True)
+    with words_after_results():
+        typer.echo(f"A real rock: {field!r}")
+        print_summary(result)
+        print_files(files)
     if viewer is None:
         viewer = _can_show()
         if not viewer:
@@ -73,22 +79,37 @@ def segment(
 ) -> None:
     """Segment a field; write labels, phases, tables, a picture and the recipe.
 
-    For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png and NAME.recipe.json;
-    and where the method makes phases NAME.phases.ome.tif (phase map), NAME.phases.csv (modal composition) and
-    NAME.phase_merges.csv (which phases could be one).
+    For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png, NAME.recipe.json and
+    NAME.manifest.json (which files belong together); and where the method makes phases NAME.phases.ome.tif (phase map),
+    NAME.phases.csv (modal composition) and NAME.phase_merges.csv (which phases could be one).
     """
     from napari_gdls.phases.constraints import Constraints
     from napari_gdls.recipe import Recipe
-    from napari_gdls.segmentation.files import check_targets, print_summary, targets, write_results
+    from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
 
     recipe = Recipe() if recipe_file is None else Recipe.from_json(text_of(recipe_file))
     recipe = recipe.replace(**recipe_changes)
+    if confidence and not recipe.gives_confidence:
+        raise GdlsError(
+            f"no confidence comes with this recipe (--method {recipe.method}); leave out --confidence, or choose a "
+            "method and a labelling that give one, such as --labelling local."
+        )
     constraints = None if constraints_file is None else Constraints.from_json(text_of(constraints_file))
-    paths = targets(output, recipe, confidence=confidence, constraints=constraints is not None)
-    check_targets(paths, overwrite=overwrite)
+    files = result_files(output, recipe, confidence=confidence, constraints=constraints is not None)
+    require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
     result = _segmented(open_field(path, bse, memory_limit), recipe, constraints=constraints, cache=cache)
-    print_summary(result)
-    write_results(result, paths, overwrite=overwrite, constraints=constraints)
+    write_results(result, files, overwrite=overwrite)
+    with words_after_results():
+        print_summary(result)
+        print_files(files)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "a file is there" if isinstance(error, FileExistsError) else error.strerror or str(error)
+        raise OutputError(f"{folder}: no folder can be made ({reason}); choose another with --output.") from None
 
 
 def _segmented(

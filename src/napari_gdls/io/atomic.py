@@ -3,14 +3,18 @@
 The new content goes to a temporary sibling, is flushed to the disk, and takes the place of the target in one step. A
 file is replaced with `os.replace`. A folder is exchanged with the target in one step where the system can do that
 (Linux, macOS); elsewhere the old folder is renamed to ``.NAME.replaced`` first and, should the power fail between the
-two renames, stands there. A process that is killed leaves its temporary sibling, ``.NAME.*.tmp``, which may be deleted.
+two renames, stands there. A process that is killed leaves its temporary sibling, ``.NAME.HOST-PID-*.tmp``; the next
+write to the same target removes it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import glob
+import hashlib
 import os
+import platform
 import secrets
 import shutil
 import sys
@@ -47,8 +51,8 @@ def atomic_file(path: str | os.PathLike[str], *, overwrite: bool = True) -> Iter
         folder). What stood at the target is untouched.
     """
     target = _checked_target(path, overwrite=overwrite, kind="file")
-    temporary = _sibling(target)
     with _explained(path):
+        temporary = _sibling(target)
         # Opened by name: libraries ask the file for it. The user's umask decides on access, as for any file.
         try:
             with temporary.open("x+b") as file:
@@ -88,8 +92,8 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> I
         As in `atomic_file`.
     """
     target = _checked_target(path, overwrite=overwrite, kind="folder")
-    temporary = _sibling(target)
     with _explained(path):
+        temporary = _sibling(target)
         temporary.mkdir()
         try:
             yield temporary
@@ -148,9 +152,54 @@ def _checked_target(path: str | os.PathLike[str], *, overwrite: bool, kind: str)
     return target
 
 
+def require_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+    """Refuse a target that `atomic_file` would refuse, before the work is done whose result is to go there.
+
+    Raises
+    ------
+    OutputError
+        As `atomic_file`. Nothing is left at the target or beside it.
+    """
+    target = _checked_target(path, overwrite=overwrite, kind="file")
+    with _explained(path):
+        temporary = _sibling(target)
+        with temporary.open("xb"):
+            pass
+        temporary.unlink()
+
+
 def _sibling(target: Path) -> Path:
+    """A new name beside the target; what killed processes of this computer have left under such names goes."""
+    prefix, ending = _temporary_names(target)
+    for stale in target.parent.glob(f"{glob.escape(prefix)}*{ending}"):
+        if _is_stale(stale.name.removeprefix(prefix)):
+            if stale.is_dir() and not stale.is_symlink():
+                shutil.rmtree(stale, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    stale.unlink()
+    return target.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}{ending}")
+
+
+def _temporary_names(target: Path) -> tuple[str, str]:
     # Short, so that the name stays valid when the target's own is near the longest that the file system takes.
-    return target.with_name(f".{target.name[:64]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    name = target.name.encode()[:64].decode(errors="ignore")
+    return f".{name}.{host}-", ".tmp"
+
+
+def _is_stale(name: str) -> bool:
+    """Whether no process writes to a temporary file any more, by the number of the process in its name."""
+    number = name.partition("-")[0]
+    if not (number.isascii() and number.isdigit()) or os.name != "posix":
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # it lives, under another user
+        return False
+    return False
 
 
 @contextlib.contextmanager
@@ -201,12 +250,12 @@ def _exchange(new: Path, old: Path) -> None:
 
 def _swap_names(first: bytes, second: bytes) -> bool:
     """Exchange two names in one step; False where the system or the file system cannot."""
-    platform: str = sys.platform
+    system: str = sys.platform
     try:
         libc = ctypes.CDLL(None, use_errno=True)
-        if platform == "linux":
+        if system == "linux":
             return int(libc.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE)) == 0
-        if platform == "darwin":
+        if system == "darwin":
             return int(libc.renamex_np(first, second, _RENAME_EXCHANGE)) == 0
     except (AttributeError, OSError, TypeError):  # no such call, or no C library to be loaded
         return False

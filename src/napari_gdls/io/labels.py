@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,12 @@ from napari_gdls.field import Field
 from napari_gdls.io.atomic import atomic_file, write_bytes
 from napari_gdls.io.images import png_bytes, read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, read_bounded, require_memory
-from napari_gdls.io.tables import write_table
 
-_TIFF_ENDINGS = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
+LABEL_ENDINGS = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
+"""Endings of the names of label images that can be written, longer ones before those that end alike."""
+
 _TILE = 256
+"""Edge of the tiles of a TIFF, in px: what viewers of large images ask for."""
 
 
 def write_labels(
@@ -29,14 +33,13 @@ def write_labels(
     pixel_size: float | None = None,
     overwrite: bool = True,
 ) -> None:
-    """Write a label image, or the table of its segments, in the format that the ending of the name says.
+    """Write a label image in the format that the ending of the name says.
 
     ============================  ===============================================================================
     ending                        format
     ============================  ===============================================================================
     .ome.tif, .ome.tiff, .tif     OME-TIFF, uint16 or uint32, tiled, deflate, with the pixel size
     .png                          8 or 16 bits of grey; for labels up to 65,535
-    .csv                          table of segments, see `napari_gdls.segmentation.segment_table`; needs `field`
     ============================  ===============================================================================
 
     Parameters
@@ -45,7 +48,7 @@ def write_labels(
     labels : (H, W) array of int
         Labels from 0.
     field : Field, optional
-        The field that they belong to; gives the pixel size, and the measurements of the table.
+        The field that they belong to; gives the pixel size.
     pixel_size : float, optional
         Edge of a pixel, in um. None: that of `field`.
     overwrite : bool
@@ -65,20 +68,14 @@ def write_labels(
     if size is not None and not (np.isfinite(size) and size > 0):
         raise OutputError(f"{name}: the pixel size is {size}; a positive number (um) is needed.")
     ending = name.lower()
-    if ending.endswith(_TIFF_ENDINGS):
+    if ending.endswith((".tif", ".tiff")):
         _write_ome_tiff(path, image, size, overwrite=overwrite)
     elif ending.endswith(".png"):
         if image.max() > 65535:
             raise OutputError(f"{name}: labels go up to {image.max():,}, a PNG to 65,535; write OME-TIFF (.ome.tif).")
         write_bytes(path, png_bytes(image.astype(np.uint8 if image.max() < 256 else np.uint16)), overwrite=overwrite)
-    elif ending.endswith(".csv"):
-        if field is None:
-            raise OutputError(f"{name}: a table of segments needs the field (field=).")
-        from napari_gdls.segmentation.tables import segment_table
-
-        write_table(path, segment_table(image, field), overwrite=overwrite)
     else:
-        raise OutputError(f"{name}: labels are written as .ome.tif, .tif, .png or .csv; choose one of these endings.")
+        raise OutputError(f"{name}: label images are written as .ome.tif, .tif or .png; choose one of these endings.")
 
 
 def read_labels(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> npt.NDArray[np.int64]:
@@ -135,6 +132,47 @@ def write_image(path: str | os.PathLike[str], image: npt.NDArray[np.uint8], *, o
     write_bytes(path, png_bytes(image), overwrite=overwrite)
 
 
+def write_float_image(
+    path: str | os.PathLike[str],
+    image: npt.NDArray[np.floating],
+    *,
+    pixel_size: float | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write an image of 32-bit floats, probabilities for instance, as TIFF with the pixel size, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    image : (H, W) array of float
+    pixel_size : float, optional
+        Edge of a pixel, in um.
+    overwrite : bool
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    import tifffile
+
+    with atomic_file(path, overwrite=overwrite) as file:
+        tifffile.imwrite(
+            file,
+            image.astype(np.float32),
+            photometric="minisblack",
+            compression="adobe_deflate",
+            **_resolution(pixel_size),
+        )
+
+
+def _resolution(pixel_size: float | None) -> dict[str, Any]:
+    """The pixel size (um) as tags, for programs that do not know OME-XML."""
+    if pixel_size is None:
+        return {}
+    return {"resolution": (1e4 / pixel_size, 1e4 / pixel_size), "resolutionunit": "CENTIMETER"}
+
+
 def _checked_labels(name: str, labels: npt.ArrayLike) -> npt.NDArray[Any]:
     image = np.asarray(labels)
     if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "uib":
@@ -150,16 +188,16 @@ def _write_ome_tiff(
     import tifffile
 
     dtype = np.uint16 if image.max() < 2**16 else np.uint32
-    metadata: dict[str, Any] = {"axes": "YX", "Name": Path(path).name}
-    resolution: dict[str, Any] = {}
+    values = image.astype(dtype)
+    # Derived from the content, so that equal labels give equal files.
+    identity = uuid.uuid5(uuid.NAMESPACE_OID, hashlib.sha256(values.tobytes()).hexdigest() + str((values.shape, size)))
+    metadata: dict[str, Any] = {"axes": "YX", "Name": Path(path).name, "UUID": f"urn:uuid:{identity}"}
     if size is not None:
         metadata |= {"PhysicalSizeX": size, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": size, "PhysicalSizeYUnit": "µm"}
-        # Programs that do not know OME-XML take the pixel size from the resolution tags.
-        resolution = {"resolution": (1e4 / size, 1e4 / size), "resolutionunit": "CENTIMETER"}
     with atomic_file(path, overwrite=overwrite) as file:
         tifffile.imwrite(
             file,
-            image.astype(dtype),
+            values,
             ome=True,
             bigtiff=image.size * np.dtype(dtype).itemsize > 2**31,
             photometric="minisblack",
@@ -167,7 +205,7 @@ def _write_ome_tiff(
             compression="adobe_deflate",
             software=f"napari-gdls {__version__}",
             metadata=metadata,
-            **resolution,
+            **_resolution(size),
         )
 
 

@@ -6,10 +6,19 @@ import os
 import stat
 from pathlib import Path
 
+from napari_gdls.checks import checked_number
+from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
 
 DEFAULT_MEMORY_LIMIT = 4 * 1024**3
 """Memory (bytes) that one field may take while it is read, unless the caller says otherwise: 4 GiB."""
+
+CHANNEL_WIDTHS = (1.0, 100.0)
+"""eV. Detectors have channels of 2.5 to 40 eV; binning of spectra makes them wider."""
+
+LEAST_TOP, MOST_TOP = 100.0, 100_000.0
+"""Energies (eV) between which the last channel lies: beyond the K line of the lightest element that EDS sees, Li at
+54 eV, and no further than silicon and germanium detectors count."""
 
 SAFE_BYTES = 256 * 1024**2
 """Decompressed sizes up to this many bytes are never refused for their compression ratio."""
@@ -36,14 +45,12 @@ def checked_memory_limit(limit: int | None) -> int:
 
     Raises
     ------
-    ValueError
-        If `limit` is no positive number of bytes.
+    RecipeError
+        If `limit` is no positive, finite number of bytes.
     """
     if limit is None:
         return DEFAULT_MEMORY_LIMIT
-    if isinstance(limit, bool) or not limit > 0:
-        raise ValueError(f"memory_limit is {limit!r}; a positive number of bytes is needed.")
-    return int(limit)
+    return max(int(checked_number("memory_limit", limit, "in bytes", positive=True)), 1)
 
 
 def require_memory(path: str | os.PathLike[str], needed: int, limit: int, what: str) -> None:
@@ -74,6 +81,25 @@ def require_plausible_expansion(path: str | os.PathLike[str], declared: int, com
             f"{what} would expand from {format_bytes(compressed)} to {format_bytes(declared)}, "
             f"more than {MAX_EXPANSION} times; this is a damaged or malicious file",
             remedy="Export it again from the instrument.",
+        )
+
+
+def require_plausible_energies(path: str | os.PathLike[str], energy: EnergyAxis) -> None:
+    """Refuse an energy axis that no EDS detector has: eV called keV, a wavelength, channels without calibration.
+
+    Raises
+    ------
+    FieldReadError
+    """
+    low, high = CHANNEL_WIDTHS
+    top = energy.offset + energy.width * (energy.size - 1)
+    if not (low <= energy.width <= high and LEAST_TOP <= top <= MOST_TOP and abs(energy.offset) <= MOST_TOP):
+        raise FieldReadError(
+            path,
+            f"its energy axis is no calibration of EDS: {energy.size} channels of {energy.width:g} eV, "
+            f"{energy.offset:g} to {top:g} eV",
+            remedy=f"Channels of {low:g} to {high:g} eV that end between {LEAST_TOP / 1000:g} and {MOST_TOP / 1000:g} "
+            "keV are read; check whether eV and keV are mixed up, and correct the calibration in the file.",
         )
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.images import read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.text_numbers import number_in
 
 _FILES = ("measurement.xml", "fields.xml", "phases.xml")
 _MAX_XML_BYTES = 64 * 1024**2
@@ -151,11 +152,8 @@ def _text(folder: Path, tree: Any, name: str) -> str:
 
 
 def _number(folder: Path, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not np.isfinite(number):
+    number = number_in(text)
+    if number is None:
         raise FieldReadError(folder, f"gives {text[:40]!r} where a number is needed", remedy="Export it again.")
     return number
 

@@ -62,8 +62,8 @@ def read_field(
     ------
     FieldReadError
         If nothing is there, the format is unknown, the file is damaged, a choice is needed, or it needs more memory.
-    ValueError
-        If `memory_limit` is not positive.
+    RecipeError
+        If `memory_limit` is no positive number.
     """
     place = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
@@ -147,6 +147,9 @@ def find_reader(path: str | os.PathLike[str], name: str | None = None) -> FieldR
             "is a MinDIF export, which holds phases but no spectra and so is no field",
             remedy="As truth, read it with napari_gdls.io.read_mindif; to segment, take the TIMA field itself.",
         )
+    header = path.with_suffix(".rpl")
+    if path.suffix.lower() == ".raw" and header.is_file():
+        raise FieldReadError(path, "holds the counts of a Ripple file", remedy=f"Open its header, {header.name}.")
     endings = ", ".join(ending for reader in known for ending in reader.endings)
     raise FieldReadError(
         path,

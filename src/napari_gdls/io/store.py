@@ -45,6 +45,9 @@ from napari_gdls.io.plain_values import from_plain, to_plain
 from napari_gdls.io.zarr_arrays import LEVEL, StoreError, parsed_json, read_array, read_header, write_array, write_group
 from napari_gdls.recipe import Recipe
 
+STORE_ENDINGS = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")
+"""Endings of the names of stores."""
+
 FORMAT = "gdls-field"
 VERSION = 1
 
@@ -326,7 +329,7 @@ class StoreReader:
 
     name: str = "store"
     title: str = "napari-gdls store"
-    endings: tuple[str, ...] = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")
+    endings: tuple[str, ...] = STORE_ENDINGS
 
     def sniff(self, path: Path) -> bool:
         """Whether the path holds a store, judged by its content."""

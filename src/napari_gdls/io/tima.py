@@ -30,6 +30,7 @@ from napari_gdls.io.contracts import (
 from napari_gdls.io.images import png_bytes, png_header, read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
 from napari_gdls.io.sparse_spectra import total_counts
+from napari_gdls.io.text_numbers import number_in
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
 
 CHANNEL_WIDTH = 10.0
@@ -224,6 +225,10 @@ def _parts(path: Path) -> tuple[Path, Path]:
     )
 
 
+_MOST = 1e12
+"""Of any number in a profile, whatever its unit: more is damage."""
+
+
 def _required(folder: Path, name: str) -> Path:
     file = member(folder, name, root=folder.resolve().parent)
     if file is None:
@@ -256,11 +261,8 @@ def _positive(file: Path, texts: dict[str, str], name: str) -> float | None:
     text = texts.get(name, "")
     if not text:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not 0 <= number < 1e12:
+    number = number_in(text)
+    if number is None or not 0 <= number < _MOST:
         raise FieldReadError(file, f"{name} is {text[:40]!r}; a positive number is needed", where=name)
     return number or None
 

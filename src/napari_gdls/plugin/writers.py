@@ -16,8 +16,6 @@ from napari_gdls.plugin.layers.metadata import metadata_entry
 if TYPE_CHECKING:
     from napari_gdls.field import Field
 
-STORE_ENDINGS = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")
-
 
 def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer: OME-TIFF, PNG, CSV (table of segments), or the native store with its field and recipe.
@@ -42,7 +40,8 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
     OutputError
         If the labels do not fit the format, a field is needed and the layer has none, or the system refuses.
     """
-    from napari_gdls.io import write_field, write_labels
+    from napari_gdls.io import STORE_ENDINGS, write_field
+    from napari_gdls.segmentation.files import write_labels
 
     entry = metadata_entry(attributes.get("metadata", {}))
     field = entry.get("field")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal
 
+from napari_gdls.checks import shown
 from napari_gdls.errors import RecipeError
 
 Part = Literal["run", "embedding", "graph", "thresholds", "phases", "walker", "pixels"]
@@ -73,7 +74,7 @@ class Parameter:
         if value is None and self.unset:
             return
         if not self._is_possible(value):
-            raise RecipeError(f"recipe: {name} is {_short(value)}; {self._wanted()} is needed.")
+            raise RecipeError(f"recipe: {name} is {shown(value)}; {self._wanted()} is needed.")
 
     def _is_possible(self, value: object) -> bool:
         if self.kind is bool:
@@ -101,12 +102,3 @@ class Parameter:
         else:
             wanted = f"{number} of {self.minimum:g} or more"
         return f"{wanted} ({self.unit})" if self.unit else wanted
-
-
-def _short(value: object) -> str:
-    """The value as Python writes it, cut where it is long; numbers of thousands of digits cannot be written at all."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= 60 else f"{text[:40]}... ({len(text)} characters)"

@@ -1,49 +1,118 @@
-"""What a run of ``napari-gdls segment`` writes and prints."""
+"""The files of a result: their names, checked before the work, and written when it is done. Nothing is printed."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import typer
+import numpy.typing as npt
 
 from napari_gdls.errors import OutputError
+from napari_gdls.io import labels as label_images
+from napari_gdls.io.atomic import require_writable, write_text
+from napari_gdls.io.manifest import ENDING as MANIFEST_ENDING
+from napari_gdls.io.manifest import write_manifest
+from napari_gdls.io.tables import write_table
 from napari_gdls.recipe import LABELLINGS, METHODS
+from napari_gdls.segmentation.picture import segmentation_picture
+from napari_gdls.segmentation.tables import phase_merge_table, phase_table, segment_table
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from napari_gdls.phases.constraints import Constraints
-    from napari_gdls.phases.over_dispersion import Dispersion
+    from napari_gdls.field import Field
     from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.result import Segmentation
 
-_LABEL_ENDINGS = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
-_MOST_ROWS = 20
-_REFERENCE_COUNTS = 1000
-_FEWEST_COUNTS = 50_000
-"""Scatter is spoken of when it equals the counting noise of fewer counts than these."""
+MANIFEST = "manifest"
+"""Key of the manifest in `result_files`; it is written last."""
 
 
-def targets(output: Path, recipe: Recipe, *, confidence: bool = False, constraints: bool = False) -> dict[str, Path]:
-    """Files that a run with this recipe writes: what is in them, and their paths.
+def write_labels(
+    path: str | os.PathLike[str],
+    labels: npt.ArrayLike,
+    *,
+    field: Field | None = None,
+    pixel_size: float | None = None,
+    overwrite: bool = True,
+) -> None:
+    """Write a label image, or the table of its segments, in the format that the ending of the name says.
+
+    ============================  ===============================================================================
+    ending                        format
+    ============================  ===============================================================================
+    .ome.tif, .ome.tiff, .tif     OME-TIFF, uint16 or uint32, tiled, deflate, with the pixel size
+    .png                          8 or 16 bits of grey; for labels up to 65,535
+    .csv                          table of segments, see `napari_gdls.segmentation.segment_table`; needs `field`
+    ============================  ===============================================================================
+
+    Parameters
+    ----------
+    path : path-like
+    labels : (H, W) array of int
+        Labels from 0.
+    field : Field, optional
+        The field that they belong to; gives the pixel size, and the measurements of the table.
+    pixel_size : float, optional
+        Edge of a pixel, in um. None: that of `field`.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the labels are no whole numbers from 0, do not fit into the format or the field, the ending is unknown, or
+        the system refuses; what stood at the target is untouched.
+    """
+    name = os.fspath(path)
+    if not name.lower().endswith(".csv"):
+        if not name.lower().endswith(label_images.LABEL_ENDINGS):
+            raise OutputError(f"{name}: labels are written as .ome.tif, .tif, .png or .csv; choose one of these.")
+        label_images.write_labels(path, labels, field=field, pixel_size=pixel_size, overwrite=overwrite)
+        return
+    if field is None:
+        raise OutputError(f"{name}: a table of segments needs the field (field=).")
+    image = np.asarray(labels)
+    if image.shape != field.shape:
+        raise OutputError(f"{name}: the labels have shape {image.shape} and the field {field.shape}; they must agree.")
+    write_table(path, segment_table(image, field), overwrite=overwrite)
+
+
+def result_files(
+    output: str | os.PathLike[str], recipe: Recipe, *, confidence: bool = False, constraints: bool = False
+) -> dict[str, Path]:
+    """Files that a run with a recipe writes: what is in each, and where it goes.
+
+    Parameters
+    ----------
+    output : path-like
+        Name of the label image, which the others are called after.
+    recipe : Recipe
+    confidence : bool
+        Whether the probability of every pixel's phase is to be written, too.
+    constraints : bool
+        Whether there are constraints, which go with the results.
 
     Raises
     ------
     OutputError
         If labels cannot be written under this name, or this recipe gives no confidence.
     """
-    name = output.name
-    ending = next((end for end in _LABEL_ENDINGS if name.lower().endswith(end) and len(name) > len(end)), None)
+    target = Path(output)
+    name = target.name
+    endings = label_images.LABEL_ENDINGS
+    ending = next((end for end in endings if name.lower().endswith(end) and len(name) > len(end)), None)
     if ending is None:
         raise OutputError(f"{output}: labels are written as NAME.ome.tif or NAME.png; give one of these.")
     if confidence and not recipe.gives_confidence:
         methods = " or ".join(name for name, row in METHODS.items() if row.labelling is not None)
         labellings = " or ".join(name for name, row in LABELLINGS.items() if row.gives_confidence)
+        how = "" if recipe.pixel_labelling is None else f" and the labelling {recipe.pixel_labelling!r}"
         raise OutputError(
-            f"no confidence comes with the method {recipe.method!r} and the labelling {recipe.pixel_labelling!r}; "
-            f"leave out --confidence, or choose --method {methods} with --labelling {labellings}."
+            f"no confidence comes with the method {recipe.method!r}{how}; do without, or choose the method {methods} "
+            f"with the labelling {labellings}."
         )
     stem, ending = name[: -len(ending)], name[-len(ending) :]
     files = {"labels": name, "segments": f"{stem}.segments.csv"}
@@ -58,130 +127,83 @@ def targets(output: Path, recipe: Recipe, *, confidence: bool = False, constrain
     files |= {"picture": f"{stem}.picture.png", "recipe": f"{stem}.recipe.json"}
     if constraints:
         files["constraints"] = f"{stem}.constraints.json"
-    return {what: output.with_name(file) for what, file in files.items()}
+    files[MANIFEST] = f"{stem}{MANIFEST_ENDING}"
+    return {what: target.with_name(file) for what, file in files.items()}
 
 
-def check_targets(paths: dict[str, Path], *, overwrite: bool) -> None:
-    """Complain before the work is done, not after it."""
-    there = [str(path) for path in paths.values() if path.exists()]
+def require_writable_files(
+    files: Mapping[str, Path], *, overwrite: bool, permission: str = "allow them to be replaced (overwrite=True)"
+) -> None:
+    """Refuse targets that cannot be written, before the work is done whose results are to go there.
+
+    Parameters
+    ----------
+    files : map of str to Path
+        From `result_files`.
+    overwrite : bool
+        Whether files that are there may be replaced.
+    permission : str
+        How the user says that they may, for the message.
+
+    Raises
+    ------
+    OutputError
+        If there are such files already and `overwrite` is false, one of them is a folder, or the system refuses.
+    """
+    folder = next(iter(files.values())).absolute().parent
+    try:
+        there = [str(path) for path in files.values() if path.exists()]
+        missing = not folder.is_dir()
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written to ({error.strerror or error}).") from None
+    if missing:
+        raise OutputError(f"{folder}: the folder does not exist; make it first.")
     if there and not overwrite:
-        raise OutputError(f"{', '.join(there)}: already there; choose another name or give --overwrite.")
-    output = paths["labels"]
-    if not output.absolute().parent.is_dir():
-        raise OutputError(f"{output}: the folder does not exist; make it first.")
+        raise OutputError(f"{', '.join(there)}: already there; choose another name, or {permission}.")
+    for path in files.values():
+        require_writable(path, overwrite=overwrite)
 
 
-def write_results(
-    result: Segmentation, paths: dict[str, Path], *, overwrite: bool, constraints: Constraints | None = None
-) -> None:
-    """Write the files of `targets`, and print where they are."""
-    from napari_gdls.io import write_image, write_labels, write_table, write_text
-    from napari_gdls.segmentation.picture import segmentation_picture
-    from napari_gdls.segmentation.tables import phase_merge_table, phase_table, segment_table
+def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite: bool) -> None:
+    """Write the files of a result, the manifest last: a set without one that fits is not whole.
 
+    Parameters
+    ----------
+    result : Segmentation
+    files : map of str to Path
+        From `result_files`.
+    overwrite : bool
+
+    Raises
+    ------
+    OutputError
+        If a file is there and `overwrite` is false, or the system refuses.
+    """
     field = result.field
-    write_labels(paths["labels"], result.labels, field=field, overwrite=overwrite)
-    table = segment_table(
-        result.labels,
-        field,
-        result.measurement_labels,
-        phases=result.phases if result.measurement_phases is not None else None,
-        confidence=result.confidence,
-    )
-    write_table(paths["segments"], table, overwrite=overwrite)
-    if "phases" in paths:
-        write_table(paths["phases"], phase_table(result), overwrite=overwrite)
-        write_table(paths["phase merges"], phase_merge_table(result), overwrite=overwrite)
-        write_labels(paths["phase map"], result.phase_map(), field=field, overwrite=overwrite)
-    if "confidence" in paths:
-        assert result.confidence is not None  # targets() has seen to it
-        _write_confidence(paths["confidence"], result.confidence, field.pixel_size, overwrite=overwrite)
-    write_image(paths["picture"], segmentation_picture(result), overwrite=overwrite)
-    write_text(paths["recipe"], result.recipe.to_json() + "\n", overwrite=overwrite)
-    if "constraints" in paths and constraints is not None:
-        write_text(paths["constraints"], constraints.to_json() + "\n", overwrite=overwrite)
-    for what, path in paths.items():
-        typer.echo(f"{what:>12}: {path}")
-
-
-def print_summary(result: Segmentation) -> None:
-    """Numbers of segments and phases, a table of the phases, scatter and drift where they matter, and the times."""
-    spectra = f"from {result.field.n_measurements:,} spectra"
-    if result.measurement_phases is None:
-        typer.echo(f"{result.n_segments:,} segments {spectra}")
-    else:
-        typer.echo(f"{result.n_segments:,} segments of {result.n_phases:,} phases {spectra}")
-        _print_phases(result)
-        typer.echo(
-            f"tau_z {result.recipe.tau_z:g}; at a significance of {result.recipe.significance:.1f} about "
-            f"{_about(result.expected_false_borders)} false borders are to be expected in the merge tree, fewer "
-            "between phases"
+    manifest = files[MANIFEST]
+    if overwrite:
+        _remove(manifest)  # what it names is about to change
+    label_images.write_labels(files["labels"], result.labels, field=field, overwrite=overwrite)
+    write_table(files["segments"], result.segment_table(), overwrite=overwrite)
+    if "phases" in files:
+        write_table(files["phases"], phase_table(result), overwrite=overwrite)
+        write_table(files["phase merges"], phase_merge_table(result), overwrite=overwrite)
+        label_images.write_labels(files["phase map"], result.phase_map(), field=field, overwrite=overwrite)
+    if "confidence" in files:
+        assert result.confidence is not None  # result_files() has seen to it
+        label_images.write_float_image(
+            files["confidence"], result.confidence, pixel_size=field.pixel_size, overwrite=overwrite
         )
-        _print_dispersion(result.measurement_phases.dispersion)
-    if result.drift is not None and result.drift.is_notable:
-        done = "taken back" if result.recipe.drift == "correct" else "--drift correct takes it back"
-        typer.echo(f"The energy calibration drifts: {result.drift}; {done}.")
-    typer.echo(", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in result.timings.items() if seconds > 0))
+    label_images.write_image(files["picture"], segmentation_picture(result), overwrite=overwrite)
+    write_text(files["recipe"], result.recipe.to_json() + "\n", overwrite=overwrite)
+    if "constraints" in files:
+        write_text(files["constraints"], result.constraints.to_json() + "\n", overwrite=overwrite)
+    written = {what: path for what, path in files.items() if what != MANIFEST}
+    write_manifest(manifest, written, dataclasses.asdict(result.recipe))
 
 
-def _print_phases(result: Segmentation) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from napari_gdls.segmentation.tables import phase_table
-
-    columns = phase_table(result)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("phase", "area %", "+-", "segments", "spectra", "mean BSE"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    order = np.argsort(-columns["area [%]"], kind="stable")
-    for k in order[:_MOST_ROWS]:
-        table.add_row(
-            str(columns["phase"][k]),
-            f"{columns['area [%]'][k]:.2f}",
-            f"{columns['error [%]'][k]:.2f}",
-            f"{columns['segments'][k]:,}",
-            f"{columns['measurements'][k]:,}",
-            f"{columns['mean BSE'][k]:,.5g}"
-            if result.field.bse.dtype.kind == "f"
-            else f"{columns['mean BSE'][k]:,.0f}",
-            "fine-grained mixture" if columns["fine-grained"][k] else "",
-        )
-    Console(highlight=False).print(table)
-    rest = order[_MOST_ROWS:]
-    if len(rest):
-        typer.echo(f"... and {len(rest)} more with {columns['area [%]'][rest].sum():.2f} % in all")
-
-
-def _print_dispersion(dispersion: Dispersion) -> None:
-    counts = [
-        _REFERENCE_COUNTS / dispersion.embedded if dispersion.embedded > 0 else np.inf,
-        1 / dispersion.counts if dispersion.counts > 0 else np.inf,
-    ]
-    if min(counts) < _FEWEST_COUNTS:
-        typer.echo(
-            f"Segments of one phase scatter like spectra of {min(counts):,.0f} counts, however many they have (zoning, "
-            "topography, drift); differences were judged with that."
-        )
-
-
-def _about(number: float) -> str:
-    return f"{number:.0f}" if number >= 10 else f"{number:.1g}"
-
-
-def _write_confidence(
-    path: Path, confidence: npt.NDArray[np.float32], pixel_size: float | None, *, overwrite: bool
-) -> None:
-    """Probabilities as a TIFF image of 32-bit floats, with the pixel size."""
-    import tifffile
-
-    from napari_gdls.io.atomic import atomic_file
-
-    resolution: dict[str, Any] = {}
-    if pixel_size is not None:
-        resolution = {"resolution": (1e4 / pixel_size,) * 2, "resolutionunit": "CENTIMETER"}
-    with atomic_file(path, overwrite=overwrite) as file:
-        tifffile.imwrite(
-            file, confidence.astype(np.float32), photometric="minisblack", compression="adobe_deflate", **resolution
-        )
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be replaced ({error.strerror or error}).") from None

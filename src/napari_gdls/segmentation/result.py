@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.merge_candidates import PhaseMerge, phase_merges
 from napari_gdls.phases.modal import Modal, modal_composition
 from napari_gdls.recipe import Recipe
+from napari_gdls.segmentation.tables import segment_table
 from napari_gdls.spectra import Drift
 
 
@@ -96,6 +98,16 @@ class Segmentation:
     def spectra(self) -> npt.NDArray[np.float64]:
         """Cumulative spectrum of every segment, (K, D) counts on the energy axis of the field."""
         return self.field.summed_spectra(self.measurement_labels)
+
+    def segment_table(self) -> dict[str, npt.NDArray[Any]]:
+        """Table of the segments, with phase and mean confidence where they are known; see `segment_table`."""
+        return segment_table(
+            self.labels,
+            self.field,
+            self.measurement_labels,
+            phases=self.phases if self.has_phases else None,
+            confidence=self.confidence,
+        )
 
     def phase_map(self) -> npt.NDArray[np.int32]:
         """Phase of every pixel counted from 1, (H, W); 0 where the label is 0."""

@@ -20,14 +20,16 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.field import Field
 from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions
+from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
+from napari_gdls.io.rosetta.reading import describe_here, read_here
 from napari_gdls.io.store import read_field_store, write_quickly
 
-_ADDRESS_SPACE = 4 * 1024**3
+_ADDRESS_SPACE = 4 * 1024**3  # bytes
 """What an interpreter with its libraries and compiled code may map beyond the memory limit."""
 
 
-def read_apart(name: str, path: Path, options: ReadOptions) -> Field:
-    """Read a field with the reader `name` in another process.
+def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
+    """Read a field with the reader of a format in another process.
 
     Raises
     ------
@@ -36,14 +38,14 @@ def read_apart(name: str, path: Path, options: ReadOptions) -> Field:
     """
     with tempfile.TemporaryDirectory(prefix="napari-gdls-") as scratch:
         store = Path(scratch, "field.gdls.zarr")
-        _answer(name, path, options, store)
+        _answer(kind, path, options, store)
         # Unpacking the store takes twice its size, which is no more than what the reader took over there.
         return read_field_store(store, memory_limit=3 * options.memory_limit)
 
 
-def describe_apart(name: str, path: Path, options: ReadOptions) -> FieldSummary:
-    """Describe a file with the reader `name` in another process; errors as in `read_apart`."""
-    summary = _answer(name, path, options, None)["summary"]
+def describe_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldSummary:
+    """Describe a file with the reader of a format in another process; errors as in `read_apart`."""
+    summary = _answer(kind, path, options, None)["summary"]
     return FieldSummary(
         **{
             **summary,
@@ -57,9 +59,9 @@ def describe_apart(name: str, path: Path, options: ReadOptions) -> FieldSummary:
     )
 
 
-def _answer(name: str, path: Path, options: ReadOptions, store: Path | None) -> dict[str, Any]:
+def _answer(kind: RosettaFormat, path: Path, options: ReadOptions, store: Path | None) -> dict[str, Any]:
     question = {
-        "reader": name,
+        "format": kind.name,
         "path": os.fspath(path),
         "store": store and os.fspath(store),
         "options": {**dataclasses.asdict(options), "bse": _plain(options.bse)},
@@ -96,19 +98,17 @@ def _plain(choice: str | int | os.PathLike[str] | None) -> str | int | None:
 
 def main() -> None:
     """Answer the question on the standard input: a field into a store, or a summary, or an error."""
-    from napari_gdls.io.rosetta.reader import ROSETTA_READERS
-
     question = json.loads(sys.stdin.buffer.read())
     options = ReadOptions(**question["options"])
     _limit_memory(options.memory_limit)
-    reader = next(reader for reader in ROSETTA_READERS if reader.name == question["reader"])
+    kind = next(kind for kind in ROSETTA_FORMATS if kind.name == question["format"])
     path = Path(question["path"])
     answer: dict[str, Any] = {}
     try:
         if question["store"] is None:
-            answer["summary"] = reader.describe_here(path, options).to_dict()
+            answer["summary"] = describe_here(kind, path, options).to_dict()
         else:
-            write_quickly(question["store"], reader.read_here(path, options))
+            write_quickly(question["store"], read_here(kind, path, options))
     except FieldReadError as error:
         parts = {"problem": error.problem, "where": error.where, "remedy": error.remedy}
         answer["error"] = {"path": error.path, **parts}

@@ -1,292 +1,62 @@
-"""Formats of Bruker, EDAX, JEOL, Thermo Fisher, Phenom and HyperSpy, read through RosettaSciIO (optional extra).
-
-The reader is chosen here, from a fixed table; RosettaSciIO is never left to guess. Data are asked for lazily where its
-reader can do that, so that sizes are known before anything is loaded.
-"""
+"""Formats of Bruker, EDAX, JEOL, Thermo Fisher, Phenom and HyperSpy, read through RosettaSciIO (optional extra)."""
 
 from __future__ import annotations
 
-import bz2
-import importlib
-import importlib.util
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from napari_gdls.energy import ZERO_PEAK_END
-from napari_gdls.errors import FieldReadError
-from napari_gdls.field import Counts, Field
-from napari_gdls.io import hdf5
-from napari_gdls.io.bse_choice import COUNTS, BseImage, bse_from_counts, choose_bse
-from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions, summarise
-from napari_gdls.io.limits import require_memory, require_plausible_expansion
-from napari_gdls.io.rosetta.signals import SignalImage, SignalMap, as_image, as_map
-from napari_gdls.io.sparse_spectra import BLOCK_BYTES, collected_in_one_pass, spectra_of_cube
-
-_INSTALL = 'Install the optional readers: pip install "napari-gdls[formats]"'
+from napari_gdls.field import Field
+from napari_gdls.io.contracts import FieldSummary, ReadOptions
+from napari_gdls.io.rosetta import reading
+from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
+from napari_gdls.io.rosetta.process import describe_apart, read_apart
 
 
 @dataclass(frozen=True)
 class RosettaReader:
-    """One format, and how RosettaSciIO is asked for it; a `napari_gdls.io.contracts.FieldReader`.
+    """A `napari_gdls.io.contracts.FieldReader` for one of `ROSETTA_FORMATS`.
 
-    Attributes
-    ----------
-    name, title : str
-    endings : tuple of str
-    magic : bytes
-        First bytes of such files; empty where the format has none.
-    lazy : bool
-        Whether the reader of RosettaSciIO can read lazily.
-    sparse : bool
-        Whether its lazy data are sparse inside, so that parts of a chunk come cheap.
-    compiled : bool
-        Whether its reader runs compiled code that trusts the file, and so gets a process of its own.
-    keywords : dict
-        Further arguments of its ``file_reader``.
+    Formats whose readers run compiled code that trusts the file are read in a process of their own.
     """
 
-    name: str
-    title: str
-    endings: tuple[str, ...]
-    magic: bytes = b""
-    lazy: bool = True
-    sparse: bool = False
-    compiled: bool = False
-    keywords: dict[str, Any] = field(default_factory=dict)
+    kind: RosettaFormat
+
+    @property
+    def name(self) -> str:
+        """Short name, for ``read_field(..., reader=name)``."""
+        return self.kind.name
+
+    @property
+    def title(self) -> str:
+        """Name of the format, for people."""
+        return self.kind.title
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Lower-case endings of file names."""
+        return self.kind.endings
 
     def sniff(self, path: Path) -> bool:
         """Whether the file begins as this format does and is named so: several formats share their first bytes."""
-        if not self.magic or not path.is_file() or not path.name.lower().endswith(self.endings):
+        magic = self.kind.magic
+        if not magic or not path.is_file() or not path.name.lower().endswith(self.kind.endings):
             return False
         try:
             with path.open("rb") as file:
-                return file.read(len(self.magic)) == self.magic
+                return file.read(len(magic)) == magic
         except OSError:
             return False
 
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; see `napari_gdls.io.read_field`."""
-        if not self.compiled:
-            return self.read_here(path, options)
-        self._require_installed(path)
-        from napari_gdls.io.rosetta.process import read_apart
-
-        return read_apart(self.name, path, options)
+        reading.require_installed(self.kind, path)
+        return (read_apart if self.kind.compiled else reading.read_here)(self.kind, path, options)
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What is in the file; counts are told where the spectra fit into the memory limit."""
-        if not self.compiled:
-            return self.describe_here(path, options)
-        self._require_installed(path)
-        from napari_gdls.io.rosetta.process import describe_apart
-
-        return describe_apart(self.name, path, options)
-
-    def read_here(self, path: Path, options: ReadOptions) -> Field:
-        """`read` in this process."""
-        images, maps = self._contents(path, options)
-        return self._field(path, images, _chosen_map(path, maps, options.dataset), options)
-
-    def describe_here(self, path: Path, options: ReadOptions) -> FieldSummary:
-        """`describe` in this process."""
-        images, maps = self._contents(path, options)
-        warnings: list[str] = []
-        if len(maps) > 1 and options.dataset is None:
-            warnings.append(f"several maps, of which the first is described; {_map_choice(maps)}")
-            maps = maps[:1]
-        chosen = _chosen_map(path, maps, options.dataset)
-        infos = tuple(ImageInfo(image.title, image.pixels.shape, str(image.pixels.dtype)) for image in images)
-        try:
-            self._bse(path, images, chosen, options)
-        except FieldReadError as error:
-            warnings.append(f"{error.problem}. {error.remedy}")
-        try:
-            # Which image is the BSE image does not matter to the counts, so the description needs no choice.
-            field = self._field(path, images, chosen, replace(options, bse=COUNTS))
-        except FieldReadError as error:
-            height, width, _ = chosen.shape
-            return FieldSummary(
-                path=os.fspath(path),
-                format=self.title,
-                images=infos,
-                shape=(height, width),
-                n_measurements=height * width,
-                counts_dtype=str(chosen.counts.dtype),
-                energy=chosen.energy,
-                sampling_distance=1.0,
-                pixel_size=chosen.pixel_size,
-                beam_energy=chosen.beam_energy,
-                warnings=(*warnings, *chosen.notes, error.problem),
-            )
-        summary = summarise(path, self.title, field, infos)
-        return replace(summary, images=infos, warnings=(*warnings, *chosen.notes))
-
-    def _contents(self, path: Path, options: ReadOptions) -> tuple[list[SignalImage], list[SignalMap]]:
-        signals = self._signals(path, options.memory_limit)
-        try:
-            images = [image for signal in signals if (image := as_image(path, signal, options.memory_limit))]
-            maps = [found for signal in signals if (found := as_map(path, signal))]
-        except FieldReadError:
-            raise
-        except Exception as error:  # what a damaged file leaves in axes and metadata is not to be foreseen
-            raise FieldReadError(path, f"its axes or metadata cannot be understood: {error!r}") from error
-        if not maps:
-            shapes = ", ".join(str(tuple(np.shape(signal["data"]))) for signal in signals) or "none"
-            raise FieldReadError(
-                path,
-                f"holds no map of spectra (rows, columns, energy); its data have the shapes {shapes}",
-                remedy="Export the spectrum image itself, with its energy calibration.",
-            )
-        return images, maps
-
-    def _require_installed(self, path: Path) -> None:
-        if importlib.util.find_spec("rsciio") is None:
-            raise FieldReadError(
-                path, f"{self.title} files are read by RosettaSciIO, which is not installed", remedy=_INSTALL
-            )
-
-    def _signals(self, path: Path, limit: int) -> list[dict[str, Any]]:
-        self._require_installed(path)
-        if self.magic == hdf5.MAGIC:
-            hdf5.require_self_contained(path)
-        if self.name == "phenom":
-            _require_whole_bzip2(path, limit)
-        arguments = {**self.keywords, **({"lazy": True} if self.lazy else {})}
-        try:
-            reader = importlib.import_module(f"rsciio.{self.name}")
-            signals = reader.file_reader(os.fspath(path), **arguments)
-        except Exception as error:  # a dozen classes are known to come out of damaged files
-            raise self._damaged(path, error) from error
-        if not isinstance(signals, list) or not all(
-            isinstance(s, dict) and {"data", "axes"} <= s.keys() for s in signals
-        ):
-            raise FieldReadError(path, f"is damaged, or no {self.title} file")
-        return signals
-
-    def _bse(self, path: Path, images: list[SignalImage], chosen: SignalMap, options: ReadOptions) -> BseImage | None:
-        named = [(image.title, image.pixels) for image in images]
-        return choose_bse(path, options.bse, named, chosen.shape[:2], options.memory_limit)
-
-    def _field(self, path: Path, images: list[SignalImage], chosen: SignalMap, options: ReadOptions) -> Field:
-        height, width, _ = chosen.shape
-        bse = self._bse(path, images, chosen, options)
-        spectra = self._spectra(path, chosen, options.memory_limit)
-        if bse is None:
-            above = chosen.energy.index(ZERO_PEAK_END) + 1
-            bse = bse_from_counts(np.asarray(spectra[:, max(above, 0) :].sum(axis=1)).reshape(height, width))
-        notes = [*chosen.notes, *([bse.note] if bse.note else [])]
-        return Field(
-            bse.pixels,
-            spectra,
-            np.indices((height, width)).reshape(2, -1).T,
-            chosen.energy,
-            sampling_distance=1.0,
-            pixel_size=chosen.pixel_size,
-            beam_energy=chosen.beam_energy,
-            bse_full_scale=bse.full_scale,
-            name=path.stem,
-            metadata={
-                "format": self.title,
-                "file": path.name,
-                "dataset": chosen.title,
-                "bse_image": bse.title,
-                "acquisition": chosen.acquisition,
-                **({"warnings": notes} if notes else {}),
-            },
-        )
-
-    def _spectra(self, path: Path, chosen: SignalMap, limit: int) -> Counts:
-        height, width, channels = chosen.shape
-        n_bytes = height * width * channels * chosen.counts.dtype.itemsize
-        try:
-            if isinstance(chosen.counts, np.ndarray):
-                return spectra_of_cube(chosen.counts)
-            if len(chosen.counts.chunks[0]) == 1 and not self.sparse:
-                # One chunk is unpacked as a whole, however little of it is asked for.
-                require_memory(path, n_bytes + n_bytes // 2, limit, "the spectra")
-                return spectra_of_cube(np.asarray(chosen.counts.compute(scheduler="synchronous")))
-            return collected_in_one_pass(_row_blocks(chosen.counts), (height * width, channels), path, limit)
-        except FieldReadError:
-            raise
-        except Exception as error:  # data are first read here, so the errors of `_signals` come up again
-            raise self._damaged(path, error) from error
-
-    def _damaged(self, path: Path, error: Exception) -> FieldReadError:
-        if isinstance(error, ImportError):
-            return FieldReadError(
-                path, f"{self.title} files need a package that is not installed: {error}", remedy=_INSTALL
-            )
-        reason = " ".join(str(error).split())[:300] or "no reason given"
-        return FieldReadError(
-            path,
-            f"cannot be read as {self.title} ({type(error).__name__}: {reason})",
-            remedy="The file may be damaged: copy it again from its source, or export it in another format.",
-        )
+        reading.require_installed(self.kind, path)
+        return (describe_apart if self.kind.compiled else reading.describe_here)(self.kind, path, options)
 
 
-def _row_blocks(counts: Any) -> Iterator[npt.NDArray[Any]]:
-    """Rows of a lazy cube as (n, D) arrays, cut at the borders of its chunks and where these are large."""
-    _, width, channels = counts.shape
-    most = max(BLOCK_BYTES // max(width * channels * counts.dtype.itemsize, 1), 1)
-    first = 0
-    for n_rows in counts.chunks[0]:
-        for row in range(first, first + n_rows, most):
-            block = counts[row : min(row + most, first + n_rows)].compute(scheduler="synchronous")
-            yield np.asarray(block).reshape(-1, channels)
-        first += n_rows
-
-
-def _chosen_map(path: Path, maps: list[SignalMap], dataset: str | int | None) -> SignalMap:
-    if dataset is None:
-        if len(maps) > 1:
-            raise FieldReadError(path, f"holds {len(maps)} maps of spectra", remedy=_map_choice(maps))
-        return maps[0]
-    if isinstance(dataset, int) and 0 <= dataset < len(maps):
-        return maps[dataset]
-    titled = [found for found in maps if found.title == dataset]
-    if len(titled) != 1:
-        raise FieldReadError(path, f"has {len(titled) or 'no'} maps called {dataset!r}", remedy=_map_choice(maps))
-    return titled[0]
-
-
-def _map_choice(maps: list[SignalMap]) -> str:
-    held = "; ".join(f"{i}: {found.title!r} ({' x '.join(map(str, found.shape))})" for i, found in enumerate(maps))
-    return f"Choose with dataset=, by name or index. Maps in the file: {held}."
-
-
-def _require_whole_bzip2(path: Path, limit: int) -> None:
-    """Refuse .elid files that are cut off or grow out of bounds: their reader would wait for the rest forever."""
-    size = path.stat().st_size
-    unpacked = 0
-    decompressor = bz2.BZ2Decompressor()
-    try:
-        with path.open("rb") as file:
-            while not decompressor.eof:
-                block = file.read(1 << 16) if decompressor.needs_input else b""
-                if decompressor.needs_input and not block:
-                    raise FieldReadError(path, "is cut off", remedy="Copy it again from its source.")
-                unpacked += len(decompressor.decompress(block, 1 << 22))
-                require_plausible_expansion(path, unpacked, size, "the file")
-    except (OSError, ValueError, EOFError) as error:
-        raise FieldReadError(path, f"is no Phenom .elid file, or damaged: {error}") from None
-    # Counts are stored in one byte or more each and unpacked to four; a copy of the stream is held besides.
-    require_memory(path, 5 * unpacked, limit, "the file")
-
-
-ROSETTA_READERS = (
-    RosettaReader("bruker", "Bruker .bcf", (".bcf",), b"AAMVHFSS", compiled=True, keywords={"index": "all"}),
-    RosettaReader("edax", "EDAX .spd", (".spd",), b"MAPSPECTRA_DATA"),
-    # Counts of a channel are summed over frames: the default of 8 bits would overflow in silence.
-    RosettaReader("jeol", "JEOL .pts", (".pts",), sparse=True, compiled=True, keywords={"SI_dtype": np.uint32}),
-    RosettaReader("emd", "Thermo Fisher Velox .emd", (".emd",), hdf5.MAGIC, sparse=True, compiled=True),
-    RosettaReader("phenom", "Phenom .elid", (".elid",), b"BZh", lazy=False),
-    RosettaReader("ripple", "Ripple .rpl with .raw", (".rpl",)),
-    RosettaReader("hspy", "HyperSpy .hspy", (".hspy",), hdf5.MAGIC),
-)
-"""The formats, in the order in which they are listed."""
+ROSETTA_READERS = tuple(RosettaReader(kind) for kind in ROSETTA_FORMATS)
+"""One for each format, in the order of the table."""

@@ -13,10 +13,22 @@ import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
-from napari_gdls.io.limits import require_memory
+from napari_gdls.io.limits import require_memory, require_plausible_energies
+from napari_gdls.io.text_numbers import number_in
 
 _TO_EV = {"ev": 1.0, "kev": 1000.0}
 _TO_UM = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "å": 1e-4, "pm": 1e-6}
+
+
+_CATHODOLUMINESCENCE = "cathodoluminescence (CL)"
+_OTHER_SIGNALS = {
+    "EELS": "electron energy losses (EELS)",
+    "CL": _CATHODOLUMINESCENCE,
+    "CLSEM": _CATHODOLUMINESCENCE,
+    "CLSTEM": _CATHODOLUMINESCENCE,
+    "EBSD": "diffraction patterns (EBSD)",
+}
+"""By the signal types of HyperSpy and its extensions."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,8 @@ class SignalMap:
         What the file says of the instrument, as plain values.
     notes : tuple of str
         What the user should know.
+    measured : str
+        What it is a map of, if not of X-rays.
     """
 
     title: str
@@ -51,6 +65,7 @@ class SignalMap:
     beam_energy: float | None
     acquisition: dict[str, Any]
     notes: tuple[str, ...] = ()
+    measured: str = ""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -95,15 +110,17 @@ def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
     rows, columns = (axis for i, axis in enumerate(axes) if i != place)
     counts = data if place == 2 else data.transpose([i for i in range(3) if i != place] + [place])
     size, notes = _pixel_size(rows, columns)
+    measured = _measured(signal)
     instrument = _plain(signal.get("metadata", {}).get("Acquisition_instrument") or {})
     return SignalMap(
         title=_title(signal),
         counts=counts,
-        energy=_energy(path, signal, axes[place]),
+        energy=_energy(path, signal, axes[place], plausible=not measured),
         pixel_size=size,
         beam_energy=_beam_energy(signal, instrument),
         acquisition=instrument,
         notes=notes,
+        measured=measured,
     )
 
 
@@ -126,6 +143,14 @@ def _title(signal: Mapping[str, Any]) -> str:
     return str(signal.get("metadata", {}).get("General", {}).get("title") or "untitled")
 
 
+def _measured(signal: Mapping[str, Any]) -> str:
+    """What a signal measures; "" for X-rays, and where the file does not say."""
+    kind = str(signal.get("metadata", {}).get("Signal", {}).get("signal_type") or "").strip()
+    if not kind or kind.upper().startswith("EDS"):
+        return ""
+    return _OTHER_SIGNALS.get(kind.upper(), f"the signal type {kind!r}")
+
+
 def _is_energy(axis: Mapping[str, Any]) -> bool:
     return _unit(axis) in _TO_EV or "energy" in str(axis.get("name", "")).lower() or axis.get("name") == "depth"
 
@@ -138,7 +163,7 @@ def _unit(axis: Mapping[str, Any]) -> str:
     return str(axis.get("units") or "").strip().lower()
 
 
-def _energy(path: Path, signal: Mapping[str, Any], axis: Mapping[str, Any]) -> EnergyAxis:
+def _energy(path: Path, signal: Mapping[str, Any], axis: Mapping[str, Any], *, plausible: bool) -> EnergyAxis:
     unit = _unit(axis)
     if unit not in _TO_EV and "ev-per-chan" in signal.get("original_metadata", {}):
         unit = "ev"  # the one calibration that Ripple files have names its unit in the key
@@ -151,7 +176,10 @@ def _energy(path: Path, signal: Mapping[str, Any], axis: Mapping[str, Any]) -> E
             remedy="Export it with its calibration (for .rpl: depth-scale, depth-origin and depth-units, eV or keV).",
         )
     # Rounded to 1e-9 eV, so that 0.010001 keV is 10.001 eV and not its neighbour.
-    return EnergyAxis(round(offset * _TO_EV[unit], 9), round(width * _TO_EV[unit], 9), int(axis["size"]))
+    found = EnergyAxis(round(offset * _TO_EV[unit], 9), round(width * _TO_EV[unit], 9), int(axis["size"]))
+    if plausible:
+        require_plausible_energies(path, found)
+    return found
 
 
 def _pixel_size(rows: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[float | None, tuple[str, ...]]:
@@ -169,9 +197,11 @@ def _pixel_size(rows: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[fl
 
 
 def _number(value: Any) -> float | None:
+    if isinstance(value, str | bytes):
+        return number_in(value.decode(errors="replace") if isinstance(value, bytes) else value)
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

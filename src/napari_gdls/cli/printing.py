@@ -1,0 +1,90 @@
+"""What commands print when their results are safe: words must never cost a result."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from napari_gdls.errors import OutputError
+
+if TYPE_CHECKING:
+    from napari_gdls.segmentation import Segmentation
+
+_MOST_ROWS = 20
+"""Phases that are printed, those of the largest area; the table of phases has them all."""
+
+
+@contextmanager
+def words_after_results() -> Iterator[None]:
+    """Print inside of this context when all files are written.
+
+    A reader that has gone (``| head -1``) is no error. Where the words cannot be written for another reason, that is
+    said, and that the results are there.
+    """
+    if sys.stdout is None:  # closed by the caller (``>&-``)
+        return (yield)
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still to be flushed at the end of the program would fail again.
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (a name of the system, not a path)
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if error.errno not in (errno.EPIPE, errno.EINVAL):
+            raise OutputError(
+                f"the results are written, but the summary could not be printed ({error.strerror})."
+            ) from None
+
+
+def print_files(files: Mapping[str, Path]) -> None:
+    """Where the results are."""
+    for what, path in files.items():
+        typer.echo(f"{what:>12}: {path}")
+
+
+def print_summary(result: Segmentation) -> None:
+    """Numbers of segments and phases, a table of the phases, and what else a user should know."""
+    from napari_gdls.segmentation.summary import summary_lines, title_line
+
+    typer.echo(f"{title_line(result)} from {result.field.n_measurements:,} spectra")
+    if result.has_phases:
+        _print_phases(result)
+    for line in summary_lines(result):
+        typer.echo(line)
+
+
+def _print_phases(result: Segmentation) -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    from napari_gdls.segmentation import phase_table
+
+    columns = phase_table(result)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("phase", "area %", "+-", "segments", "spectra", "mean BSE"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    order = np.argsort(-columns["area [%]"], kind="stable")
+    digits = ",.5g" if result.field.bse.dtype.kind == "f" else ",.0f"
+    for k in order[:_MOST_ROWS]:
+        table.add_row(
+            str(columns["phase"][k]),
+            f"{columns['area [%]'][k]:.2f}",
+            f"{columns['error [%]'][k]:.2f}",
+            f"{columns['segments'][k]:,}",
+            f"{columns['measurements'][k]:,}",
+            f"{columns['mean BSE'][k]:{digits}}",
+            "fine-grained mixture" if columns["fine-grained"][k] else "",
+        )
+    Console(highlight=False).print(table)
+    rest = order[_MOST_ROWS:]
+    if len(rest):
+        typer.echo(f"... and {len(rest)} more with {columns['area [%]'][rest].sum():.2f} % in all")

@@ -1,0 +1,135 @@
+"""Which files belong together: the manifest of a set that one run has written, put there last.
+
+A run writes several files, each whole or not at all; a run that is killed between two of them leaves files of two runs
+side by side. The manifest names every file with its SHA-256, and is written when all of them are there. So a set whose
+files do not fit its manifest, or that has none, is not of one run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from napari_gdls._version import __version__
+from napari_gdls.errors import FieldReadError
+from napari_gdls.io.atomic import write_text
+
+ENDING = ".manifest.json"
+
+_VERSION = 1
+_LARGEST = 1 << 20
+"""Bytes of a manifest; that of a run has two thousand."""
+
+
+def write_manifest(path: str | os.PathLike[str], files: Mapping[str, Path], recipe: Mapping[str, Any]) -> None:
+    """Write the manifest of a set of files, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    files : map of str to Path
+        What is in each file, and where it is: beside the manifest.
+    recipe : mapping
+        Parameters of the run, as JSON has them.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    entries = [
+        {"content": content, "name": file.name, "bytes": file.stat().st_size, "sha256": _digest(file)}
+        for content, file in files.items()
+    ]
+    manifest = {
+        "manifest_version": _VERSION,
+        "program": f"napari-gdls {__version__}",
+        "recipe": dict(recipe),
+        "files": entries,
+    }
+    write_text(path, json.dumps(manifest, indent=2) + "\n")
+
+
+def manifest_of(file: str | os.PathLike[str]) -> Path | None:
+    """The manifest that a file of results belongs to, beside it: itself, if it is one; None if there is none."""
+    path = Path(file)
+    if path.name.endswith(ENDING):
+        return path
+    if not path.is_file():
+        return None
+    for manifest in sorted(path.parent.glob(f"*{ENDING}")):
+        try:
+            if any(entry["name"] == path.name for entry in _entries(manifest)):
+                return manifest
+        except FieldReadError:  # of something else
+            continue
+    return None
+
+
+def faults_of_set(manifest: str | os.PathLike[str]) -> tuple[str, ...]:
+    """What is wrong with the set of files that a manifest names: one text for each fault, none if it is whole.
+
+    Raises
+    ------
+    FieldReadError
+        If the manifest is not there or cannot be understood.
+    """
+    path = Path(manifest)
+    return _faults(path, _entries(path))
+
+
+def files_of_set(manifest: str | os.PathLike[str]) -> dict[str, Path]:
+    """What is in each file that a manifest names, and where it is.
+
+    Raises
+    ------
+    FieldReadError
+        If it cannot be understood.
+    """
+    path = Path(manifest)
+    return {str(entry["content"]): path.with_name(entry["name"]) for entry in _entries(path)}
+
+
+def _faults(manifest: Path, entries: list[dict[str, Any]]) -> tuple[str, ...]:
+    faults = []
+    for entry in entries:
+        file = manifest.with_name(entry["name"])
+        try:
+            other = file.stat().st_size != entry["bytes"] or _digest(file) != entry["sha256"]
+        except OSError:
+            faults.append(f"{file}: is missing; {manifest.name} names it.")
+            continue
+        if other:
+            faults.append(f"{file}: is not the file that {manifest.name} names: of another run, or changed since.")
+    return tuple(faults)
+
+
+def _entries(manifest: Path) -> list[dict[str, Any]]:
+    damaged = FieldReadError(manifest, "is no manifest of results, or damaged", remedy="Run the segmentation again.")
+    try:
+        if manifest.stat().st_size > _LARGEST:
+            raise damaged
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise damaged from None
+    entries = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
+        raise damaged
+    return entries
+
+
+def _is_entry(entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    name = entry.get("name")
+    # A plain name: what it names lies beside the manifest and nowhere else.
+    return isinstance(name, str) and name == os.path.basename(name) and {"content", "bytes", "sha256"} <= entry.keys()  # noqa: PTH119
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
