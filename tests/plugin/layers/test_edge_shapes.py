@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from napari.layers import Layer, Shapes
 
 from napari_gdls.plugin.layers import _edge_shapes
-from napari_gdls.plugin.layers._edge_shapes import EdgeShapeList, edge_shapes, fault, move_line
+from napari_gdls.plugin.layers._edge_shapes import EdgeShapeList, edge_shapes, move_line
+from napari_gdls.plugin.layers.edge_lines import fault
 
 
 def random_lines(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -151,6 +153,13 @@ def test_the_check_finds_what_is_wrong(fresh_check, monkeypatch, part, wrong, ex
     monkeypatch.setattr(EdgeShapeList, part, wrong)
     assert fault() != ""
     assert expected in fault()
+
+
+@pytest.mark.parametrize("missing", ["_shape_list", "_shapes_models", "shape_types"])
+def test_the_check_finds_that_private_parts_are_gone(fresh_check, monkeypatch, missing):
+    monkeypatch.delitem(sys.modules, _edge_shapes.__name__)
+    monkeypatch.setitem(sys.modules, f"napari.layers.shapes.{missing}", None)
+    assert missing in fault()
 
 
 def test_the_check_finds_an_unknown_line(fresh_check, monkeypatch):

@@ -7,13 +7,14 @@ import time
 import numpy as np
 import pytest
 from napari.layers import Shapes, Vectors
+from napari.layers.shapes._shape_list import ShapeList
 from napari.utils._test_utils import read_only_mouse_event
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from napari.utils.notifications import notification_manager
 from scipy.spatial import Delaunay
 
 from napari_gdls.graph import MeasurementGraph
-from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers import graph as graph_layer
 from napari_gdls.plugin.layers.fields import measurement_points
 from napari_gdls.plugin.layers.graph import (
@@ -205,14 +206,14 @@ def cut_edges(graph: MeasurementGraph) -> np.ndarray:
 
 
 def test_another_napari_gets_vectors_and_the_cut_edges(graph, monkeypatch, warnings_shown):
-    monkeypatch.setattr(_edge_shapes, "fault", lambda: "drawn triangles")
+    monkeypatch.setattr(edge_lines, "fault", lambda: "drawn triangles")
     vectors, shapes = graph_layers(graph, measurement_labels=labels_of(graph))
     assert isinstance(vectors, Vectors)
     assert isinstance(shapes, Shapes)
     np.testing.assert_array_equal(vectors.data[:, 0] + vectors.data[:, 1], graph.locations[graph.edges[:, 1]])
     np.testing.assert_allclose(vectors.edge_color, EDGE_COLORMAP.map(graph.delta_z / 2), atol=1e-6)
     np.testing.assert_array_equal(shapes.features[["u", "v"]], cut_edges(graph))
-    assert not isinstance(shapes._data_view, _edge_shapes.EdgeShapeList)
+    assert type(shapes._data_view) is ShapeList
     recolour(vectors, "delta_b", limits=(0, 0.1), colormap="gray")
     np.testing.assert_allclose(vectors.edge_color[:, 0], graph.delta_b / 0.1, atol=1e-2)
     shapes.add(graph.locations[graph.edges[0]], shape_type="line")

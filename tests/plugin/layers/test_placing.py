@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 import napari_gdls as gdls
-from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_merged, contents_of_run
 from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.fields import field_layers
@@ -84,7 +84,7 @@ def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, sec
 
 
 def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
-    monkeypatch.setattr(_edge_shapes, "fault", lambda: "another napari")
+    monkeypatch.setattr(edge_lines, "fault", lambda: "another napari")
     place_layers(viewer, first)
     assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
     place_layers(viewer, second)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.appearance import label_colormap
 from napari_gdls.plugin.layers.graph import merge_heights
 from napari_gdls.plugin.layers.segments import segment_features
@@ -80,7 +80,7 @@ def contents_of_run(
     contents = _contents(segmentation, colours, merge_heights(segmentation, segmentation.graph.edges), progress)
     # Once in a session these compile, and take a second each: here they hold up nobody.
     contents.colormap.map(segmentation.labels[:1, :1])
-    _edge_shapes.fault()
+    edge_lines.fault()
     return contents
 
 

@@ -12,7 +12,7 @@ from napari.utils.colormaps import Colormap, ensure_colormap
 from napari.utils.notifications import show_warning
 from scipy.spatial import cKDTree
 
-from napari_gdls.plugin.layers import _edge_shapes
+from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.appearance import layer_title, scale_and_units
 from napari_gdls.plugin.layers.metadata import layer_metadata, layer_segmentation
 
@@ -101,7 +101,7 @@ def graph_layers(
         Bottom first.
     """
     limits = colour_limits(tau_z) if heights is None else HEIGHT_LIMITS
-    reason = _edge_shapes.fault()
+    reason = edge_lines.fault()
     if not reason and graph.n_edges <= MOST_EDGES:
         return [graph_shapes(graph, heights=heights, limits=limits, name=name, **options)]
     layers: list[Layer] = [_graph_vectors(graph, heights=heights, limits=limits, name=name, **options)]
@@ -165,18 +165,8 @@ def graph_shapes(
     white = np.ones((len(edges), 4))
     if len(edges) == 0:
         layer = Shapes(ndim=2, edge_width=width, **options)
-    elif _edge_shapes.fault():
-        layer = Shapes(
-            ends,
-            shape_type="line",
-            edge_width=width,
-            edge_color=white,
-            face_color="transparent",
-            features=features,
-            **options,
-        )
     else:
-        layer = _edge_shapes.edge_shapes(ends, edge_width=width, edge_color=white, features=features, **options)
+        layer = edge_lines.line_shapes(ends, edge_width=width, edge_color=white, features=features, **options)
     if len(edges):
         if heights is None:
             recolour(layer, "delta_z", limits or colour_limits(None), colormap)
@@ -348,8 +338,8 @@ class _DrawnEdges:
             features.loc[index, ["delta_b", "delta_z"]] = delta_b, delta_z
             if segmentation is not None and "height" in features:
                 features.loc[index, "height"] = merge_heights(segmentation, [[u, v]])
-            if u >= 0 and not _edge_shapes.fault():
-                _edge_shapes.move_line(self._layer, index, self._graph.locations[[u, v]])
+            if u >= 0:
+                edge_lines.move_line(self._layer, index, self._graph.locations[[u, v]])
         self._layer.features = features
         self._layer.refresh_colors()
 
