@@ -50,8 +50,7 @@ def sample_field(name: str = "dacite") -> Field:
         return simulate_field((256, 256), seed=20, dots="tima", disturbances=Disturbances(zoning=0.6), name=name)
     from napari_gdls.io import read_field
 
-    field: Field = read_field(_sample_file(name))
-    return field
+    return read_field(_sample_file(name))
 
 
 def _sample_file(name: str) -> Path:

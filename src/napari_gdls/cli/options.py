@@ -32,8 +32,7 @@ def open_field(path: Path, bse: str | None, memory_limit: float | None) -> Field
     from napari_gdls.io import read_field
 
     choice, limit = reading_options(bse, memory_limit)
-    field: Field = read_field(path, bse=choice, memory_limit=limit)
-    return field
+    return read_field(path, bse=choice, memory_limit=limit)
 
 
 def reading_options(bse: str | None, memory_limit: float | None) -> tuple[str | int | None, int | None]:

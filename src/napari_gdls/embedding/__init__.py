@@ -1,15 +1,5 @@
 """From spectra to unit vectors whose distances tell materials apart (paper, sections 3.3 to 3.5)."""
 
-from napari_gdls.embedding.cache import EmbeddingCache
-from napari_gdls.embedding.calibration import Calibration
-from napari_gdls.embedding.inference import embed
-from napari_gdls.embedding.models import Embedding, available_embeddings, load_embedding
+import lazy_loader
 
-__all__ = [
-    "Calibration",
-    "Embedding",
-    "EmbeddingCache",
-    "available_embeddings",
-    "embed",
-    "load_embedding",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,7 +1,5 @@
 """From labelled measurements to a label for every pixel (paper, section 3.7)."""
 
-from napari_gdls.labelling.local_walker import label_with_confidence
-from napari_gdls.labelling.random_walker import label_pixels
-from napari_gdls.labelling.regions import connected_regions, segments_of_labels
+import lazy_loader
 
-__all__ = ["connected_regions", "label_pixels", "label_with_confidence", "segments_of_labels"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

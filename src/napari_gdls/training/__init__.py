@@ -1,15 +1,5 @@
-"""Training of embeddings on simulated spectra. The names below load when first used."""
-
-from __future__ import annotations
+"""Training of embeddings on simulated spectra."""
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submod_attrs={
-        "config": ["TrainingConfig", "available_recipes", "load_config"],
-        "families": ["TrainingMaterials"],
-        "trainer": ["train"],
-        "adaptation": ["FittedInstrument", "fit_instrument"],
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,7 +3,7 @@ import pytest
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.line_table import line_table
+from napari_gdls.spectra.line_list import line_table
 
 
 def test_lines_of_iron():

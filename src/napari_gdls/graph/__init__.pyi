@@ -1,0 +1,10 @@
+from .components import cut_by_thresholds as cut_by_thresholds
+from .construction import build_graph as build_graph
+from .construction import nearest_measurement as nearest_measurement
+from .field_calibration import calibrate_on_field as calibrate_on_field
+from .measurement_graph import MeasurementGraph as MeasurementGraph
+from .merging import MergeTree as MergeTree
+from .merging import build_merge_tree as build_merge_tree
+from .merging import expected_false_borders as expected_false_borders
+from .merging import height_of_significance as height_of_significance
+from .merging import significance_of_height as significance_of_height

@@ -1,0 +1,4 @@
+from .local_walker import label_with_confidence as label_with_confidence
+from .random_walker import label_pixels as label_pixels
+from .regions import connected_regions as connected_regions
+from .regions import segments_of_labels as segments_of_labels

@@ -1,0 +1,9 @@
+from .baselines import bse_only as bse_only
+from .baselines import bse_ranges as bse_ranges
+from .baselines import pixelwise as pixelwise
+from .baselines import watershed as watershed
+from .contract import Found as Found
+from .contract import Prepared as Prepared
+from .contract import Stages as Stages
+from .running import label_measurements as label_measurements
+from .running import run_method as run_method

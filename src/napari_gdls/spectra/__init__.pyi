@@ -1,0 +1,14 @@
+from .detector import Detector as Detector
+from .drift import Drift as Drift
+from .drift import measure_drift as measure_drift
+from .drift import without_drift as without_drift
+from .emission import Emission as Emission
+from .line_list import SpectralLine as SpectralLine
+from .line_list import line_table as line_table
+from .lines import Line as Line
+from .lines import element_map as element_map
+from .lines import element_window as element_window
+from .lines import line_energy as line_energy
+from .lines import main_lines as main_lines
+from .sampling import sample_counts as sample_counts
+from .synthesis import simulate_spectra as simulate_spectra
