@@ -1,4 +1,4 @@
-"""What users may rely on: names, where they come from, how quickly they come, and what the documentation says of them."""
+"""What users may rely on: names and their types, what an import loads, and what the documentation says."""
 
 from __future__ import annotations
 

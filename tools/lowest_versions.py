@@ -40,9 +40,10 @@ def _lower_bounds() -> dict[str, str]:
     """Declared lower bound of every direct dependency, by canonical name."""
     declared = tomllib.loads((_ROOT / "pyproject.toml").read_text())
     project = declared["project"]
-    extras = [project["optional-dependencies"][extra] for extra in _EXTRAS]
+    groups = [project["dependencies"], declared["dependency-groups"]["test"]]
+    groups += [project["optional-dependencies"][extra] for extra in _EXTRAS]
     bounds: dict[str, str] = {}
-    for text in [*project["dependencies"], *sum(extras, []), *declared["dependency-groups"]["test"]]:
+    for text in (text for group in groups for text in group):
         requirement = Requirement(text)
         versions = [part.version for part in requirement.specifier if part.operator == ">="]
         if len(versions) != 1:
