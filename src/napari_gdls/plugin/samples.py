@@ -21,7 +21,7 @@ def dacite_fast() -> list[Any]:
 def synthetic() -> list[Any]:
     """Layers of the simulated sample, and its truth as invisible Labels."""
     layers = _sample("synthetic")
-    if len(layers[0]) == 1:  # the sample was not there, and the user was told
+    if len(layers[0]) == 1:  # the sample was not there, and that has been shown
         return layers
     bse = layers[0][1]
     truth = metadata_entry(bse["metadata"])["field"].metadata["truth"]

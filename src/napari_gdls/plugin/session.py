@@ -1,4 +1,4 @@
-"""What is known of every open field: plain data that outlives the docks, and signals that tell them of changes.
+"""What is known of every open field: plain data that outlives the docks, and signals of its changes.
 
 Docks and panels show a `Session` and change it by its methods; they keep no results of their own. So it does not matter
 which of them are open, and closing one loses nothing. Nothing here knows Qt, napari, or a viewer.
@@ -187,13 +187,13 @@ class Session:
             for (field, title), state in zip(before, states, strict=True)
         ):
             self.fields_changed.emit()
-        self._tell_chosen(chosen, recipe)
+        self._emit_changes(chosen, recipe)
 
     def choose(self, field: Field) -> None:
         """Choose one of the open fields."""
         chosen, recipe = self._chosen, self.recipe
         self._chosen = self.state_of(field) or chosen
-        self._tell_chosen(chosen, recipe)
+        self._emit_changes(chosen, recipe)
 
     def set_recipe(self, recipe: Recipe) -> None:
         """Set what the next run on the chosen field will be asked.
@@ -274,7 +274,7 @@ class Session:
         if before != (state.selected_segments, state.selected_phases):
             self.selection_changed.emit(state)
 
-    def _tell_chosen(self, before: FieldState | None, recipe: Recipe) -> None:
+    def _emit_changes(self, before: FieldState | None, recipe: Recipe) -> None:
         if self._chosen is not before:
             self.chosen_changed.emit()
         if self.recipe != recipe:

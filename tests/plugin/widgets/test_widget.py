@@ -17,6 +17,7 @@ from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
 from napari_gdls.plugin.widgets.segment import SegmentWidget
 from napari_gdls.plugin.widgets.tau_z_words import most_telling
+from napari_gdls.segmentation.summary import summary_lines
 
 
 @pytest.fixture
@@ -65,9 +66,10 @@ def test_a_run_adds_its_layers(widget, viewer, qtbot, sparse_field, shown):
     expected = gdls.segment(sparse_field)
     np.testing.assert_array_equal(layer_of(viewer, "segments").data, expected.labels)
     assert found.recipe == expected.recipe
-    assert f"{expected.n_segments} segments of {expected.n_phases} phases" in widget.result_label.text()
-    assert "by chance" in widget.result_label.text()
-    assert "embedding" in widget.result_label.text()
+    text = widget.result_label.text()
+    assert f"{expected.n_segments} segments of {expected.n_phases} phases" in text
+    assert all(line.replace("tau_z", "τz") in text for line in summary_lines(found))
+    assert "embedding" in text
     assert widget.run_button.isEnabled()
     assert not widget.cancel_button.isEnabled()
     assert widget.progress_bar.isHidden()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_gdls.recipe import Recipe
 
 OPACITY = 0.65
-"""Of segments and phases, 0 to 1; chosen by eye: their colours tell, and the BSE image below still shows."""
+"""Of segments and phases, 0 to 1; chosen by eye: colours can be told apart, and the BSE image below still shows."""
 
 
 def layer_title(field: Field) -> str:
@@ -39,7 +39,7 @@ def method_and_thresholds(recipe: Recipe) -> str:
 
 
 def label_colormap(colours: npt.NDArray[np.float64]) -> DirectLabelColormap:
-    """Colormap for labels from 1 with one colour each, (K, 3); 0 is transparent, and labels painted anew are white."""
+    """Colormap for labels from 1 with one colour each, (K, 3); 0 is transparent, and labels added by hand are white."""
     opaque = np.hstack([colours, np.ones((len(colours), 1))])
     by_label: dict[int | None, npt.NDArray[np.float64]] = {None: np.ones(4), 0: np.zeros(4)}
     by_label.update(enumerate(opaque, start=1))

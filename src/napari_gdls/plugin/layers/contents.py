@@ -76,7 +76,7 @@ def contents_of_run(
     from napari_gdls.pipeline import segment
 
     segmentation = segment(field, recipe, constraints=constraints, embedding=embedding, graph=graph, progress=progress)
-    colours = None if segmentation.measurement_phases is None else phase_colours(segmentation)
+    colours = phase_colours(segmentation) if segmentation.has_phases else None
     contents = _contents(segmentation, colours, merge_heights(segmentation, segmentation.graph.edges), progress)
     # Once in a session these compile, and take a second each: here they hold up nobody.
     contents.colormap.map(segmentation.labels[:1, :1])
@@ -118,6 +118,6 @@ def _contents(
     features = segment_features(segmentation)
     progress("table", 0.5)
     colours = segment_colours(segmentation) if of_phases is None else of_phases[segmentation.phases]
-    if segmentation.measurement_phases is not None:
+    if segmentation.has_phases:
         _ = segmentation.modal, segmentation.merges  # they are kept
     return LayerContents(segmentation, features, label_colormap(colours), of_phases, heights)

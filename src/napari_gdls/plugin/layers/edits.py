@@ -18,7 +18,7 @@ def is_edited(layer: Layer) -> bool:
     """Whether a result layer differs from the segmentation that it shows.
 
     Labels are compared pixel by pixel, graphs line by line: however the change was made, it is seen. Results from a
-    file count as edited, because nobody can tell.
+    file count as edited, because nothing is known of how they were.
     """
     segmentation = layer_segmentation(layer)
     if segmentation is None:

@@ -34,15 +34,22 @@ EDGE_COLORMAP = Colormap(
     name="kept to cut",
 )
 _USUAL_DELTA_Z = 1.0
-"""That 5 % of the edges inside a material exceed, by the calibration of delta_z."""
+"""delta_z that 5 % of the edges inside a material exceed, by its calibration."""
 HEIGHT_LIMITS = (0.0, 2.0)
-"""Ends of the colour scale of heights: what the significance refuses begins in the middle."""
+"""Ends of the colour scale of heights, in units of the largest one at which the run merges: that is in its middle."""
 MOST_EDGES = 400_000
-"""Graphs with more edges than this are shown as Vectors: they take a tenth of the memory, but cannot be picked."""
+"""Graphs with more edges than this are shown as Vectors, which take less than half of the memory but cannot be
+picked: 96,000 edges took 297 MB as Shapes, so this many take 1.2 GB."""
 MOST_USUAL_SHAPES = 5_000
-"""Without the quick construction, no more shapes than this are made; napari takes 0.3 ms for each."""
+"""Without construction in bulk no more shapes than this are made: napari takes 0.3 ms for each, so 1.5 s."""
 MOST_VISIBLE_EDGES = 20_000
-"""Larger graphs come invisible, and those of dense fields: seen as a whole they hide the segments."""
+"""Larger graphs come invisible, and those of dense fields: seen as a whole they hide the segments. Chosen by eye."""
+_OPACITY = 0.9
+"""Of edges, 0 to 1; chosen by eye: crossing edges can be told apart."""
+_EDGE_WIDTH = 0.1
+"""Of edges, in median lengths of an edge; chosen by eye: wide enough to be clicked, narrow enough to see between."""
+_HIGHEST_PERCENTILE = 98
+"""Of values that are coloured without limits: the few largest would leave one colour for all others."""
 
 
 def graph_layers_of(segmentation: Segmentation, *, heights: npt.NDArray[np.float64] | None = None) -> list[Layer]:
@@ -88,7 +95,7 @@ def graph_layers(
     tau_z : float, optional
         Threshold at the middle of the colour scale. None: the default of the method.
     measurement_labels : (N,) array of int, optional
-        Segment of every measurement; tells which edges are cut.
+        Segment of every measurement: edges between two of them are cut.
     heights : (E,) array, optional
         From `merge_heights`.
     name : str
@@ -161,7 +168,7 @@ def graph_shapes(
     edges, features = _features(graph, shown, heights)
     ends = graph.locations[edges].astype(np.float64)
     width = float(_edge_width(graph) if edge_width is None else edge_width)
-    options = {"opacity": 0.9, "name": "graph", **options}
+    options = {"opacity": _OPACITY, "name": "graph", **options}
     white = np.ones((len(edges), 4))
     if len(edges) == 0:
         layer = Shapes(ndim=2, edge_width=width, **options)
@@ -256,7 +263,7 @@ def recolour(
         layer.features = layer.features.assign(**{feature: numbers})
     if limits is None:
         known = layer.features[feature].to_numpy()
-        high = float(np.nanpercentile(known, 98)) if np.isfinite(known).any() else 0.0
+        high = float(np.nanpercentile(known, _HIGHEST_PERCENTILE)) if np.isfinite(known).any() else 0.0
         limits = (0.0, high if high > 0 else 1.0)
     with layer.block_update_properties():  # one pass over all edges, at the end
         if colormap is not None:
@@ -289,7 +296,7 @@ def _features(
 
 
 def _edge_width(graph: MeasurementGraph) -> float:
-    return 0.1 * float(np.median(graph.length)) if graph.n_edges else 1.0
+    return _EDGE_WIDTH * float(np.median(graph.length)) if graph.n_edges else 1.0
 
 
 def _graph_vectors(
@@ -304,7 +311,13 @@ def _graph_vectors(
     step = graph.locations[edges[:, 1]] - start
     layer = Vectors(
         np.stack([start, step], axis=1),
-        **{"vector_style": "line", "edge_width": _edge_width(graph), "opacity": 0.9, "features": features, **options},
+        **{
+            "vector_style": "line",
+            "edge_width": _edge_width(graph),
+            "opacity": _OPACITY,
+            "features": features,
+            **options,
+        },
     )
     recolour(layer, "delta_z" if heights is None else "height", limits, EDGE_COLORMAP)
     return layer

@@ -22,6 +22,11 @@ from napari_gdls.segmentation.tables import phase_table
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
 
+_DOT_SIZE = 0.5
+"""Diameter of the dots at mixed measurements, in sampling distances; chosen by eye: larger than those of all others."""
+_BORDER_WIDTH = 0.1
+"""Of these dots, in their diameters; chosen by eye: their colour is seen on any ground."""
+
 
 def phase_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] | None = None) -> Labels | None:
     """Labels layer with the phase of every pixel, counted from 1, and one colour per phase.
@@ -39,7 +44,7 @@ def phase_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] 
     Labels or None
         Its features are those of `phase_features`. None if the method made no phases.
     """
-    if segmentation.measurement_phases is None:
+    if not segmentation.has_phases:
         return None
     field = segmentation.field
     return Labels(
@@ -108,11 +113,11 @@ def mixed_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] 
     return Points(
         field.locations[mixed].astype(np.float64),
         name=f"{layer_title(field)}: mixed measurements ({method_and_thresholds(segmentation.recipe)})",
-        size=0.5 * field.sampling_distance,
+        size=_DOT_SIZE * field.sampling_distance,
         face_color=np.hstack([known[partner], np.ones((len(mixed), 1))]),
         border_color="black",
-        border_width=0.1,
-        antialiasing=0.5,
+        border_width=_BORDER_WIDTH,
+        antialiasing=0.5,  # px; the dots are smaller than napari's usual 1 px of smoothing
         visible=False,
         features={
             "phase": phases.labels[mixed] + 1,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     """Layers that show a segmentation, bottom first.
 
-    Phases as Labels and their confidence as Image (both invisible at first; where the method tells), segments as
+    Phases as Labels and their confidence as Image (both invisible at first; where the method makes them), segments as
     Labels, the measurement graph as Shapes, mixed measurements as invisible Points.
 
     Parameters
@@ -43,7 +43,7 @@ def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     -------
     list of Layer
     """
-    colours = phase_colours(segmentation) if segmentation.recipe.method_row.makes_phases else None
+    colours = phase_colours(segmentation) if segmentation.has_phases else None
     layers: list[Layer | None] = [
         phase_layer(segmentation, colours=colours),
         confidence_layer(segmentation),
@@ -98,7 +98,7 @@ def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe 
     labels : (H, W) array of int
     field : Field
     recipe : Recipe or None
-        How they were made, as far as the file tells.
+        How they were made, as far as the file says.
     """
     at_measurements = labels[field.locations[:, 0], field.locations[:, 1]].astype(np.int64)
     return Labels(
@@ -115,26 +115,26 @@ def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe 
 def segment_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
     """Features of a Labels layer: the columns of the table of segments, with the label in "index" as napari wants it.
 
-    Phase, counted from 1, and mean confidence are among them where the method tells.
+    Phase, counted from 1, and mean confidence are among them where the method gives them.
     """
     return _by_index(
         segment_table(
             segmentation.labels,
             segmentation.field,
             segmentation.measurement_labels,
-            phases=segmentation.phases if segmentation.recipe.method_row.makes_phases else None,
+            phases=segmentation.phases if segmentation.has_phases else None,
             confidence=segmentation.confidence,
         )
     )
 
 
 def segment_colormap(segmentation: Segmentation) -> DirectLabelColormap:
-    """Colours of the segments as a colormap of labels; see `segment_colours`. Labels painted anew are white."""
+    """Colours of the segments as a colormap of labels; see `segment_colours`. Labels added by hand are white."""
     return label_colormap(segment_colours(segmentation))
 
 
 def segments_name(recipe: Recipe) -> str:
-    """Name of a result that tells how it came about: "segments (merge 0.3)", "segments (threshold 0.05, 1)"."""
+    """Name of a result that says how it was made: "segments (merge 0.3)", "segments (threshold 0.05, 1)"."""
     return f"segments ({method_and_thresholds(recipe)})"
 
 

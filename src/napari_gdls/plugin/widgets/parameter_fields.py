@@ -19,7 +19,7 @@ _LONGEST_BOX = 8
 _READOUT_MARGIN = 12
 """Pixels beside the digits of a slider, for the cursor and for a font that is larger than the usual one."""
 _DECIMALS = 3
-"""Of numbers that are no thresholds, whose rows say theirs; recipes keep more, if they come from a file."""
+"""Of numbers that are no thresholds (those say theirs); a recipe from a file may have more, and keeps them."""
 
 
 def parameter_field(name: str, parameter: Parameter, titles: Mapping[str, str] | None = None) -> Any:
@@ -129,7 +129,7 @@ class NumberField(Container):
         self._default = default
         self._number = number
         self._box = CheckBox(text=unset if len(unset) <= _LONGEST_BOX else "default", name="box")
-        # First: those who hear of the change afterwards find the box as it should be.
+        # First, so that whoever is called next finds the box as it should be.
         number.changed.connect(self._on_number, priority=1)
         self._box.changed.connect(self._on_box, priority=1)
         parts = [number, self._box] if unset else [number]

@@ -40,11 +40,15 @@ _PHASE_TIPS = (
 _MERGE_COLUMNS = ("Could be one", "Difference", "Significance")
 _MERGE_TIPS = (
     "Phases that differ least; later lines build on earlier ones.",
-    "Noise-free difference, on the scale of tau_z: moving tau_z above it merges them.",
+    "Noise-free difference, on the scale of τz: moving τz above it merges them.",
     "How sure the difference is: x, for an error of exp(-x). At or below that of the run it may be chance.",
 )
 _MOST_NAMED = 4
+"""Phases of a group that are listed by number; larger groups by their size, or the column would not fit."""
 _MOST_ROWS = 8
+"""Rows of a list in sight; more are scrolled to, so that the buttons below stay near."""
+_ROW_HEIGHT = 22
+"""Pixels: one line of text."""
 
 
 class PhasePanel(QWidget):
@@ -243,7 +247,7 @@ def _table(columns: tuple[str, ...], tips: tuple[str, ...], stretched: int, pare
         if item is not None:
             item.setToolTip(tip)
     table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(22)
+    table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,10 +37,12 @@ from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
+from napari_gdls.plugin.widgets.parameter_fields import readable
 from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
 from napari_gdls.plugin.widgets.watching import watch
 from napari_gdls.recipe import METHODS, Recipe
+from napari_gdls.segmentation.summary import summary_lines, title_line
 
 if TYPE_CHECKING:
     import napari
@@ -317,14 +320,5 @@ def _description(field: Field) -> str:
 
 
 def _summary(segmentation: Segmentation) -> str:
-    times = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in segmentation.timings.items() if seconds)
-    text = f"<b>{segmentation.n_segments:,} segments</b>"
-    if segmentation.has_phases:
-        text = f"<b>{segmentation.n_segments:,} segments of {segmentation.n_phases} phases</b>"
-        text += f"<br>Borders of the merge tree expected by chance: {segmentation.expected_false_borders:.2g}"
-    text += f"<br>{times}"
-    if segmentation.drift is not None and segmentation.drift.is_notable:
-        text += f"<br>The energy calibration drifts: {segmentation.drift}."
-        if segmentation.recipe.drift != "correct":
-            text += " More &gt; Energy drift corrects it."
-    return text
+    lines = (html.escape(readable(line)) for line in summary_lines(segmentation))
+    return "<br>".join([f"<b>{title_line(segmentation)}</b>", *lines])
