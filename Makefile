@@ -1,6 +1,7 @@
 # make demo   install into .venv, segment the real rock that comes with the project, and show it
 # make test   install with test dependencies and system packages, then run the tests
-# make lint   ruff, mypy and the check of the napari manifest
+# make lint   ruff, mypy, the layers of imports, the check of the napari manifest
+# make oldest build the packages, install the wheel with the oldest versions it allows, and try it with the tests of the sdist
 # make bench  quality and speed of segmentations on small fields; python -m benchmarks.segmentation for all
 # Each can be repeated; what is done already is not done again.
 
@@ -8,9 +9,10 @@ PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALL = $(PIP) install --quiet -c constraints.txt
+DATA = $(or $(GDLS_DATA),$(abspath ../shared/data))
 XVFB = $(shell command -v xvfb-run >/dev/null && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
 
-.PHONY: demo test test-slow lint bench screenshots clean
+.PHONY: demo test test-slow lint packages oldest bench screenshots clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/napari-gdls demo
@@ -32,7 +34,26 @@ lint: $(VENV)/.tests-installed $(VENV)/.linters-installed
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	$(VENV)/bin/npe2 validate napari-gdls
+
+packages: $(VENV)/.builders-installed
+	rm -rf build dist
+	$(VENV)/bin/python -m build --outdir dist
+
+# Tests of windows need a Qt binding, whose oldest version is no matter of this package; those of benchmarks are not about
+# the package. The sdist is unpacked, so that its tests find the installed package and no sources.
+oldest: packages
+	$(VENV)/bin/python tools/lowest_versions.py build/lowest.txt
+	$(PYTHON) -m venv --clear build/oldest
+	build/oldest/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip
+	build/oldest/bin/python -m pip install --quiet -c build/lowest.txt --group test "$$(echo dist/*.whl)[formats,batch,report]"
+	build/oldest/bin/npe2 validate napari-gdls
+	build/oldest/bin/napari-gdls --version
+	build/oldest/bin/napari-gdls demo --output build/demo --no-viewer
+	mkdir build/sdist && tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1 && rm -r build/sdist/src
+	cd build/sdist && GDLS_DATA=$(DATA) ../oldest/bin/python -m pytest -q -o addopts="-m 'not slow'" -p no:pytest-qt \
+	  --ignore tests/plugin --ignore tests/benchmarks --ignore tests/test_exit_status.py
 
 bench: $(VENV)/.tests-installed
 	$(VENV)/bin/python -m benchmarks.segmentation --quick
@@ -56,8 +77,13 @@ $(VENV)/.tests-installed: $(VENV)/.installed
 	@$(INSTALL) --group test
 	@touch $@
 
+$(VENV)/.builders-installed: $(VENV)/.installed
+	@echo "installing build and uv ..."
+	@$(INSTALL) --group package
+	@touch $@
+
 $(VENV)/.linters-installed: $(VENV)/.installed
-	@echo "installing ruff and mypy ..."
+	@echo "installing ruff, mypy and pre-commit ..."
 	@$(INSTALL) --group lint
 	@touch $@
 
