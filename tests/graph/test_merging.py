@@ -13,7 +13,6 @@ from scipy.stats import chi2, chi2_contingency
 
 from napari_gdls import EnergyAxis, Field, build_graph
 from napari_gdls.bse import noise_of_value
-from napari_gdls.errors import RecipeError
 from napari_gdls.graph.merge_kernels import (
     Regions,
     entropies_of,
@@ -26,6 +25,7 @@ from napari_gdls.graph.merging import (
     build_merge_tree,
     expected_false_borders,
     height_of_significance,
+    significance_of_height,
 )
 from napari_gdls.spectra.windows import element_windows
 
@@ -52,15 +52,13 @@ def g_of(a, b):
     return 2 * (xlogy(table, table) - xlogy(table, np.where(table > 0, expected, 1))).sum()
 
 
-def greedy_merges(counts, bse, edges, dispersion, scatter):
+def greedy_merges(counts, bse, edges, scatter):
     """Merge the cheapest pair of neighbours, all costs found anew every time; partitions and heights."""
 
     def cost(a, b):
         counts_a, counts_b = counts[sorted(a)].sum(axis=0), counts[sorted(b)].sum(axis=0)
-        n_a, n_b = int(counts_a.sum()), int(counts_b.sum())
-        spread = 1 + dispersion * n_a * n_b / max(n_a + n_b, 1)
         step = bse[sorted(a)].mean() - bse[sorted(b)].mean()
-        return g_of(counts_a, counts_b) / spread + step**2 / (1 / len(a) + 1 / len(b) + scatter)
+        return g_of(counts_a, counts_b) + step**2 / (1 / len(a) + 1 / len(b) + scatter)
 
     graph = nx.Graph()
     graph.add_nodes_from(frozenset([i]) for i in range(len(counts)))
@@ -96,12 +94,12 @@ def problems(draw):
 
 
 @settings(max_examples=60, deadline=None)
-@given(problems(), st.sampled_from([0.0, 1e-3]), st.sampled_from([0.0, 4.0]))
-def test_merges_are_those_of_an_exhaustive_search(problem, dispersion, scatter):
+@given(problems(), st.sampled_from([0.0, 4.0]))
+def test_merges_are_those_of_an_exhaustive_search(problem, scatter):
     counts, bse, edges = problem
-    partitions, heights, gap = greedy_merges(counts, bse, edges, dispersion, scatter)
+    partitions, heights, gap = greedy_merges(counts, bse, edges, scatter)
     assume(gap > 1e-7)
-    kept, absorbed, height = merge_all(regions_of(counts, bse), edges, entropy_table(), dispersion, scatter, 1.0)
+    kept, absorbed, height = merge_all(regions_of(counts, bse), edges, entropy_table(), scatter, 1.0)
     assert len(height) == len(heights)
     np.testing.assert_allclose(height, heights, rtol=1e-7, atol=1e-6)
     for i, expected in enumerate(partitions):
@@ -113,7 +111,7 @@ def test_merges_are_those_of_an_exhaustive_search(problem, dispersion, scatter):
 def test_costs_that_are_refreshed_late_leave_a_sound_tree(problem, growth):
     counts, bse, edges = problem
     n = len(counts)
-    kept, absorbed, height = merge_all(regions_of(counts, bse), edges, entropy_table(), 0.0, 4.0, growth)
+    kept, absorbed, height = merge_all(regions_of(counts, bse), edges, entropy_table(), 4.0, growth)
     assert (np.diff(height, prepend=0.0) >= 0).all()
     graph = nx.Graph(edges.tolist())
     graph.add_nodes_from(range(n))
@@ -273,30 +271,16 @@ def test_the_noise_of_brightness_is_measured_on_the_field():
     assert noise_of_value(flat, graph.delta_b) == pytest.approx(1 / 65536 / math.sqrt(12))
 
 
-def test_scatter_beyond_counting_can_be_allowed_for():
-    rng = np.random.default_rng(0)
-    size, dispersion = 25, 0.01
-    shares = rng.dirichlet(np.full(38, 2.0))
-    # Dirichlet-multinomial counts have 1 + (n - 1) / (a + 1) times the variance of counting.
-    counts = np.array([rng.multinomial(1000, rng.dirichlet(shares * (1 / dispersion - 1))) for _ in range(size**2)])
-    places = np.argwhere(np.ones((size, size)))
-    bse = rng.normal(20_000, 300, (size, size)).astype(np.uint16)
-    field = Field(bse, np.ones((size**2, AXIS.size)), places, AXIS)
-    heights = {}
-    for allowed in (0.0, dispersion):
-        tree, _ = tree_of(field, counts=counts.astype(np.int32), dispersion=allowed)
-        heights[allowed] = tree.n_segments(tree.height_of_significance(8.0))
-    assert heights[0.0] > 100
-    assert heights[dispersion] < 20
-    with pytest.raises(RecipeError, match="dispersion"):
-        tree_of(field, dispersion=-0.1)
-    with pytest.raises(RecipeError, match="dispersion"):
-        tree_of(field, dispersion=math.nan)
-
-
 @given(st.integers(1, 300), st.floats(0, 60))
 def test_the_height_of_a_significance_bounds_the_quantile_of_chi_squared(dof, significance):
     assert chi2.isf(math.exp(-significance), dof) <= height_of_significance(dof, significance) * (1 + 1e-9)
+
+
+@given(st.integers(1, 300), st.floats(0, 1e9))
+def test_the_significance_of_a_height_is_its_inverse(dof, significance):
+    height = height_of_significance(dof, significance)
+    assert significance_of_height(dof, height) == pytest.approx(significance, rel=1e-6, abs=1e-6)
+    assert significance_of_height(dof, dof * 0.9) == significance_of_height(dof, 0.0) == 0.0
 
 
 def test_a_higher_significance_is_a_greater_height(grown):

@@ -63,14 +63,10 @@ def g_statistic(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]
 
 
 @nb.njit(cache=True, nogil=True)
-def _cost(
-    regions: Regions, a: int, b: int, table: npt.NDArray[np.float64], dispersion: float, bse_scatter: float
-) -> float:
-    n_a, n_b = float(regions.total[a]), float(regions.total[b])
-    spread = 1.0 + dispersion * n_a * n_b / max(n_a + n_b, 1.0)
+def _cost(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64], bse_scatter: float) -> float:
     step = regions.bse[a] - regions.bse[b]
     bse = step * step / (1.0 / regions.size[a] + 1.0 / regions.size[b] + bse_scatter)
-    return float(g_statistic(regions, a, b, table) / spread + bse)
+    return float(g_statistic(regions, a, b, table) + bse)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -138,7 +134,7 @@ def root_of(parent: npt.NDArray[np.int64], a: int) -> int:
 
 
 @nb.njit(cache=True, nogil=True)
-def _absorb(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> None:
+def absorb(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> None:
     """Add region b to region a."""
     n = regions.size[a] + regions.size[b]
     regions.bse[a] = (regions.bse[a] * regions.size[a] + regions.bse[b] * regions.size[b]) / n
@@ -155,7 +151,6 @@ def merge_all(
     regions: Regions,
     edges: npt.NDArray[np.int64],
     table: npt.NDArray[np.float64],
-    dispersion: float,
     bse_scatter: float,
     refresh_growth: float,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -170,7 +165,7 @@ def merge_all(
     heap, place, key = np.arange(m), np.arange(m), np.empty(m)
     head, tail, following = np.full(n, -1), np.full(n, -1), np.full(2 * m, -1)
     for e in range(m):
-        key[e] = _cost(regions, edges[e, 0], edges[e, 1], table, dispersion, bse_scatter)
+        key[e] = _cost(regions, edges[e, 0], edges[e, 1], table, bse_scatter)
         for side in range(2):
             u, half = edges[e, side], 2 * e + side
             if head[u] < 0:
@@ -191,7 +186,7 @@ def merge_all(
         if a == b:
             length = _drop(heap, place, key, e, length)
             continue
-        cost = _cost(regions, a, b, table, dispersion, bse_scatter)
+        cost = _cost(regions, a, b, table, bse_scatter)
         if cost > key[e] * (1 + 1e-12) + 1e-9:
             key[e] = cost
             _down(heap, place, key, 0, length)
@@ -201,7 +196,7 @@ def merge_all(
         highest = max(highest, cost)
         kept[done], absorbed[done], height[done] = a, b, highest
         done += 1
-        _absorb(regions, a, b, table)
+        absorb(regions, a, b, table)
         parent[b] = a
         first_of_b = head[b]
         if first_of_b >= 0:
@@ -223,7 +218,7 @@ def merge_all(
                 else:
                     seen[other] = done
                     before = key[e]
-                    key[e] = _cost(regions, a, other, table, dispersion, bse_scatter)
+                    key[e] = _cost(regions, a, other, table, bse_scatter)
                     if key[e] < before:
                         _up(heap, place, key, place[e])
                     else:

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.bse import bse_fractions_at_measurements, noise_of_value
-from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 from napari_gdls.progress import Progress, silent
@@ -28,9 +27,9 @@ class MergeTree:
     """Merges of neighbouring regions in order of their heights.
 
     The height of a merge is the statistic of the two regions, or of an earlier merge if that was higher. It is the
-    likelihood ratio G of "one spectrum" against "two", over-dispersion accounted for, plus a term for the BSE means,
-    (b_1 - b_2)^2 / (s^2 (1/n_1 + 1/n_2 + 4)) with s the noise of a measurement. The 4 stands for brightness that varies
-    within a material: BSE alone never becomes overwhelming.
+    likelihood ratio G of "one spectrum" against "two", plus a term for the BSE means, (b_1 - b_2)^2 /
+    (s^2 (1/n_1 + 1/n_2 + 4)) with s the noise of a measurement. The 4 stands for brightness that varies within a
+    material: BSE alone never becomes overwhelming.
 
     Attributes
     ----------
@@ -141,7 +140,6 @@ def build_merge_tree(
     graph: MeasurementGraph,
     *,
     counts: npt.NDArray[np.int32] | None = None,
-    dispersion: float = 0.0,
     progress: Progress | None = None,
 ) -> MergeTree:
     """Merge neighbouring measurements to regions, and these, until every connected part of the graph is one region.
@@ -153,24 +151,14 @@ def build_merge_tree(
         Of this field.
     counts : (N, K) array of int32, optional
         Counts of the measurements in energy windows. None: `napari_gdls.spectra.window_counts`.
-    dispersion : float
-        Scatter of equal materials that counting does not explain: for regions with n_1 and n_2 counts G is divided by
-        1 + dispersion * n_1 n_2 / (n_1 + n_2).
     progress : Progress, optional
-        Told when code is compiled, which takes some seconds the first time on a machine.
+        Receives the stage "tree".
 
     Returns
     -------
     MergeTree
         The same for the same input, whatever the number of threads.
-
-    Raises
-    ------
-    RecipeError
-        If `dispersion` is negative.
     """
-    if not dispersion >= 0:
-        raise RecipeError(f"dispersion is {dispersion}; it must be 0 or more.")
     report = progress or silent
     report("tree", 0.0)
     from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_table, merge_all
@@ -184,7 +172,7 @@ def build_merge_tree(
     entropy, total = entropies_of(sums, table)
     bse = bse_fractions_at_measurements(field)
     regions = Regions(sums, entropy, total, bse / noise_of_value(field, graph.delta_b), np.ones(len(bse)))
-    kept, absorbed, height = merge_all(regions, graph.edges, table, float(dispersion), _BSE_SCATTER, _REFRESH_GROWTH)
+    kept, absorbed, height = merge_all(regions, graph.edges, table, _BSE_SCATTER, _REFRESH_GROWTH)
     report("tree", 1.0)
     return MergeTree(graph.n_measurements, kept, absorbed, height, counts.shape[1])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -10,15 +12,20 @@ import numpy.typing as npt
 
 from napari_gdls.embedding.calibration import squared_beyond_noise
 from napari_gdls.graph.components import numbered_by_appearance
-from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_of, entropy_table, g_statistic
+from napari_gdls.graph.merge_kernels import Regions, absorb, entropies_of, entropy_table, g_statistic, root_of
 from napari_gdls.phases.difference import Scale, ScaleNumbers, over_limit
 from napari_gdls.phases.sums import Pool
 
 _LEAST_SQUARE = 1e-12
 """Of tau_z, so that tau_z = 0 divides by something: then any difference at all parts two sums."""
 
+_PAIRS = 50_000
+"""Pairs that are compared between two calls of `poll`: some tens of milliseconds."""
 
-def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArray[np.int64]:
+
+def agglomerate(
+    pool: Pool, scale: Scale, tau_b: float = math.inf, poll: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.int64]:
     """Group sums until all that are left differ significantly and materially.
 
     The two that differ least, by the smaller of G / height and (D / tau_z)^2, become one, as long as that is 1 or
@@ -27,21 +34,37 @@ def agglomerate(pool: Pool, scale: Scale, tau_b: float = math.inf) -> npt.NDArra
     Parameters
     ----------
     pool : Pool
-        K sums; time and memory grow with K squared.
+        K sums, each of one measurement or more; time and memory grow with K squared.
     scale : Scale
     tau_b : float
         Sums whose mean BSE differ by more, as a fraction of the full scale, stay apart.
+    poll : callable
+        Called several times a second; may raise.
 
     Returns
     -------
     (K,) array of int64
         Group of each sum, numbered by first appearance.
     """
-    table = entropy_table()
+    n, table, numbers = len(pool), entropy_table(), scale.numbers(tau_b)
     entropy, total = entropies_of(pool.counts, table)
     regions = Regions(pool.counts.copy(), entropy, total, pool.bse.copy(), pool.size.astype(np.float64))
-    group = _agglomerated(regions, pool.z.copy(), table, scale.numbers(tau_b))
-    return numbered_by_appearance(group)
+    groups = _Groups(
+        regions,
+        pool.z.copy(),
+        np.full((n, n), np.inf),
+        np.full(n, -1),
+        np.full(n, np.inf),
+        np.arange(n),
+        np.ones(n, dtype=np.bool_),
+    )
+    at_once = max(1, _PAIRS // max(n, 1))
+    for first in range(0, n, at_once):
+        poll()
+        _compare(groups, first, min(first + at_once, n), table, numbers)
+    while _merge(groups, at_once, table, numbers):
+        poll()
+    return numbered_by_appearance(_roots(groups.parent))
 
 
 def times_the_limit(pool: Pool, a: int, b: int, scale: Scale) -> float:
@@ -54,17 +77,30 @@ def times_the_limit(pool: Pool, a: int, b: int, scale: Scale) -> float:
     return float(over_limit(g_statistic(regions, 0, 1, table), harmonic, scale.dispersion, scale.height))
 
 
-# Both kernels rely on rows of equal length in `regions` and `z`, and on a scale with height and c above 0.
+class _Groups(NamedTuple):
+    """Groups of K sums while they merge: each has the number of the first of its sums; changed in place."""
+
+    regions: Regions
+    z: npt.NDArray[np.float64]
+    """(K, d) directions."""
+    cost: npt.NDArray[np.float64]
+    """(K, K) `_difference` of two groups."""
+    nearest: npt.NDArray[np.int64]
+    """(K,) the group that differs least from each, -1 while none is known."""
+    least: npt.NDArray[np.float64]
+    """(K,) by how much it differs."""
+    parent: npt.NDArray[np.int64]
+    """(K,) group that each went into; itself if into none."""
+    active: npt.NDArray[np.bool_]
+    """(K,) whether it is still a group."""
+
+
+# All rely on arrays of one length in `groups`, on counts and sums of them of 0 to 2**53, on sizes of 1 or more, on
+# finite z and BSE, and on a scale with height and c above 0. The search sees to it, with fields as `Field` holds them.
 @nb.njit(cache=True, nogil=True)
-def _difference(
-    regions: Regions,
-    z: npt.NDArray[np.float64],
-    a: int,
-    b: int,
-    table: npt.NDArray[np.float64],
-    scale: ScaleNumbers,
-) -> float:
+def _difference(groups: _Groups, a: int, b: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> float:
     """The smaller of G / height and (D / tau_z)^2; inf where BSE alone keeps the two apart."""
+    regions, z = groups.regions, groups.z
     if abs(regions.bse[a] - regions.bse[b]) > scale.tau_b:
         return np.inf
     n_a, n_b = max(float(regions.total[a]), 1.0), max(float(regions.total[b]), 1.0)
@@ -79,64 +115,77 @@ def _difference(
 
 
 @nb.njit(cache=True, nogil=True)
-def _agglomerated(
-    regions: Regions, z: npt.NDArray[np.float64], table: npt.NDArray[np.float64], scale: ScaleNumbers
-) -> npt.NDArray[np.int64]:
-    m = len(regions.size)
-    cost = np.full((m, m), np.inf)
-    nearest, least = np.full(m, -1), np.full(m, np.inf)
-    for i in range(m):
+def _compare(groups: _Groups, first: int, last: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> None:
+    """Compare the sums first..last - 1 with all before them."""
+    cost, nearest, least = groups.cost, groups.nearest, groups.least
+    for i in range(first, last):
         for j in range(i):
-            cost[i, j] = cost[j, i] = _difference(regions, z, i, j, table, scale)
+            cost[i, j] = cost[j, i] = _difference(groups, i, j, table, scale)
             if cost[i, j] < least[i]:
                 least[i], nearest[i] = cost[i, j], j
             if cost[i, j] < least[j]:
                 least[j], nearest[j] = cost[i, j], i
-    parent, active = np.arange(m), np.ones(m, dtype=np.bool_)
-    while True:
+
+
+@nb.njit(cache=True, nogil=True)
+def _merge(groups: _Groups, most: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> bool:
+    """Merge the groups that differ least, up to a number of times; whether there may be more to merge."""
+    least, nearest, active = groups.least, groups.nearest, groups.active
+    for _ in range(most):
         i = -1
-        for q in range(m):
+        for q in range(len(active)):
             if active[q] and least[q] <= 1.0 and (i < 0 or least[q] < least[i]):
                 i = q
         if i < 0:
-            break
-        j = nearest[i]
-        i, j = min(i, j), max(i, j)
-        n = regions.size[i] + regions.size[j]
-        regions.bse[i] = (regions.bse[i] * regions.size[i] + regions.bse[j] * regions.size[j]) / n
-        regions.size[i] = n
-        norm = 0.0
-        for d in range(z.shape[1]):
-            z[i, d] = z[i, d] * regions.total[i] + z[j, d] * regions.total[j]
-            norm += z[i, d] ** 2
-        # Element by element: operations on whole rows take seconds to compile.
-        for d in range(z.shape[1]):
-            z[i, d] /= max(np.sqrt(norm), 1e-12)
-        for k in range(regions.counts.shape[1]):
-            regions.counts[i, k] += regions.counts[j, k]
-        entropy, total = entropy_of(regions.counts[i], table)
-        regions.entropy[i] = entropy
-        regions.total[i] = total
-        active[j], parent[j] = False, i
-        least[i] = np.inf
-        for q in range(m):
-            if active[q] and q != i:
-                cost[i, q] = cost[q, i] = _difference(regions, z, i, q, table, scale)
-                if cost[i, q] < least[i]:
-                    least[i], nearest[i] = cost[i, q], q
-        for q in range(m):
-            if not active[q] or q == i:
-                continue
-            if nearest[q] == i or nearest[q] == j:
-                least[q] = np.inf
-                for s in range(m):
-                    if s != q and active[s] and cost[q, s] < least[q]:
-                        least[q], nearest[q] = cost[q, s], s
-            elif cost[q, i] < least[q]:
-                least[q], nearest[q] = cost[q, i], i
-    for i in range(m):
-        a = i
-        while parent[a] != a:
-            a = parent[a]
-        parent[i] = a
-    return parent
+            return False
+        i, j = min(i, nearest[i]), max(i, nearest[i])
+        _join(groups, i, j, table)
+        _compare_again(groups, i, j, table, scale)
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _join(groups: _Groups, i: int, j: int, table: npt.NDArray[np.float64]) -> None:
+    """Add group j to group i."""
+    z, total = groups.z, groups.regions.total
+    norm = 0.0
+    for d in range(z.shape[1]):
+        z[i, d] = z[i, d] * total[i] + z[j, d] * total[j]
+        norm += z[i, d] ** 2
+    # Element by element: operations on whole rows take seconds to compile.
+    for d in range(z.shape[1]):
+        z[i, d] /= max(np.sqrt(norm), 1e-12)
+    absorb(groups.regions, i, j, table)
+    groups.active[j], groups.parent[j] = False, i
+
+
+@nb.njit(cache=True, nogil=True)
+def _compare_again(groups: _Groups, i: int, j: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> None:
+    """Compare group i, which group j was added to, with all others, and find those that have lost their nearest one."""
+    cost, nearest, least, active = groups.cost, groups.nearest, groups.least, groups.active
+    m = len(active)
+    least[i] = np.inf
+    for q in range(m):
+        if active[q] and q != i:
+            cost[i, q] = cost[q, i] = _difference(groups, i, q, table, scale)
+            if cost[i, q] < least[i]:
+                least[i], nearest[i] = cost[i, q], q
+    for q in range(m):
+        if not active[q] or q == i:
+            continue
+        if nearest[q] == i or nearest[q] == j:
+            least[q] = np.inf
+            for s in range(m):
+                if s != q and active[s] and cost[q, s] < least[q]:
+                    least[q], nearest[q] = cost[q, s], s
+        elif cost[q, i] < least[q]:
+            least[q], nearest[q] = cost[q, i], i
+
+
+@nb.njit(cache=True, nogil=True)
+def _roots(parent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Group that each sum has come to in the end."""
+    out = np.empty_like(parent)
+    for i in range(len(parent)):
+        out[i] = root_of(parent, i)
+    return out
