@@ -122,18 +122,18 @@ from napari_gdls import simulate_field, segment
 from napari_gdls.segmentation.files import result_files, write_results
 field = simulate_field((24, 24), seed=1, grain_size=12)
 results = [segment(field, tau_z=tau_z) for tau_z in (0.3, 3.0)]
-print("ready", flush=True)
 while True:
     for result in results:
         write_results(result, result_files(Path(sys.argv[1]), result.recipe), overwrite=True)
 """
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "a.png")], stdout=subprocess.PIPE)
-    process.stdout.readline()
-    time.sleep(0.7)
+    manifest = tmp_path / "a.manifest.json"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "a.png")], stdout=subprocess.DEVNULL)
+    while not manifest.exists():  # until the first set is whole
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.1)
     process.kill()
     process.wait()
-    process.stdout.close()
-    manifest = tmp_path / "a.manifest.json"
     recipe = Recipe.from_json((tmp_path / "a.recipe.json").read_text())
     if manifest.exists() and not faults_of_set(manifest):
         assert json.loads(manifest.read_text())["recipe"]["tau_z"] == recipe.tau_z

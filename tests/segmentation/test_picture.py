@@ -24,12 +24,6 @@ def test_segments_of_one_phase_have_one_colour_and_phases_differ(result):
     assert len(np.unique(np.round(phase_colours(result), 3), axis=0)) == result.n_phases
 
 
-def test_a_phase_that_fills_the_field_leaves_colours_for_the_others(result):
-    assert result.modal.percent.max() > 60
-    others = np.delete(phase_colours(result), int(result.modal.percent.argmax()), axis=0)
-    assert (np.ptp(others, axis=0) > 0.4).all()
-
-
 def test_without_phases_every_segment_has_the_colour_of_its_spectrum(without_phases):
     expected = composition_colours(without_phases.spectra(), without_phases.field.energy)
     assert np.array_equal(segment_colours(without_phases), expected)
@@ -49,13 +43,3 @@ def test_bse_stands_beside_the_segments_and_the_phases_below(result, without_pha
     legend = {tuple(colour) for colour in picture[6 * height :].reshape(-1, 3).tolist()}
     shown = np.round(255 * phase_colours(result)).astype(int)
     assert sum(tuple(colour) in legend for colour in shown.tolist()) == min(result.n_phases, 36)
-
-
-def test_weights_decide_where_colours_are_spread():
-    from napari_gdls.energy import CANONICAL_AXIS
-
-    spectra = np.random.default_rng(2).random((6, CANONICAL_AXIS.size)) * 100
-    spectra[0] *= 1000
-    by_counts = composition_colours(spectra, CANONICAL_AXIS)
-    assert np.array_equal(by_counts, composition_colours(spectra, CANONICAL_AXIS))
-    assert not np.allclose(by_counts, composition_colours(spectra, CANONICAL_AXIS, weight=np.ones(6)))

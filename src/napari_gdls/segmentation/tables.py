@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
+from napari_gdls.segmentation.colours import phase_colours
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
@@ -108,7 +109,8 @@ def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
         One row per phase. ``phase``, counted from 1 as in `Segmentation.phase_map`; ``area [%]`` and its standard error
         ``error [%]``, see `napari_gdls.phases.modal`; ``segments``; ``measurements``, mixed ones counted for their
         first phase; ``counts``, X-ray counts above 50 eV of these; ``mean BSE``, of the measurements inside grains;
-        ``fine-grained``, whether it is a mixture of grains too small to be told apart.
+        ``fine-grained``, whether it is a mixture of grains too small to be told apart; ``colour``, as in picture and
+        dock, sRGB as "#rrggbb".
 
     Raises
     ------
@@ -128,6 +130,7 @@ def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
         "counts": np.bincount(found.labels, weights=field.total_counts, minlength=n).astype(np.int64),
         "mean BSE": found.pool.bse * field.bse_full_scale,
         "fine-grained": found.intergrown,
+        "colour": np.array([_hexadecimal(colour) for colour in phase_colours(segmentation)], dtype=np.str_),
     }
 
 
@@ -167,6 +170,10 @@ def _phase_of(labels: npt.NDArray[Any], phases: npt.NDArray[Any]) -> npt.NDArray
     out = np.zeros(len(labels), dtype=np.int64)
     out[known] = phases[labels[known].astype(np.int64) - 1] + 1
     return out
+
+
+def _hexadecimal(colour: npt.NDArray[np.float64]) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
 
 
 def _listed(phases: tuple[int, ...]) -> str:
