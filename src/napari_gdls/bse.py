@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.field import Field
+from napari_gdls.lattice import neighbours
 
 _FLOAT_STEPS = 65_536
 """Steps per full scale that floats are taken to have: their detectors give 16 bits at best."""
@@ -60,10 +61,8 @@ def noise_of_step(field: Field) -> float:
     From the median absolute difference of valid neighbours, which grain borders hardly move. Never less than what
     rounding to grey values makes.
     """
-    bse = bse_fractions(field)
-    across = np.abs(bse[:, 1:] - bse[:, :-1])[field.valid[:, 1:] & field.valid[:, :-1]]
-    along = np.abs(bse[1:] - bse[:-1])[field.valid[1:] & field.valid[:-1]]
-    differences = np.concatenate([across, along])
+    pairs = zip(neighbours(bse_fractions(field)), neighbours(field.valid), strict=True)
+    differences = np.concatenate([np.abs(b - a)[valid & valid_b] for (a, b), (valid, valid_b) in pairs])
     rounding = grey_step(field) / np.sqrt(6)
     if len(differences) == 0:
         return float(rounding)

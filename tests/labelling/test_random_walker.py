@@ -65,7 +65,7 @@ def test_pixels_get_the_label_of_the_exact_solution(seed, beta):
     ranked = np.sort(exact, axis=2)
     clear = (ranked[..., -1] - ranked[..., -2] > 0.1) & (found >= 0)
     assert clear.mean() > 0.8
-    assert (found == exact.argmax(axis=2))[clear].mean() > 0.999
+    assert (found == exact.argmax(axis=2))[clear].mean() > 0.998
 
 
 def test_the_bse_image_moves_the_borders_to_where_they_are():

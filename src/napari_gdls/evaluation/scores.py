@@ -12,6 +12,7 @@ import scipy.ndimage as ndi
 import scipy.sparse as sp
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.lattice import border_pixels
 
 _Mask = npt.NDArray[np.bool_]
 
@@ -190,26 +191,13 @@ def _boundary_scores(
     labels: npt.NDArray[Any], truth: npt.NDArray[Any], valid: _Mask, tolerance: int
 ) -> tuple[float, float]:
     """Precision and recall of boundary pixels (paper, eq. 3 and 4)."""
-    found, true = _boundary(labels, valid), _boundary(truth, valid)
+    found, true = border_pixels(labels, valid), border_pixels(truth, valid)
     n_true = int(np.count_nonzero(true))
     n_hit = int(np.count_nonzero(true & _widened(found, tolerance)))
     n_false = int(np.count_nonzero(found & ~_widened(true, tolerance)))
     precision = n_hit / (n_hit + n_false) if n_hit + n_false else 0.0
     recall = n_hit / n_true if n_true else 0.0
     return precision, recall
-
-
-def _boundary(labels: npt.NDArray[Any], valid: _Mask) -> _Mask:
-    """Pixels with a valid 4-neighbour of another label; both sides of an edge count."""
-    boundary = np.zeros(labels.shape, dtype=bool)
-    for low, high in (
-        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
-        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-    ):
-        edge = (labels[low] != labels[high]) & valid[low] & valid[high]
-        boundary[low] |= edge
-        boundary[high] |= edge
-    return boundary
 
 
 def _widened(mask: _Mask, distance: int) -> _Mask:

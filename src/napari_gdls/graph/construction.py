@@ -10,6 +10,7 @@ from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
+from napari_gdls.lattice import neighbours
 
 _EDGES_AT_A_TIME = 1 << 14
 
@@ -81,12 +82,9 @@ def touching_labels(labels: npt.NDArray[np.integer], where: npt.NDArray[np.bool_
         Lower label first, sorted, each pair once.
     """
     n, keys = int(labels.max()) + 1, []
-    for here, there in (
-        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
-    ):
-        border = (labels[here] != labels[there]) & where[here] & where[there]
-        a, b = labels[here][border].astype(np.int64), labels[there][border].astype(np.int64)
+    for (here, there), (valid, valid_there) in zip(neighbours(labels), neighbours(where), strict=True):
+        border = (here != there) & valid & valid_there
+        a, b = here[border].astype(np.int64), there[border].astype(np.int64)
         keys.append(np.minimum(a, b) * n + np.maximum(a, b))
     key = np.sort(np.concatenate(keys))
     key = key[np.diff(key, prepend=-1) > 0]

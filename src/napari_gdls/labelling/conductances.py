@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.field import Field
+from napari_gdls.lattice import neighbours
 
 _LEAST_CONDUCTANCE = 0.01
 
@@ -44,11 +45,10 @@ def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], np
         Conductance from each pixel to its right and lower neighbour; 0 at the image border and to or from invalid
         pixels, elsewhere at least 0.01, so that a closed BSE border is never a wall.
     """
-    bse = bse_fractions(field)
     right = np.zeros(field.shape, dtype=np.float32)
     down = np.zeros(field.shape, dtype=np.float32)
-    right[:, :-1] = np.exp(-beta * (bse[:, 1:] - bse[:, :-1]) ** 2) + _LEAST_CONDUCTANCE
-    right[:, :-1] *= field.valid[:, 1:] & field.valid[:, :-1]
-    down[:-1] = np.exp(-beta * (bse[1:] - bse[:-1]) ** 2) + _LEAST_CONDUCTANCE
-    down[:-1] *= field.valid[1:] & field.valid[:-1]
+    pairs = zip(neighbours(bse_fractions(field)), neighbours(field.valid), strict=True)
+    for weight, ((a, b), (valid, valid_b)) in zip((right[:, :-1], down[:-1]), pairs, strict=True):
+        weight[:] = np.exp(-beta * (b - a) ** 2) + _LEAST_CONDUCTANCE
+        weight *= valid & valid_b
     return right, down

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.errors import FieldError, RecipeError
 from napari_gdls.field import Field
-from napari_gdls.labelling.candidates import Candidates, find_candidates
+from napari_gdls.labelling.candidates import NOTHING, Candidates, find_candidates
 from napari_gdls.labelling.conductances import conductances
 from napari_gdls.labelling.random_walker import checked_labels
+from napari_gdls.lattice import neighbours
 from napari_gdls.progress import Progress, silent
 
 # Found on simulated fields with known truth, some with measured BSE images; around these values little changes.
@@ -126,13 +127,9 @@ def _noise_within_labels(field: Field, state: npt.NDArray[np.int32]) -> float:
     """
     from scipy.special import ndtri
 
-    bse = bse_fractions(field)
-    certain = state < -1
+    pairs = zip(neighbours(bse_fractions(field)), neighbours(state), strict=True)
     steps = np.concatenate(
-        [
-            np.abs(bse[:, 1:] - bse[:, :-1])[certain[:, 1:] & (state[:, 1:] == state[:, :-1])],
-            np.abs(bse[1:] - bse[:-1])[certain[1:] & (state[1:] == state[:-1])],
-        ]
+        [np.abs(b - a)[(state_b < NOTHING) & (state_a == state_b)] for (a, b), (state_a, state_b) in pairs]
     )
     least = noise_of_step(field)
     if len(steps) < _FEWEST_STEPS:

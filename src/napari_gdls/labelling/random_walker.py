@@ -11,6 +11,7 @@ from napari_gdls.field import Field
 from napari_gdls.graph.construction import nearest_measurement, voronoi_neighbours
 from napari_gdls.labelling.colouring import colour_labels
 from napari_gdls.labelling.conductances import conductances, default_beta
+from napari_gdls.lattice import border_pixels
 from napari_gdls.progress import Progress, silent
 
 _TOLERANCE = 2e-3
@@ -109,7 +110,7 @@ def _walk(field: Field, colours: npt.NDArray[np.int64], beta: float, report: Pro
     free[field.locations[:, 0], field.locations[:, 1]] = False
     # Where all pixels around have one colour nothing can change, so the work starts along the borders of the colours
     # and goes on only where probabilities still change, and beside that.
-    moving = _border(colours)
+    moving = border_pixels(colours)
     for sweep in range(0, _MOST_SWEEPS, _SWEEPS_AT_A_TIME):
         pixels = _free_pixels_around(moving, free)
         for _ in range(_SWEEPS_AT_A_TIME - 1):
@@ -126,18 +127,6 @@ def _walk(field: Field, colours: npt.NDArray[np.int64], beta: float, report: Pro
         if not moving.any():
             break
     return np.where(free, probability.argmax(axis=2), colours)
-
-
-def _border(colours: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Pixels beside one of another colour, (H, W)."""
-    border = np.zeros(colours.shape, dtype=bool)
-    across = colours[:, 1:] != colours[:, :-1]
-    along = colours[1:] != colours[:-1]
-    border[:, 1:] |= across
-    border[:, :-1] |= across
-    border[1:] |= along
-    border[:-1] |= along
-    return border
 
 
 @nb.njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.lattice import neighbours
 
 _Ids = npt.NDArray[np.int64]
 
@@ -169,7 +170,7 @@ def _borders(regions: _Ids) -> tuple[_Ids, _Ids, _Ids]:
     """Neighbours of every region: those of r are start[r]:start[r + 1] in the other two, region and sides shared."""
     n_regions = int(regions.max()) + 1
     keys = []
-    for here, there in ((regions[:, :-1], regions[:, 1:]), (regions[:-1], regions[1:])):
+    for here, there in neighbours(regions):
         border = (here != there) & (here > 0) & (there > 0)
         a, b = here[border], there[border]
         keys += [a * n_regions + b, b * n_regions + a]

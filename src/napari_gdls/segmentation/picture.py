@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.lattice import border_pixels
 from napari_gdls.segmentation.colours import phase_colours, segment_colours
 
 if TYPE_CHECKING:
@@ -32,15 +33,13 @@ def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
     (h, w, 3) array of uint8
         Small fields are enlarged by a whole factor, to at least 600 px a side panel. Pixels without a label are black.
     """
-    from skimage.segmentation import find_boundaries
-
     field = segmentation.field
     factor = max(1, -(-_SMALLEST_WIDTH // field.shape[1]))
     labels = np.kron(segmentation.labels, np.ones((factor, factor), dtype=segmentation.labels.dtype))
     grey = np.kron(_stretched(field.bse, field.valid), np.ones((factor, factor)))
     colours = np.vstack([np.zeros(3), segment_colours(segmentation)])
     right = colours[labels] * (0.6 + 0.4 * grey[..., None])
-    right[find_boundaries(labels, mode="inner") & (labels > 0)] *= 0.35
+    right[border_pixels(labels) & (labels > 0)] *= 0.35
     left = np.repeat(grey[..., None], 3, axis=2)
     gap = np.ones((len(left), 4 * factor if factor < 4 else 12, 3))
     picture = np.round(255 * np.concatenate([left, gap, right], axis=1)).astype(np.uint8)

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.lattice import neighbours
 from napari_gdls.simulation.texture import depth_in_region
 
 _Places = npt.NDArray[np.int64]
@@ -109,13 +110,7 @@ def _even_pieces(bse: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.in
     """Connected pieces of even brightness, numbered from 0."""
     image = ndi.median_filter(bse, 3).astype(np.float32)
     pixel = np.arange(image.size).reshape(image.shape)
-    pairs = np.concatenate(
-        [
-            np.stack([pixel[:-1].ravel(), pixel[1:].ravel()]),
-            np.stack([pixel[:, :-1].ravel(), pixel[:, 1:].ravel()]),
-        ],
-        axis=1,
-    )
+    pairs = np.concatenate([np.stack([here.ravel(), there.ravel()]) for here, there in neighbours(pixel)], axis=1)
     step = np.abs(image.ravel()[pairs[0]] - image.ravel()[pairs[1]])
     # Most neighbours lie in one mineral, so the median step is that of the noise.
     noise = 1.4826 * float(np.median(step)) if len(step) else 0.0

@@ -12,6 +12,7 @@ import scipy.ndimage as ndi
 import scipy.sparse as sp
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.lattice import border_pixels, neighbours
 from napari_gdls.simulation.rock import Mineral
 
 _Map = npt.NDArray[np.int32]
@@ -250,13 +251,7 @@ def _renumbered(labels: npt.NDArray[Any]) -> _Map:
 
 def depth_in_region(grains: _Map) -> _Float:
     """Distance of each pixel of a label image (H, W) from the border of its region, in pixels; 0 next to the border."""
-    border = np.zeros(grains.shape, dtype=bool)
-    for axis in (0, 1):
-        low, high = (
-            np.take(grains, range(*span), axis) for span in ((0, grains.shape[axis] - 1), (1, grains.shape[axis]))
-        )
-        edge = np.pad(low != high, [(0, 1) if other == axis else (0, 0) for other in (0, 1)])
-        border |= edge | np.roll(edge, 1, axis)
+    border = border_pixels(grains)
     if not border.any():
         return np.zeros(grains.shape, dtype=np.float32)
     return np.asarray(ndi.distance_transform_edt(~border), dtype=np.float32)
@@ -264,10 +259,7 @@ def depth_in_region(grains: _Map) -> _Float:
 
 def _touching(grains: _Map) -> sp.csr_array[Any, tuple[int, int]]:
     """Length of the border that each two grains share, as a part of the whole border of the first."""
-    pairs = [
-        np.stack([low[low != high], high[low != high]])
-        for low, high in ((grains[:-1], grains[1:]), (grains[:, :-1], grains[:, 1:]))
-    ]
+    pairs = [np.stack([here[here != there], there[here != there]]) for here, there in neighbours(grains)]
     first, second = np.concatenate(pairs, axis=1)
     n_grains = int(grains.max()) + 1
     length = sp.csr_array((np.ones(len(first)), (first, second)), shape=(n_grains, n_grains))
