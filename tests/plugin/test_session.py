@@ -9,6 +9,9 @@ import weakref
 
 import numpy as np
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import napari_gdls as gdls
 from napari_gdls.plugin.corrections import Corrections
@@ -182,6 +185,75 @@ def test_what_a_run_would_make_again_is_reused(session, result, changes, embeddi
     reused = session.chosen.reusable(gdls.Recipe(**changes))
     assert reused[0] is (found.embedding if embedding else None)
     assert reused[1] is (found.graph if graph else None)
+
+
+FIELDS = {name: small_field(name) for name in "abc"}
+RECIPES = [gdls.Recipe(), gdls.Recipe(tau_z=0.7), gdls.Recipe(method="threshold"), gdls.Recipe(smallest=3)]
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """Fields are opened, closed and chosen, recipes and corrections set, in any order, beside plain dictionaries."""
+
+    def __init__(self):
+        super().__init__()
+        self.session = Session()
+        self.open: list[str] = []
+        self.chosen = ""
+        self.recipe = gdls.Recipe()
+        self.known: dict[str, tuple[gdls.Recipe, Corrections]] = {}
+        self.seen: list[tuple[str, gdls.Recipe]] = []
+        for signal in (self.session.chosen_changed, self.session.recipe_changed):
+            signal.connect(self.look)
+
+    def look(self) -> None:
+        """What a dock shows that only listens to the signals."""
+        state = self.session.chosen
+        self.seen.append(("" if state is None else state.title, self.session.recipe))
+
+    @rule(names=st.lists(st.sampled_from("abc"), unique=True))
+    def layers_change(self, names):
+        self.known = {name: self.known.get(name, (self.recipe, Corrections())) for name in names}
+        self.open = names
+        if self.chosen not in names:
+            self.chosen = names[-1] if names else ""
+        self.session.set_fields([(FIELDS[name], name) for name in names])
+        self.recipe = self.known[self.chosen][0] if self.chosen else self.recipe
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def choose(self, data):
+        self.chosen = data.draw(st.sampled_from(self.open))
+        self.session.choose(FIELDS[self.chosen])
+        self.recipe = self.known[self.chosen][0]
+
+    @rule(recipe=st.sampled_from(RECIPES))
+    def set_recipe(self, recipe):
+        self.session.set_recipe(recipe)
+        self.recipe = recipe
+        if self.chosen:
+            self.known[self.chosen] = (recipe, self.known[self.chosen][1])
+
+    @precondition(lambda self: self.chosen)
+    @rule(column=st.integers(0, 1))
+    def correct(self, column):
+        state = self.session.chosen
+        corrections = state.corrections.with_cuts([((0, column), (1, column))])
+        self.session.correct(state, corrections)
+        self.known[self.chosen] = (self.known[self.chosen][0], corrections)
+
+    @invariant()
+    def every_field_has_its_own_state(self):
+        assert {state.title: (state.recipe, state.corrections) for state in self.session.states} == self.known
+        assert ("" if self.session.chosen is None else self.session.chosen.title) == self.chosen
+        assert self.session.recipe == self.recipe
+
+    @invariant()
+    def whoever_listens_has_seen_the_last_change(self):
+        assert (self.seen[-1] if self.seen else ("", gdls.Recipe())) == (self.chosen, self.recipe)
+
+
+TestSessionInAnyOrder = SessionMachine.TestCase
+TestSessionInAnyOrder.settings = settings(max_examples=25, stateful_step_count=12, deadline=None)
 
 
 def test_a_closed_field_is_forgotten_with_all_that_is_known_of_it(session):

@@ -12,9 +12,11 @@ from skimage.io import imread
 
 import napari_gdls as gdls
 from napari_gdls.errors import OutputError
-from napari_gdls.io import read_labels, read_results
+from napari_gdls.io import read_labels, read_results, write_table
 from napari_gdls.plugin.layers.fields import field_layers
+from napari_gdls.plugin.layers.phases import phase_layer
 from napari_gdls.plugin.layers.segments import segment_layer
+from napari_gdls.segmentation import phase_table
 
 
 @pytest.fixture
@@ -56,6 +58,24 @@ def test_table_follows_the_corrections(model, edited, tmp_path):
         rows = {int(row["label"]): row for row in csv.DictReader(file)}
     assert rows[7]["area [px]"] == "2"
     assert sum(int(row["area [px]"]) for row in rows.values()) == (edited.data > 0).sum()
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"), [(segment_layer, gdls.Segmentation.segment_table), (phase_layer, phase_table)]
+)
+def test_the_table_of_an_unedited_result_has_all_its_columns(model, segmentation, tmp_path, make, expected):
+    make(segmentation).save(str(tmp_path / "layer.csv"))
+    write_table(tmp_path / "expected.csv", expected(segmentation))
+    assert (tmp_path / "layer.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+
+
+def test_corrected_segments_keep_their_phase_in_the_table(model, edited, segmentation, tmp_path):
+    edited.save(str(tmp_path / "segments.csv"))
+    with (tmp_path / "segments.csv").open(newline="", encoding="utf-8") as file:
+        rows = {int(row["label"]): row for row in csv.DictReader(file)}
+    assert "mean confidence" not in rows[7]
+    assert rows.pop(7)["phase"] == "0"  # added by hand: no phase is known
+    assert [int(row["phase"]) for row in rows.values()] == (segmentation.phases + 1).tolist()
 
 
 def test_store_holds_field_labels_and_recipe(model, edited, segmentation, tmp_path):

@@ -15,12 +15,16 @@ from napari_gdls.plugin.layers.metadata import metadata_entry
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
+    from napari_gdls.segmentation.result import Segmentation
 
 
 def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes: Mapping[str, Any]) -> list[str]:
-    """Write a Labels layer: OME-TIFF, PNG, CSV (table of segments), or the native store with its field and recipe.
+    """Write a Labels layer: OME-TIFF, PNG, CSV (its table), or the native store with its field and recipe.
 
-    Corrections by hand are written as they stand. Labels that come from elsewhere can be written as images.
+    Corrections by hand are written as they stand. The table of a result is that of the command line: segments with
+    their phase and confidence, or phases with their modal composition. After corrections by hand it is counted from the
+    labels as they are, without the confidence, which was that of other labels. Labels that come from elsewhere can be
+    written as images.
 
     Parameters
     ----------
@@ -40,7 +44,7 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
     OutputError
         If the labels do not fit the format, a field is needed and the layer has none, or the system refuses.
     """
-    from napari_gdls.io import STORE_ENDINGS, write_field
+    from napari_gdls.io import STORE_ENDINGS, write_field, write_table
     from napari_gdls.segmentation.files import write_labels
 
     entry = metadata_entry(attributes.get("metadata", {}))
@@ -53,6 +57,8 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
             recipe=entry.get("recipe"),
             overwrite=not Path(path).is_dir(),
         )
+    elif os.fspath(path).lower().endswith(".csv") and "segmentation" in entry:
+        write_table(path, _table(entry["segmentation"], entry["role"], np.asarray(data)))
     else:
         pixel_size = _pixel_size(attributes) if field is None else None
         write_labels(path, np.asarray(data), field=field, pixel_size=pixel_size)
@@ -88,6 +94,18 @@ def write_field_of_image(path: str | os.PathLike[str], data: Any, attributes: Ma
         overwrite=not Path(path).is_dir(),
     )
     return [os.fspath(path)]
+
+
+def _table(segmentation: Segmentation, role: str, labels: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
+    """Table of what a layer shows that a segmentation was shown in."""
+    from napari_gdls.segmentation import phase_table, segment_table
+
+    if role == "phases" and np.array_equal(labels, segmentation.phase_map()):
+        return phase_table(segmentation)
+    if role == "segments" and np.array_equal(labels, segmentation.labels):
+        return segmentation.segment_table()
+    known = role == "segments" and segmentation.has_phases
+    return segment_table(labels, segmentation.field, phases=segmentation.phases if known else None)
 
 
 def _needed(field: Field | None, path: str | os.PathLike[str]) -> Field:

@@ -47,7 +47,7 @@ def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     layers: list[Layer | None] = [
         phase_layer(segmentation, colours=colours),
         confidence_layer(segmentation),
-        segment_layer(segmentation),
+        segment_layer(segmentation, colormap=None if colours is None else label_colormap(colours[segmentation.phases])),
         *graph_layers_of(segmentation),
         mixed_layer(segmentation, colours=colours),
     ]
@@ -117,15 +117,7 @@ def segment_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
 
     Phase, counted from 1, and mean confidence are among them where the method gives them.
     """
-    return _by_index(
-        segment_table(
-            segmentation.labels,
-            segmentation.field,
-            segmentation.measurement_labels,
-            phases=segmentation.phases if segmentation.has_phases else None,
-            confidence=segmentation.confidence,
-        )
-    )
+    return _by_index(segmentation.segment_table())
 
 
 def segment_colormap(segmentation: Segmentation) -> DirectLabelColormap:
