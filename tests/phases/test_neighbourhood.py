@@ -33,6 +33,24 @@ def test_interiors_and_contacts_follow_from_the_edges(seed):
     assert np.array_equal(near.contacts(labels, 4), contacts)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 5))
+def test_phases_around_are_the_most_frequent_ones(seed, most):
+    rng = np.random.default_rng(seed)
+    _, _, near = lattice((5, 6))
+    segments, phases = rng.integers(0, 4, 30), rng.integers(0, 6, 30)
+    parts, shares = near.phases_around(segments, 5, phases, 6, most)
+    for segment in range(5):
+        votes = np.zeros(6)
+        for i in np.flatnonzero(segments == segment):
+            for j in (i, *near.neighbours[near.indptr[i] : near.indptr[i + 1]]):
+                votes[phases[j]] += 1
+        order = [k for k in np.lexsort((np.arange(6), -votes)) if votes[k] > 0][:most]
+        assert parts[segment].tolist() == order + [-1] * (most - len(order))
+        kept = votes[order] / max(votes[order].sum(), 1)
+        np.testing.assert_allclose(shares[segment], [*kept, *[0] * (most - len(order))])
+
+
 def test_affinity_falls_with_the_difference_in_brightness():
     rng = np.random.default_rng(0)
     bse = (20_000 + rng.normal(0, 100, (20, 20))).astype(np.uint16)

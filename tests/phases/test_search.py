@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_gdls import build_graph, embed, load_embedding, segment, simulate_field
-from napari_gdls.errors import RecipeError
+from napari_gdls.errors import Cancelled, FieldError, RecipeError
 from napari_gdls.graph.merging import build_merge_tree
 from napari_gdls.phases.search import find_phases
 from napari_gdls.recipe import Recipe
@@ -133,6 +133,46 @@ def test_a_field_of_one_material_is_one_phase():
     found = phases_of(*parts_of(field))
     assert found.n_phases == 1
     assert (found.partner == -1).all()
+
+
+def test_it_can_be_stopped_at_any_time(parts):
+    seen = []
+
+    def stop_later(stage, fraction):
+        seen.append((stage, fraction))
+        if len(seen) == stop_at:
+            raise Cancelled
+
+    stop_at = -1
+    phases_of(*parts, progress=stop_later)
+    fractions = [fraction for _, fraction in seen]
+    assert {stage for stage, _ in seen} == {"segments"}
+    assert fractions == sorted(fractions)
+    for stop_at in np.linspace(1, len(fractions), 7).astype(int):
+        seen.clear()
+        with pytest.raises(Cancelled):
+            phases_of(*parts, progress=stop_later)
+        assert len(seen) == stop_at
+
+
+@pytest.mark.parametrize("part", ["graph", "tree", "z", "counts"])
+def test_parts_of_another_field_are_refused(parts, part):
+    """Compiled code would read beyond the ends of arrays."""
+    other = parts_of(simulate_field((20, 20), seed=1, minerals=PLAIN[:1]))
+    position = ["field", "graph", "tree", "z", "counts"].index(part)
+    mixed = [*parts]
+    mixed[position] = other[position]
+    with pytest.raises(FieldError, match=f"{part}: of 49 measurements"):
+        phases_of(*mixed)
+
+
+def test_impossible_numbers_are_refused(parts):
+    field, graph, tree, z, counts, model = parts
+    with pytest.raises(FieldError, match="not finite"):
+        phases_of(field, graph, tree, np.where(z == z.max(), np.nan, z), counts, model)
+    for wrong in (counts - 1, counts.astype(np.int64)):
+        with pytest.raises(FieldError, match="window_counts"):
+            phases_of(field, graph, tree, z, wrong, model)
 
 
 @pytest.mark.parametrize("parameter", ["tau_z", "significance", "tau_b"])

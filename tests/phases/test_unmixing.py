@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from exact_materials import N_WINDOWS, lattice, materials
+from exact_materials import N_WINDOWS, materials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import xlogy
 
-from napari_gdls.phases.unmixing import fit_mixtures, phases_around
+from napari_gdls.phases.unmixing import fit_mixtures
 
 
 def fit(counts, shares, parts=None, start=None, iterations=2000):
@@ -66,21 +66,3 @@ def test_sums_without_counts_or_candidates():
     assert g[[0, 1, 3]].tolist() == [0, np.inf, 0]
     assert np.isfinite(g[2])
     assert weights.tolist()[1:] == [[0, 0], [1, 0], [0, 0]]
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 5))
-def test_phases_around_are_the_most_frequent_ones(seed, most):
-    rng = np.random.default_rng(seed)
-    _, _, near = lattice((5, 6))
-    segments, phases = rng.integers(0, 4, 30), rng.integers(0, 6, 30)
-    parts, shares = phases_around(near.indptr, near.neighbours, segments, phases, 5, 6, most)
-    for segment in range(5):
-        votes = np.zeros(6)
-        for i in np.flatnonzero(segments == segment):
-            for j in (i, *near.neighbours[near.indptr[i] : near.indptr[i + 1]]):
-                votes[phases[j]] += 1
-        order = [k for k in np.lexsort((np.arange(6), -votes)) if votes[k] > 0][:most]
-        assert parts[segment].tolist() == order + [-1] * (most - len(order))
-        kept = votes[order] / max(votes[order].sum(), 1)
-        np.testing.assert_allclose(shares[segment], [*kept, *[0] * (most - len(order))])

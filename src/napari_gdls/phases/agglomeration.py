@@ -74,7 +74,7 @@ def times_the_limit(pool: Pool, a: int, b: int, scale: Scale) -> float:
     entropy, total = entropies_of(pool.counts[two], table)
     regions = Regions(pool.counts[two], entropy, total, pool.bse[two], pool.size[two].astype(np.float64))
     harmonic = float(total[0]) * float(total[1]) / max(float(total.sum()), 1.0)
-    return float(over_limit(g_statistic(regions, 0, 1, table), harmonic, scale.dispersion, scale.height))
+    return float(scale.over_limit(g_statistic(regions, 0, 1, table), harmonic))
 
 
 class _Groups(NamedTuple):

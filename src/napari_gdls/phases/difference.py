@@ -58,7 +58,7 @@ class Scale:
         """Difference D from distances of embedded sums; see `Calibration.difference`."""
         return self.calibration.difference(distance, counts_1, counts_2)
 
-    def over_limit(self, g: npt.NDArray[np.float64], counts: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    def over_limit(self, g: npt.ArrayLike, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Statistic G of sums of this many counts as a multiple of `height`; above 1 it is significant."""
         return np.asarray(over_limit(g, counts, self.dispersion, self.height))
 

@@ -11,7 +11,7 @@ from napari_gdls.phases.difference import Scale
 from napari_gdls.phases.phase_sums import LEAST_INTERIOR, MOST_SUMS, PhaseSums, SegmentedField
 from napari_gdls.phases.relabelling import Assignment
 from napari_gdls.phases.sums import Embedder, Pool
-from napari_gdls.phases.unmixing import fit_mixtures, phases_around
+from napari_gdls.phases.unmixing import fit_mixtures
 
 MOST_PARTS = 12
 """Phases that one is tried as a mixture of, at most: as many as a phase touches, but for a few edges."""
@@ -64,26 +64,22 @@ def unexplained_segments(
     poll : callable
         Called several times a second; may raise.
     """
-    near, sums = field.near, field.sums
-    parts, start = phases_around(
-        near.indptr,
-        near.neighbours,
-        field.segments,
-        now.labels,
-        field.n_segments,
-        len(now.pool),
-        _MOST_PARTS_OF_SEGMENTS,
+    sums = field.sums
+    parts, start = field.near.phases_around(
+        field.segments, field.n_segments, now.labels, len(now.pool), _MOST_PARTS_OF_SEGMENTS
     )
     tested = np.flatnonzero(sums.size >= _LEAST_MEASUREMENTS)
     g, weights = fit_mixtures(
         sums.counts[tested], now.pool.probabilities(), parts[tested], start[tested], _ITERATIONS_OF_SEGMENTS, poll
     )
+    poll()
     over = scale.over_limit(g, sums.total[tested])
     sure = np.flatnonzero(over > 1)
     sure = np.sort(sure[np.argsort(-over[sure], kind="stable")[:MOST_SUMS]])
     differs = difference_from_mixture(
         field.embedded(tested[sure]), parts[tested[sure]], weights[sure], now.spectra, scale, field.embed
     )
+    poll()
     left = tested[sure[differs > MIXTURE_TOLERANCE * scale.tau_z]]
     has_interior = field.interior_sums.size[left] >= 1
     return sums.joined(field.interior_sums)[np.where(has_interior, left + field.n_segments, left)]
@@ -163,12 +159,12 @@ def joined_with_majority(
         poll,
     )
     mostly = np.arange(len(now.pool))
-    partner, share = found.partner.copy(), found.share.copy()
+    partner, fraction = found.partner.copy(), found.fraction.copy()
     for k, (major, minor, majority) in joins.items():
         mostly[k] = major
         pure = (found.labels == k) & (found.partner < 0)
-        partner[pure], share[pure] = minor, majority
-    return found.changed(mostly[found.labels], np.where(partner >= 0, mostly[partner], -1), share)
+        partner[pure], fraction[pure] = minor, majority
+    return found.changed(mostly[found.labels], np.where(partner >= 0, mostly[partner], -1), fraction)
 
 
 def difference_from_mixture(

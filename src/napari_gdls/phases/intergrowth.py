@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -97,7 +99,12 @@ def _grains_by_bse(
 
 
 def joined_with_intergrowths(
-    field: SegmentedField, found: Assignment, n_phases: int, scale: Scale, tau_b: float
+    field: SegmentedField,
+    found: Assignment,
+    n_phases: int,
+    scale: Scale,
+    tau_b: float,
+    poll: Callable[[], None] = lambda: None,
 ) -> Assignment:
     """Fine-grained mixtures as phases of their own, numbered from `n_phases` on; alike ones are one phase.
 
@@ -108,20 +115,22 @@ def joined_with_intergrowths(
     n_phases : int
         Number of the phases in `found`.
     scale : Scale
-    tau_b : float
+    tau_b, poll
         See `agglomerate`.
     """
     patch = find_intergrowths(field.near, found.labels, field.evidence.bse)
     if patch.max() < 0:
         return found
+    poll()
     difference = pairwise_differences(field.evidence.pooled(found.labels, n_phases), scale)
     labels, patch = without_rims(field.near, found.labels, patch, difference)
+    poll()
     within = patch >= 0
     if not within.any():
         return found.changed(labels, found.partner)
     number = np.zeros(len(labels), dtype=np.int64)
     number[within] = np.unique(patch[within], return_inverse=True)[1]
-    group = agglomerate(field.evidence.pooled(number, int(number.max()) + 1, within), scale, tau_b)
+    group = agglomerate(field.evidence.pooled(number, int(number.max()) + 1, within), scale, tau_b, poll)
     mixed = np.where(within, n_phases + group[number], labels)
     return found.changed(mixed, np.where(within | (found.partner == labels), -1, found.partner))
 

@@ -101,22 +101,15 @@ class SegmentedField:
             Whether phases without a measurement keep their numbers; otherwise they are left out.
         """
         n = len(founded)
+        interior = self.near.interior(labels)
         everything = self.evidence.pooled(labels, n)
-        inside = self.evidence.pooled(labels, n, self.near.interior(labels))
+        inside = self.evidence.pooled(labels, n, interior)
         enough = inside.size >= LEAST_INTERIOR
         pool = everything.joined(inside)[np.where(enough, np.arange(n) + n, np.arange(n))]
         kept = np.ones(n, dtype=np.bool_) if keep_empty else everything.size > 0
         number = np.cumsum(kept) - 1
-        pool, labels = pool[kept], number[labels]
+        pool, summed = pool[kept], np.where(interior | ~enough[labels], number[labels], -1)
+        spectra = self.summed_spectra(summed, len(pool)) / np.maximum(pool.total, 1)[:, None]
         # The direction of a sum of mixtures is not the mean of their directions.
-        spectra = self._phase_spectra(pool, labels)
-        return PhaseSums(
-            dataclasses.replace(pool, z=self.embed(spectra).astype(np.float64)), labels, founded[kept], spectra
-        )
-
-    def _phase_spectra(self, pool: Pool, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        inside = self.near.interior(labels)
-        enough = np.bincount(labels[inside], minlength=len(pool)) >= LEAST_INTERIOR
-        chosen = np.where(inside | ~enough[labels], labels, -1)
-        spectra = self.summed_spectra(chosen, len(pool))
-        return np.asarray(spectra / np.maximum(pool.total, 1)[:, None])
+        pool = dataclasses.replace(pool, z=self.embed(spectra).astype(np.float64))
+        return PhaseSums(pool, number[labels], founded[kept], spectra)

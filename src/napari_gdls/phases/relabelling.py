@@ -53,7 +53,7 @@ class Assignment:
         Phase, from 0.
     partner : (N,) array of int64
         Second phase of a mixed measurement, -1 for a pure one.
-    share : (N,) array of float64
+    fraction : (N,) array of float64
         Share of the counts that comes from the first phase; 1 for a pure measurement.
     confidence : (N,) array of float32
         Probability of the phase, given those of the neighbours.
@@ -61,19 +61,19 @@ class Assignment:
 
     labels: npt.NDArray[np.int64]
     partner: npt.NDArray[np.int64]
-    share: npt.NDArray[np.float64]
+    fraction: npt.NDArray[np.float64]
     confidence: npt.NDArray[np.float32]
 
     def changed(
         self,
         labels: npt.NDArray[np.int64],
         partner: npt.NDArray[np.int64],
-        share: npt.NDArray[np.float64] | None = None,
+        fraction: npt.NDArray[np.float64] | None = None,
     ) -> Assignment:
-        """With other phases; one that is mixed with its own phase becomes pure, and pure ones have a share of 1."""
+        """With other phases; one that is mixed with its own phase becomes pure, and pure ones have a fraction of 1."""
         minor = np.where(partner == labels, -1, partner)
-        shares = np.where(minor < 0, 1.0, self.share if share is None else share)
-        return dataclasses.replace(self, labels=labels, partner=minor, share=shares)
+        fractions = np.where(minor < 0, 1.0, self.fraction if fraction is None else fraction)
+        return dataclasses.replace(self, labels=labels, partner=minor, fraction=fractions)
 
 
 def assign_phases(
@@ -114,16 +114,16 @@ def assign_phases(
     ----------
     J. Besag, On the statistical analysis of dirty pictures, J. R. Stat. Soc. B 48 (1986) 259-302.
     """
-    major = np.array(FRACTIONS)[None, None, :, None]
-    log_mixed = np.log(major * shares[:, None, None, :] + (1 - major) * shares[None, :, None, :])
-    log_pure = np.log(shares).astype(np.float32)
-    n = len(start)
+    log_pure, n = np.log(shares).astype(np.float32), len(start)
     state = _State(
         start.copy(), np.full(n, -1), np.zeros(n, dtype=np.int64), np.ones(n, np.float32), np.ones(n, np.bool_)
     )
-    spectra = _Spectra(log_pure, log_mixed.astype(np.float32), dispersion, MIXTURE_PENALTY)
+    spectra = _Spectra(log_pure, _log_mixed(shares, poll), dispersion, MIXTURE_PENALTY)
     graph = _Graph(near.indptr, near.neighbours, near.affinity)
-    likely = most_likely(evidence.counts, log_pure)
+    likely = np.empty(n, dtype=np.int64)
+    for first in range(0, n, _BLOCK):
+        poll()
+        likely[first : first + _BLOCK] = most_likely(evidence.counts[first : first + _BLOCK], log_pure)
     for sweep in range(most_sweeps):
         changes = 0
         for first in range(0, n, _BLOCK):
@@ -132,8 +132,8 @@ def assign_phases(
             changes += _sweep(graph, evidence.counts, likely, bse_misfit, spectra, state, first, last, sweep % 2 == 1)
         if changes == 0:
             break
-    share = np.where(state.partner >= 0, np.array(FRACTIONS)[state.fraction], 1.0)
-    return Assignment(state.labels, state.partner, share, state.confidence)
+    fraction = np.where(state.partner >= 0, np.array(FRACTIONS)[state.choice], 1.0)
+    return Assignment(state.labels, state.partner, fraction, state.confidence)
 
 
 def bse_misfits(
@@ -164,6 +164,16 @@ def bse_misfits(
     return np.asarray(0.5 * deviations**2, dtype=np.float32)
 
 
+def _log_mixed(shares: npt.NDArray[np.float64], poll: Callable[[], None]) -> npt.NDArray[np.float32]:
+    """Log probabilities of all mixtures of two phases, by major and minor phase and fraction, (K, K, F, W)."""
+    major, (n, n_windows) = np.array(FRACTIONS)[:, None], shares.shape
+    out = np.empty((n, n, len(FRACTIONS), n_windows), dtype=np.float32)
+    for k in range(n):  # one by one, since all in double precision would take several times the memory
+        poll()
+        out[k] = np.log(major * shares[k] + (1 - major) * shares[:, None, :])
+    return out
+
+
 class _Graph(NamedTuple):
     """`Neighbourhood` for compiled code."""
 
@@ -182,11 +192,11 @@ class _Spectra(NamedTuple):
 
 
 class _State(NamedTuple):
-    """Labels, partners, index of the fraction, confidence of N measurements, and which are to be looked at."""
+    """Labels, partners, which of `FRACTIONS`, confidence of N measurements, and which of them are to be looked at."""
 
     labels: npt.NDArray[np.int64]
     partner: npt.NDArray[np.int64]
-    fraction: npt.NDArray[np.int64]
+    choice: npt.NDArray[np.int64]
     confidence: npt.NDArray[np.float32]
     waiting: npt.NDArray[np.bool_]
 
@@ -210,7 +220,7 @@ def _log_likelihood(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[
 @nb.njit(cache=True, nogil=True)
 def most_likely(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     """Phase (row of `log_probability`, (K, W)) under which the counts of each measurement are most likely, (N,)."""
-    out = np.empty(len(counts), dtype=np.int64)
+    out = np.zeros(len(counts), dtype=np.int64)
     for i in range(len(counts)):
         best = np.float32(-np.inf)
         for k in range(len(log_probability)):
@@ -249,18 +259,18 @@ def _sweep(
         for k in range(counts.shape[1]):
             total += counts[i, k]
         spread = 1.0 + spectra.dispersion * total
-        best, best_score, best_partner, best_fraction = state.labels[i], -np.inf, -1, 0
+        best, best_score, best_partner, best_choice = state.labels[i], -np.inf, -1, 0
         for c in range(n_candidates):
             phase = nearby.candidates[c]
             others = n_near if c < n_near or n_near == 0 else 0
-            value, partner, fraction = _pure_or_mixed(counts[i], phase, nearby.candidates, others, spectra, spread)
+            value, partner, choice = _pure_or_mixed(counts[i], phase, nearby.candidates, others, spectra, spread)
             value = value / spread + nearby.support[phase]
             if bse_misfit.shape[0] > 0 and partner < 0:
                 value -= bse_misfit[i, phase]
             scores[c] = value
             if value > best_score or (value == best_score and phase < best):
-                best, best_score, best_partner, best_fraction = phase, value, partner, fraction
-        state.partner[i], state.fraction[i] = best_partner, best_fraction
+                best, best_score, best_partner, best_choice = phase, value, partner, choice
+        state.partner[i], state.choice[i] = best_partner, best_choice
         whole = 0.0
         for c in range(n_candidates):
             whole += np.exp(scores[c] - best_score)
@@ -304,8 +314,8 @@ def _pure_or_mixed(
     spectra: _Spectra,
     spread: float,
 ) -> tuple[float, int, int]:
-    """Log-likelihood of a phase, pure or as the major part of the likeliest mixture; then its partner and fraction."""
-    value, partner, fraction = float(_log_likelihood(counts, spectra.log_pure[phase])), -1, 0
+    """Log-likelihood of a phase, pure or as the major part of the likeliest mixture; its partner; which fraction."""
+    value, partner, choice = float(_log_likelihood(counts, spectra.log_pure[phase])), -1, 0
     for d in range(n_others):
         other = candidates[d]
         if other == phase:
@@ -313,5 +323,5 @@ def _pure_or_mixed(
         for f in range(spectra.log_mixed.shape[2]):
             mixed = float(_log_likelihood(counts, spectra.log_mixed[phase, other, f])) - spectra.penalty * spread
             if mixed > value:
-                value, partner, fraction = mixed, other, f
-    return value, partner, fraction
+                value, partner, choice = mixed, other, f
+    return value, partner, choice

@@ -18,6 +18,7 @@ from napari_gdls.bse import bse_fractions_at_measurements
 from napari_gdls.checks import checked_number
 from napari_gdls.embedding import Calibration, Embedding
 from napari_gdls.embedding.inference import embedder
+from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 from napari_gdls.graph.merging import MergeTree
@@ -95,6 +96,8 @@ def find_phases(
     ------
     RecipeError
         If a threshold is negative or not finite.
+    FieldError
+        If the field, graph, tree, `z` and `counts` are not of the same measurements, or hold impossible values.
     Cancelled
         If `progress` asks for it.
     """
@@ -102,6 +105,7 @@ def find_phases(
     brightness = math.inf if tau_b is None else checked_number("tau_b", tau_b, "a fraction of the BSE full scale")
     report = progress or silent
     report("segments", 0.0)
+    _check_same_measurements(field, graph, tree, z, counts)
     segmented = SegmentedField(
         Evidence(counts, z, bse_fractions_at_measurements(field)),
         Neighbourhood.of(field, graph),
@@ -110,24 +114,45 @@ def find_phases(
         embedder(model, field.energy),
     )
     scale = Scale(calibration or model.calibration, 0.0, tree.height_of_significance(sure), material)
-    seeds, widened, dispersion = _seeds(segmented, scale, brightness)
-    search = _Search(segmented, widened, brightness, report)
-    return search.phases(seeds, dispersion, intergrowths=intergrowths)
+    seeds, widened, dispersion = _seeds(segmented, scale, brightness, lambda: report("segments", 0.0))
+    return _Search(segmented, widened, brightness, report).phases(seeds, dispersion, intergrowths=intergrowths)
 
 
-def _seeds(segmented: SegmentedField, scale: Scale, tau_b: float) -> tuple[Pool, Scale, Dispersion]:
+def _check_same_measurements(
+    field: Field,
+    graph: MeasurementGraph,
+    tree: MergeTree,
+    z: npt.NDArray[np.float32],
+    counts: npt.NDArray[np.int32],
+) -> None:
+    """Compiled code relies on this."""
+    n = field.n_measurements
+    lengths = {"graph": graph.n_measurements, "tree": tree.n_measurements, "z": len(z), "counts": len(counts)}
+    for name, length in lengths.items():
+        if length != n:
+            raise FieldError(f"{name}: of {length:,} measurements, but the field has {n:,}; give those of one field.")
+    if not np.isfinite(z).all():
+        raise FieldError("z: some embedded spectra are not finite; embed the field again.")
+    if counts.dtype != np.int32 or counts.min(initial=0) < 0:
+        raise FieldError("counts: not what window_counts gives, whole numbers (int32) of 0 or more.")
+
+
+def _seeds(
+    segmented: SegmentedField, scale: Scale, tau_b: float, poll: Callable[[], None]
+) -> tuple[Pool, Scale, Dispersion]:
     """Phases of the segments that have an interior, and the scale as widened by how these scatter."""
     sums = segmented.interior_sums
+    poll()
     found = np.flatnonzero(sums.size >= LEAST_INTERIOR)
     if len(found) == 0:
         sums = segmented.sums
         found = np.argsort(-sums.size, kind="stable")[:1]
     founding = sums[np.sort(found[np.argsort(-sums.size[found], kind="stable")[:MOST_SUMS]])]
-    group = agglomerate(founding, scale, tau_b)
+    group = agglomerate(founding, scale, tau_b, poll)
     dispersion = estimate_dispersion(founding, group, scale)
     if dispersion.counts > 0 or dispersion.embedded > 0:
         scale = dispersion.widened(scale)
-        group = agglomerate(founding, scale, tau_b)
+        group = agglomerate(founding, scale, tau_b, poll)
     return founding.regrouped(group), scale, dispersion
 
 
@@ -145,7 +170,7 @@ class _Search:
         now = self._with_what_is_unexplained(seeds)
         self.report("segments", 0.8)
         # Sums of all measurements may be more alike than those that founded the phases were.
-        group = agglomerate(now.pool, self.scale, self.tau_b)
+        group = agglomerate(now.pool, self.scale, self.tau_b, self._poll(0.8))
         founded = np.bincount(group, weights=now.founded) > 0
         labels = group[now.labels]
         misfit = bse_misfits(self.field.evidence.bse, labels, self.field.near.interior(labels), len(founded))
@@ -154,7 +179,8 @@ class _Search:
         found = joined_with_majority(self.field, found, founded, self.scale, self._poll(0.9))
         n_pure = len(founded)
         if intergrowths:
-            found = joined_with_intergrowths(self.field, found, n_pure, self.scale, self.tau_b)
+            self.report("segments", 0.95)
+            found = joined_with_intergrowths(self.field, found, n_pure, self.scale, self.tau_b, self._poll(0.95))
         return self._numbered(found, n_pure, dispersion)
 
     def _with_what_is_unexplained(self, seeds: Pool) -> PhaseSums:
@@ -179,14 +205,16 @@ class _Search:
 
     def _grown(self, now: PhaseSums, unexplained: Pool, done: float) -> PhaseSums:
         """Phases and what is unexplained, put together, with the measurements that each then has."""
-        new = unexplained.regrouped(agglomerate(unexplained, self.scale, self.tau_b))
+        poll = self._poll(done)
+        new = unexplained.regrouped(agglomerate(unexplained, self.scale, self.tau_b, poll))
         both = now.pool.joined(new)
-        group = agglomerate(both, self.scale, self.tau_b)
+        group = agglomerate(both, self.scale, self.tau_b, poll)
         pool = both.regrouped(group)
         founded = np.zeros(len(pool), dtype=np.bool_)
         founded[group[: len(now.pool)]] = now.founded
         labels = self._assigned(pool, _SWEEPS, done).labels
         # A purer phase that takes over most of what another was founded on is no less well founded.
+        poll()
         heirs = np.zeros((len(now.pool), len(pool)), dtype=np.int64)
         np.add.at(heirs, (now.labels, labels), 1)
         founded[heirs.argmax(axis=1)[now.founded]] = True
@@ -224,7 +252,7 @@ class _Search:
         return MeasurementPhases(
             labels=now.labels,
             partner=partner,
-            fraction=np.where(partner >= 0, found.share, 1.0).astype(np.float32),
+            fraction=np.where(partner >= 0, found.fraction, 1.0).astype(np.float32),
             confidence=found.confidence,
             pool=now.pool,
             intergrown=order >= n_pure,

@@ -11,8 +11,9 @@ import numpy.typing as npt
 _LEAST_START = 0.02
 """Added to the weights to begin with: a phase that starts at 0 would stay there."""
 
-_BLOCK = 1024
-"""Sums between two calls of `poll`: some tens of milliseconds with a few parts each."""
+_ITERATIONS_AT_ONCE = 50_000
+"""Iterations, of all sums together, between two calls of `poll`: some tens of milliseconds with a few parts each, and
+no more than a fifth of a second with twelve."""
 
 _CONVERGED = 1e-5
 """Change of the shares in one step of the iteration that ends it; far below their standard errors, 1e-3 and more."""
@@ -55,14 +56,15 @@ def fit_mixtures(
     Soc. B 39 (1977) 1-38.
     """
     g, weights = np.zeros(len(counts)), np.zeros(parts.shape)
-    for first in range(0, len(counts), _BLOCK):
+    at_once = max(1, _ITERATIONS_AT_ONCE // max(iterations, 1))
+    for first in range(0, len(counts), at_once):
         poll()
-        block = slice(first, first + _BLOCK)
+        block = slice(first, first + at_once)
         g[block], weights[block] = _fitted(counts[block], probabilities, parts[block], start[block], iterations)
     return g, weights
 
 
-# Relies on parts of -1..K - 1 and probabilities above 0; sums of counts are below 2**63, which `Field` guarantees.
+# Relies on parts of -1..K - 1, on probabilities above 0, and on counts of 0 to 2**53 in each sum, as fields have.
 @nb.njit(cache=True, nogil=True)
 def _fitted(
     counts: npt.NDArray[np.int64],
@@ -113,62 +115,3 @@ def _fitted(
                 expected += weights[i, p] * probabilities[parts[i, p], k]
             g[i] += 2.0 * counts[i, k] * np.log(counts[i, k] / (total * expected))
     return g, weights
-
-
-# Relies on neighbours and segments that exist, and on phases of 0..n_phases - 1.
-@nb.njit(cache=True, nogil=True)
-def phases_around(
-    indptr: npt.NDArray[np.int64],
-    neighbours: npt.NDArray[np.int64],
-    segments: npt.NDArray[np.int64],
-    phases: npt.NDArray[np.int64],
-    n_segments: int,
-    n_phases: int,
-    most: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """The most frequent phases among the measurements of each segment and their neighbours, and their shares.
-
-    Both (n_segments, most); -1 and 0 after the last.
-    """
-    parts, shares = np.full((n_segments, most), -1), np.zeros((n_segments, most))
-    # Measurements by segment: counted, since sorting takes seconds to compile.
-    position = np.zeros(n_segments + 1, dtype=np.int64)
-    for v in range(len(segments)):
-        position[segments[v] + 1] += 1
-    for segment in range(n_segments):
-        position[segment + 1] += position[segment]
-    order = np.empty(len(segments), dtype=np.int64)
-    for v in range(len(segments)):
-        order[position[segments[v]]] = v
-        position[segments[v]] += 1
-    votes, stamp = np.zeros(n_phases), np.full(n_phases, -1)
-    found = np.empty(n_phases, dtype=np.int64)
-    i = 0
-    while i < len(order):
-        segment, n_found = segments[order[i]], 0
-        while i < len(order) and segments[order[i]] == segment:
-            v = order[i]
-            for q in range(indptr[v] - 1, indptr[v + 1]):
-                phase = phases[v] if q < indptr[v] else phases[neighbours[q]]
-                if stamp[phase] != segment:
-                    stamp[phase], votes[phase] = segment, 0.0
-                    found[n_found] = phase
-                    n_found += 1
-                votes[phase] += 1.0
-            i += 1
-        for p in range(min(most, n_found)):
-            best = p
-            for q in range(p + 1, n_found):
-                if votes[found[q]] > votes[found[best]] or (
-                    votes[found[q]] == votes[found[best]] and found[q] < found[best]
-                ):
-                    best = q
-            found[p], found[best] = found[best], found[p]
-            parts[segment, p], shares[segment, p] = found[p], votes[found[p]]
-        whole = 0.0
-        for p in range(most):
-            whole += shares[segment, p]
-        if whole > 0:
-            for p in range(most):
-                shares[segment, p] /= whole
-    return parts, shares
