@@ -239,7 +239,8 @@ def test_specks_are_removed(small, small_result):
 def test_next_to_nothing_can_be_segmented():
     axis = EnergyAxis(0, 10, 2000)
     one = Field(np.zeros((5, 5), np.uint8), np.ones((1, 2000), np.uint8), [[2, 2]], axis, sampling_distance=3)
-    dark = Field(np.zeros((5, 5), np.uint8), np.zeros((25, 2000), np.uint8), np.argwhere(np.ones((5, 5))), axis)
+    bright = Field(np.zeros((5, 5), np.uint8), np.ones((25, 2000), np.uint8), np.argwhere(np.ones((5, 5))), axis)
+    dark = bright.with_spectra(np.zeros((25, 2000), np.uint8))
     apart = Field(
         np.zeros((3, 50), np.uint8), np.ones((2, 2000), np.uint8), [[1, 1], [1, 48]], axis, sampling_distance=3
     )

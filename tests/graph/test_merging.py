@@ -248,14 +248,15 @@ def test_fields_with_next_to_nothing_in_them():
     apart = Field(np.zeros((3, 30), np.uint8), np.ones((2, AXIS.size)), [[1, 1], [1, 28]], AXIS, sampling_distance=2)
     tree, _ = tree_of(apart)
     assert tree.cut(1e9).tolist() == [0, 1]
-    dark = Field(np.zeros((5, 5), np.uint8), np.zeros((25, AXIS.size)), np.argwhere(np.ones((5, 5))), AXIS)
+    bright = Field(np.zeros((5, 5), np.uint8), np.ones((25, AXIS.size)), np.argwhere(np.ones((5, 5))), AXIS)
+    dark = bright.with_spectra(np.zeros((25, AXIS.size)))
     tree, _ = tree_of(dark)
     assert (tree.height == 0).all()  # nothing tells them apart
     assert tree.n_segments(0.0) == 1
 
 
 def test_brightness_alone_never_becomes_overwhelming(field):
-    dark = Field(field.bse, np.zeros_like(field.spectra), field.locations, AXIS, sampling_distance=1)
+    dark = field.with_spectra(np.zeros(field.spectra.shape))
     tree, graph = tree_of(dark)
     step = np.ptp(dark.bse_at_measurements / 65536) / noise_of_value(dark, graph.delta_b)
     assert 0 < tree.height.max() <= step**2 / 4

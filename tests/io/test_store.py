@@ -93,6 +93,7 @@ def fields(draw: st.DrawFn) -> Field:
     n_channels = draw(st.integers(1, 60))
     dtype = draw(st.sampled_from(DTYPES))
     counts = rng.poisson(3, (len(places), n_channels)) * (rng.random((len(places), n_channels)) < rng.random())
+    counts[0, 0] += 1  # a field without a count is none
     if np.issubdtype(dtype, np.floating):
         counts = counts * 0.3
     bse_dtype = draw(st.sampled_from([np.uint8, np.uint16, np.int32, np.float16, np.float32, np.float64]))

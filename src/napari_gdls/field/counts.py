@@ -20,6 +20,8 @@ MOST_COUNTS = 2**31 - 1
 MOST_COUNTS_OF_FIELD = 2**53
 """Most counts of a field: sums of spectra are held as int64 and as float64, which is exact up to here."""
 
+_ROWS_AT_A_TIME = 8192
+
 
 def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts:
     """Spectra that all code may rely on; the given arrays are neither changed nor, where they must differ, shared.
@@ -71,7 +73,7 @@ def check_sums(counts: Counts) -> None:
     longest = int(np.diff(counts.indptr).max(initial=0)) if sp.issparse(counts) else counts.shape[1]
     if largest * longest <= MOST_COUNTS and largest * values.size <= MOST_COUNTS_OF_FIELD:
         return  # as for any map of one- or two-byte counts: no sums are needed
-    total = _row_sums(counts)
+    total = total_counts(counts)
     if not total.max() <= MOST_COUNTS:
         raise FieldError(
             f"spectrum {int(np.argmax(total))} has {total.max():.4g} counts; no more than {MOST_COUNTS:,} can be "
@@ -82,6 +84,17 @@ def check_sums(counts: Counts) -> None:
             f"the field has {total.sum():.4g} counts; no more than {MOST_COUNTS_OF_FIELD:,} can be handled. If the "
             "values are scaled, give the value of one count as the gain."
         )
+
+
+def total_counts(counts: Counts) -> npt.NDArray[np.float64]:
+    """Counts of every spectrum in all channels, (N,)."""
+    total = np.zeros(counts.shape[0])
+    # Some thousand spectra at a time, as scipy widens all that it sums.
+    for first in range(0, len(total), _ROWS_AT_A_TIME):
+        rows = counts[first : first + _ROWS_AT_A_TIME]
+        with np.errstate(over="ignore"):
+            total[first : first + _ROWS_AT_A_TIME] = np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
+    return total
 
 
 def thinned_counts(counts: Counts, fraction: float, rng: np.random.Generator) -> Counts:
@@ -190,8 +203,3 @@ def _check_values(values: npt.NDArray[Any]) -> None:
             f"{np.count_nonzero(values < 0)} counts are negative, down to {values.min()}; counts must be 0 or more "
             "(was a background subtracted?)."
         )
-
-
-def _row_sums(counts: Counts) -> npt.NDArray[np.float64]:
-    with np.errstate(over="ignore"):
-        return np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,9 +14,10 @@ import scipy.sparse as sp
 
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, ZERO_PEAK_END, EnergyAxis, rebin
 from napari_gdls.errors import FieldError
-from napari_gdls.field.counts import Counts, check_sums, checked_counts, smaller_form, thinned_counts
+from napari_gdls.field.counts import Counts, check_sums, checked_counts, smaller_form, thinned_counts, total_counts
 from napari_gdls.field.geometry import checked_locations, checked_sampling_distance, checked_valid
 from napari_gdls.field.image import checked_bse, checked_full_scale
+from napari_gdls.field.measured import not_measured, pixels_not_measured, without_counts
 from napari_gdls.field.numbers import number_within
 
 _PIXEL_SIZES = (1e-6, 1e5)
@@ -29,7 +31,9 @@ class Field:
     """BSE image, spectra and their locations: the triplet F = (B, E, L) of the paper (section 3.1).
 
     Measurements are held in raster order (row by row), whatever order they come in, so results do not depend on it;
-    `input_order` leads back.
+    `input_order` leads back. Spectra without a count where others have many were not measured (a scan that was stopped,
+    a frame around it, dead lines): they are left out, their pixels become invalid, and `unmeasured` names them. Spectra
+    that are empty by chance, in a short measurement, stay; see `napari_gdls.field.measured`.
 
     Parameters
     ----------
@@ -67,6 +71,9 @@ class Field:
     pixel_size : float or None, um
     beam_energy : float or None, keV
     valid : (H, W) array of bool
+        Without the pixels that were not measured.
+    unmeasured : (M, 2) array of int64, in raster order
+        Locations that were given with a spectrum that was not measured.
     bse_full_scale : float
     input_order : (N,) array of int64
         ``locations == given_locations[input_order]``.
@@ -77,7 +84,8 @@ class Field:
     ------
     FieldError
         If the parts do not fit together: wrong shapes, locations that are doubled or outside the image or on invalid
-        pixels, NaN or infinite values, negative counts, or a scale that cannot be inferred.
+        pixels, NaN or infinite values, negative counts, more counts than can be handled, no counts at all, numbers far
+        from those of any microscope, or a scale that cannot be inferred.
     """
 
     def __init__(
@@ -106,13 +114,30 @@ class Field:
             places, counts = places[order], counts[order]
         self.input_order = order
         self.locations = places
-        self.spectra = smaller_form(counts)
+        self.spectra = counts
         self.energy = energy
         self.pixel_size = number_within("pixel_size", pixel_size, "um", *_PIXEL_SIZES)
         self.beam_energy = number_within("beam_energy", beam_energy, "keV", *_BEAM_ENERGIES)
         self.name = str(name)
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.sampling_distance = checked_sampling_distance(sampling_distance, places, self.valid)
+        self.unmeasured = np.empty((0, 2), dtype=np.int64)
+        self._leave_out_unmeasured()
+        self.spectra = smaller_form(self.spectra)
+
+    def _leave_out_unmeasured(self) -> None:
+        empty = without_counts(self.spectra)
+        if empty.all():
+            raise FieldError("no spectrum holds a count: nothing was measured, or the file holds only a frame.")
+        if not empty.any():
+            return
+        missing = not_measured(total_counts(self.spectra), self.locations, self.sampling_distance)
+        if not missing.any():
+            return
+        self.unmeasured, measured = self.locations[missing], self.locations[~missing]
+        self.valid = self.valid & ~pixels_not_measured(self.shape, measured, self.unmeasured, self.sampling_distance)
+        self.locations, self.spectra = measured, self.spectra[~missing]
+        self.input_order = self.input_order[~missing]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -233,19 +258,13 @@ class Field:
 
     def with_spectra(self, spectra: Counts) -> Field:
         """Field with other spectra of the same measurements, in the order of `locations`; everything else the same."""
-        return Field(
-            self.bse,
-            spectra,
-            self.locations,
-            self.energy,
-            sampling_distance=self.sampling_distance,
-            pixel_size=self.pixel_size,
-            beam_energy=self.beam_energy,
-            valid=self.valid,
-            bse_full_scale=self.bse_full_scale,
-            name=self.name,
-            metadata=self.metadata,
-        )
+        counts = checked_counts(spectra, self.n_measurements, self.energy)
+        check_sums(counts)
+        other = copy.copy(self)
+        for derived in ("total_counts", "bse_at_measurements"):
+            other.__dict__.pop(derived, None)
+        other.spectra = smaller_form(counts)
+        return other
 
     def __repr__(self) -> str:
         height, width = self.shape
@@ -253,5 +272,6 @@ class Field:
         kind = "dense" if self.is_dense else f"sampled every {self.sampling_distance:.3g} px"
         return (
             f"<Field{title}: {height} x {width} px, {self.n_measurements:,} spectra ({kind}), "
-            f"{np.median(self.total_counts):,.0f} counts each, {self.energy.size} channels of {self.energy.width:g} eV>"
+            f"{np.median(self.total_counts):,.0f} counts each, {self.energy.size} channels of {self.energy.width:g} eV"
+            f"{f', {len(self.unmeasured):,} not measured' if len(self.unmeasured) else ''}>"
         )

@@ -101,6 +101,8 @@ class FieldSummary:
         Percentiles of the counts of a spectrum above 50 eV.
     low_counts : (int, float) or None
         How many spectra have at most so many counts; they are kept.
+    n_unmeasured : int
+        Spectra without a count that were not measured; their pixels are invalid.
     warnings : tuple of str
     """
 
@@ -116,6 +118,7 @@ class FieldSummary:
     beam_energy: float | None = None
     counts: dict[int, float] | None = None
     low_counts: tuple[int, float] | None = None
+    n_unmeasured: int = 0
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,7 +135,7 @@ class FieldSummary:
         rows = [("file", self.path), ("format", self.format)]
         rows += [("image", f"{im.title!r}, {' x '.join(map(str, im.shape))} px, {im.dtype}") for im in self.images]
         if self.shape and self.n_measurements is not None:
-            dense = self.n_measurements == self.shape[0] * self.shape[1]
+            dense = self.n_measurements + self.n_unmeasured == self.shape[0] * self.shape[1]
             kind = "one per pixel" if dense else f"every {self.sampling_distance or float('nan'):.3g} px"
             rows.append(("spectra", f"{self.n_measurements:,}, {kind}, {self.counts_dtype}"))
         if axis:
@@ -146,6 +149,11 @@ class FieldSummary:
         if self.low_counts:
             rows.append(
                 ("low counts", f"{self.low_counts[0]:,} spectra with {self.low_counts[1]:g} counts or fewer, kept")
+            )
+        if self.n_unmeasured:
+            share = 100 * self.n_unmeasured / (self.n_unmeasured + (self.n_measurements or 0))
+            rows.append(
+                ("not measured", f"{self.n_unmeasured:,} pixels ({share:.2g} %) hold no count; they get label 0")
             )
         rows += [("warning", text) for text in self.warnings]
         return rows
@@ -180,5 +188,6 @@ def summarise(path: Path, title: str, field: Field, images: tuple[ImageInfo, ...
         beam_energy=field.beam_energy,
         counts={q: float(np.percentile(field.total_counts, q)) for q in _PERCENTILES},
         low_counts=(n_low, threshold),
+        n_unmeasured=len(field.unmeasured),
         warnings=tuple(map(str, field.metadata.get("warnings", ()))),
     )

@@ -137,14 +137,6 @@ def collected_in_one_pass(blocks: Iterable[npt.NDArray[Any]], shape: tuple[int, 
     return sp.csr_array((counts, indices, indptr), shape=shape)
 
 
-def total_counts(spectra: Counts) -> npt.NDArray[np.float64]:
-    """Counts of every spectrum, shape (N,); some thousand spectra at a time, as scipy widens all that it sums."""
-    totals = np.zeros(spectra.shape[0])
-    for first in range(0, len(totals), 8192):
-        totals[first : first + 8192] = np.asarray(spectra[first : first + 8192].sum(axis=1, dtype=np.float64)).ravel()
-    return totals
-
-
 def _compressed(block: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Stored counts of a block, their channels, and the ends of its rows; scipy's own way takes far more memory."""
     flat = np.ascontiguousarray(block).reshape(-1)

@@ -15,6 +15,7 @@ counts/gaps            (nnz,)          measurement of each of them: the first of
 counts/indptr          (D + 1,)        where each channel begins in `data` and `gaps`
 valid                  (H, W)          specimen mask; absent when all pixels are valid
 input_order            (N,)            `Field.input_order`; absent when the measurements came in raster order
+unmeasured             (M, 2)          `Field.unmeasured`; absent when everything was measured
 metadata/0, 1, ...     any             arrays inside the metadata
 results/labels         (H, W)          segment of every pixel, 0 = none
 =====================  ==============  ==============================================================================
@@ -166,6 +167,8 @@ def _field_files(
         write_array(files, "valid", field.valid, dimensions=("row", "column"))
     if not np.array_equal(field.input_order, np.arange(field.n_measurements)):
         write_array(files, "input_order", field.input_order, shuffle="shuffle")
+    if len(field.unmeasured):
+        write_array(files, "unmeasured", field.unmeasured.astype(np.int32), shuffle="shuffle")
     n_arrays = 0
 
     def store_array(array: npt.NDArray[Any]) -> str:
@@ -276,9 +279,20 @@ class _Store:
         )
         if "input_order" in arrays:
             order = read_array(self.files, "input_order")
-            if not np.array_equal(np.sort(order), np.arange(field.n_measurements)):
-                raise StoreError("input_order is no permutation of the measurements")
-            field.input_order = order.astype(np.int64)
+            # Some numbers are missing where spectra of the field that was written had not been measured.
+            if (
+                order.dtype.kind not in "ui"
+                or len(np.unique(order)) != len(locations)
+                or order.shape != (len(locations),)
+            ):
+                raise StoreError("input_order does not number the measurements")
+            field.input_order = order.astype(np.int64)[field.input_order]
+        if "unmeasured" in arrays:
+            unmeasured = read_array(self.files, "unmeasured")
+            inside = unmeasured.ndim == 2 and unmeasured.shape[1] == 2 and unmeasured.dtype.kind in "ui"
+            if not inside or field.valid[tuple(np.clip(unmeasured.T, 0, np.array([field.shape]).T - 1))].any():
+                raise StoreError("unmeasured does not name pixels that are not valid")
+            field.unmeasured = unmeasured.astype(np.int64)
         return field
 
     def _counts(self, arrays: set[str], shape: tuple[int, int]) -> Counts:

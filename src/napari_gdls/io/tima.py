@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Field
+from napari_gdls.field.counts import total_counts
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.contracts import (
     LOW_COUNT_SHARE,
@@ -29,7 +30,6 @@ from napari_gdls.io.contracts import (
 )
 from napari_gdls.io.images import png_bytes, png_header, read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
-from napari_gdls.io.sparse_spectra import total_counts
 from napari_gdls.io.text_numbers import number_in
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
 
@@ -107,8 +107,7 @@ def read_tima_field(
         distance = profile.dot_spacing / profile.pixel_spacing
     if low_counts is None:
         low_counts = LOW_COUNTS if profile.x_ray_count is None else LOW_COUNT_SHARE * profile.x_ray_count
-    is_low = total_counts(spectra) <= low_counts
-    return Field(
+    field = Field(
         bse,
         spectra,
         locations,
@@ -123,9 +122,11 @@ def read_tima_field(
             "bse_image": "bse.png",
             "x_ray_count": profile.x_ray_count,
             "map_header": header.records,
-            "low_counts": {"threshold": float(low_counts), "number": int(is_low.sum()), "mask": is_low},
         },
     )
+    is_low = total_counts(field.spectra) <= low_counts
+    field.metadata["low_counts"] = {"threshold": float(low_counts), "number": int(is_low.sum()), "mask": is_low}
+    return field
 
 
 def write_tima_field(
