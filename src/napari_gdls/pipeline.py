@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.embedding import EmbeddingCache, embed, load_embedding
+from napari_gdls.embedding.inference import checked_device
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph, calibrate_on_field
@@ -77,6 +78,8 @@ def segment(
     if graph is not None and embedding is None:
         raise TypeError("segment() takes a graph only together with the embedding that it was built from")
     asked = (recipe or Recipe()).replace(**changes)
+    if graph is not None:
+        graph.require_field(field)
     kept = check_constraints(asked, constraints)
     stages = Stages(progress or silent)
     prepared, drift = _prepared(field, asked, kept, stages, embedding, graph, cache)
@@ -119,6 +122,7 @@ def _prepared(
     """
     counted = field
     model = load_embedding(recipe.model)
+    checked_device(recipe.device)
     recipe = recipe.with_defaults(field.n_measurements)
     if recipe.model == Recipe().model:  # the default may be another one in a later version
         recipe = recipe.replace(model=model.name)
@@ -141,7 +145,9 @@ def _prepared(
     if graph is None or recipe.calibration == "field":
         with stages.stage("graph"):
             if graph is None:
-                graph = build_graph(field, z, max_distance=recipe.max_distance, calibration=calibration)
+                graph = build_graph(
+                    field, z, max_distance=recipe.max_distance, calibration=calibration, progress=stages.progress
+                )
             if recipe.calibration == "field":
                 calibration = calibrate_on_field(counted, graph, model=model, device=recipe.device)
                 graph = graph.with_calibration(calibration, field.total_counts)

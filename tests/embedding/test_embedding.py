@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_gdls import EnergyAxis, Field, embed, load_embedding
-from napari_gdls.embedding import Calibration, Embedding, available_embeddings
+from napari_gdls import EnergyAxis, Field, embed, load_embedding, segment
+from napari_gdls.embedding import Calibration, Embedding, EmbeddingCache, available_embeddings
 from napari_gdls.energy import CANONICAL_AXIS
 from napari_gdls.errors import Cancelled, EmbeddingError
 
@@ -113,31 +113,77 @@ def test_progress_is_reported_and_can_cancel():
         embed(sampled(QUARTZ, 100, 10), batch_size=3, progress=stop)
 
 
-def test_running_out_of_memory_makes_smaller_batches_with_the_same_result():
+class Narrow:
+    """The default embedding on a device that holds a few spectra at most."""
+
+    base = load_embedding()
+    name, fingerprint = "narrow", "narrow"
+    dimension, energy, calibration = base.dimension, base.energy, base.calibration
+
+    def __init__(self, most, error):
+        self.most, self.error, self.calls = most, error, 0
+
+    def network(self):
+        inner, outer = self.base.network(), self
+
+        class Network(torch.nn.Module):
+            def forward(self, x):
+                outer.calls += 1
+                if len(x) > outer.most:
+                    raise outer.error
+                return inner(x)
+
+        return Network()
+
+
+SHORT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"),
+]
+
+
+@pytest.mark.parametrize("error", SHORT_OF_MEMORY, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("most", [70, 30, 1])
+def test_running_out_of_memory_makes_smaller_batches_with_the_same_result(most, error):
     counts = sampled(OLIVINE, 200, 300)
     expected = embed(counts)
-
-    class Narrow:
-        """The default embedding on a device that holds 70 spectra at most."""
-
-        base = load_embedding()
-        name, fingerprint = "narrow", "narrow"
-        dimension, energy, calibration = base.dimension, base.energy, base.calibration
-
-        def network(self):
-            inner = self.base.network()
-
-            class Network(torch.nn.Module):
-                def forward(self, x):
-                    if len(x) > 70:
-                        raise torch.OutOfMemoryError("out of memory")
-                    return inner(x)
-
-            return Network()
-
-    with pytest.warns(RuntimeWarning, match="memory"):
-        z = embed(counts, Narrow(), batch_size=256)
+    with pytest.warns(RuntimeWarning, match="memory") as warned:
+        z = embed(counts, Narrow(most, error), batch_size=256)
+    assert len(warned) == 1
     np.testing.assert_allclose(z, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("error", SHORT_OF_MEMORY, ids=lambda error: type(error).__name__)
+def test_a_memory_that_holds_no_spectrum_is_an_error_in_the_end(error):
+    narrow = Narrow(0, error)
+    with pytest.warns(RuntimeWarning, match="memory") as warned, pytest.raises(EmbeddingError, match="not even one"):
+        embed(sampled(OLIVINE, 200, 300), narrow, batch_size=256)
+    assert len(warned) == 1
+    assert narrow.calls <= 10
+
+
+def test_other_errors_of_the_network_are_not_retried():
+    narrow = Narrow(0, RuntimeError("bug"))
+    with pytest.raises(RuntimeError, match="bug"):
+        embed(sampled(OLIVINE, 200, 300), narrow)
+    assert narrow.calls == 1
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99", "CPU "])
+def test_devices_are_checked_before_any_work(device, tmp_path):
+    """Also where the vectors are known already, from a cache or an earlier run."""
+    field = Field(np.zeros((2, 3), np.uint16), sampled(QUARTZ, 500, 6), np.argwhere(np.ones((2, 3))), CANONICAL_AXIS)
+    cache = EmbeddingCache(tmp_path)
+    z = embed(field, cache=cache)
+    for call in (
+        lambda: embed(field, device=device),
+        lambda: embed(field, device=device, cache=cache),
+        lambda: segment(field, device=device, embedding=z),
+        lambda: segment(field, device=device, cache=cache),
+    ):
+        with pytest.raises(EmbeddingError, match="no device"):
+            call()
 
 
 def test_what_is_not_there_is_named():

@@ -11,15 +11,18 @@ from scipy.spatial import Delaunay
 from scipy.special import xlogy
 from scipy.stats import chi2, chi2_contingency
 
-from napari_gdls import EnergyAxis, Field, build_graph
+from napari_gdls import EnergyAxis, Field, build_graph, label_measurements, segment, simulate_field
 from napari_gdls.bse import noise_of_value
+from napari_gdls.errors import RecipeError
 from napari_gdls.graph.merge_kernels import (
+    DONE,
     Regions,
     entropies_of,
     entropy_table,
     g_statistic,
     labels_after,
-    merge_all,
+    merge_some,
+    start_merging,
 )
 from napari_gdls.graph.merging import (
     build_merge_tree,
@@ -35,6 +38,15 @@ AXIS = EnergyAxis(0, 100, 40)
 def regions_of(counts, bse):
     entropy, total = entropies_of(counts, entropy_table())
     return Regions(counts.copy(), entropy, total, bse.astype(float).copy(), np.ones(len(counts)))
+
+
+def merge_all(regions, edges, table, scatter, growth, most_costs=1 << 40):
+    """All merges, in blocks of so many costs."""
+    state = start_merging(regions, edges, table, scatter)
+    while merge_some(state, regions, table, scatter, growth, most_costs):
+        pass
+    done = state.progress[DONE]
+    return state.kept[:done], state.absorbed[:done], state.height[:done]
 
 
 def planar_graph(rng, n, kept=1.0):
@@ -309,3 +321,28 @@ def test_expected_false_borders_fall_with_significance_and_never_exceed_the_meas
     expected = [expected_false_borders(1000, x) for x in np.linspace(0, 40, 30)]
     assert (np.diff(expected) < 0).all()
     assert 0 < expected[-1] < expected[0] <= 1000
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.integers(2, 25), st.sampled_from([1, 2, 7]))
+def test_the_tree_is_the_same_in_blocks_of_any_size(seed, n, most_costs):
+    rng = np.random.default_rng(seed)
+    counts, bse = rng.poisson(20, (n, 6)), rng.normal(size=n)
+    edges = np.unique(np.sort(rng.integers(0, n, (3 * n, 2)), axis=1), axis=0)
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    whole = merge_all(regions_of(counts, bse), edges, entropy_table(), 4.0, 1.25)
+    parts = merge_all(regions_of(counts, bse), edges, entropy_table(), 4.0, 1.25, most_costs)
+    assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
+
+
+def test_a_graph_of_another_field_is_refused():
+    first, second = (simulate_field((24, 24), seed=seed, grain_size=10, dots="tima") for seed in (1, 2))
+    z = [np.eye(4, dtype=np.float32)[np.arange(field.n_measurements) % 4] for field in (first, second)]
+    graph = build_graph(first, z[0])
+    for call in (
+        lambda: segment(second, embedding=z[1], graph=graph),
+        lambda: label_measurements(graph, field=second, z=z[1]),
+        lambda: label_measurements(graph, method="threshold", z=z[1][:-1], field=first),
+    ):
+        with pytest.raises(RecipeError, match="graph"):
+            call()

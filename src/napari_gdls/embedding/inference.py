@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _BATCH_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20, "mps": 128 << 20}
 
 
+_SMALLEST_BATCH = 64
+"""Spectra at a time on a device that is not the CPU: smaller batches are slower there than the CPU is."""
+
+
 def available_devices() -> tuple[str, ...]:
     """Devices of this machine that torch can use, the fastest first; "cpu" is always the last."""
     import torch
@@ -78,8 +82,9 @@ def embed(
     Warns
     -----
     RuntimeWarning
-        When the device runs out of memory; smaller batches and at last the CPU are tried, with the same result.
+        Once, when the device runs out of memory; smaller batches and at last the CPU are tried, with the same result.
     """
+    chosen = checked_device(device)
     embedding = load_embedding(model or "default") if not isinstance(model, Embedding) else model
     spectra, axis = _spectra_and_axis(field_or_spectra, energy, embedding)
     if batch_size is not None and batch_size < 1:
@@ -91,25 +96,26 @@ def embed(
         if known is not None:
             report("embedding", 1.0)
             return known
-    chosen = _chosen_device(device)
     network = embedding.network().to(chosen)
     size = batch_size or max(1, _BATCH_BYTES[chosen.split(":")[0]] // (4 * embedding.energy.size))
     out = np.empty((spectra.shape[0], embedding.dimension), dtype=np.float32)
-    start = 0
+    start, warned = 0, False
     report("embedding", 0.0)
     while start < len(out):
         stop = min(start + size, len(out))
         try:
             out[start:stop] = _embed_batch(network, spectra[start:stop], axis, embedding.energy, chosen)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error) or (chosen == "cpu" and size == 1):
+            if not _is_out_of_memory(error):
                 raise
-            size, chosen = (size // 2, chosen) if size > 64 else (64, "cpu")
-            warnings.warn(
-                f"the device ran out of memory; going on with {size} spectra at a time on {chosen}.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            size, chosen = _smaller(size, chosen)
+            if not warned:
+                warnings.warn(
+                    "the device ran out of memory; smaller batches are tried, and at last the CPU.",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            warned = True
             network = network.to(chosen)
             continue
         start = stop
@@ -157,7 +163,34 @@ def _spectra_and_axis(
     return spectra, axis
 
 
-def _chosen_device(device: str) -> str:
+def _smaller(size: int, device: str) -> tuple[int, str]:
+    """What to try when a batch does not fit: half of it, then the CPU, there down to a single spectrum."""
+    if size > _SMALLEST_BATCH or (device == "cpu" and size > 1):
+        return max(size // 2, 1), device
+    if device != "cpu":
+        return min(size, _SMALLEST_BATCH), "cpu"
+    raise EmbeddingError(
+        "not even one spectrum at a time can be embedded in the memory that is free; close other programs."
+    )
+
+
+def checked_device(device: str) -> str:
+    """The device that a name stands for.
+
+    Parameters
+    ----------
+    device : str
+        "auto", or one of `available_devices`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    EmbeddingError
+        If this machine has no such device.
+    """
     devices = available_devices()
     if device == "auto":
         return devices[0]
@@ -183,4 +216,7 @@ def _embed_batch(
 def _is_out_of_memory(error: BaseException) -> bool:
     import torch
 
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "out of memory" in str(error).lower()
+    words = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        phrase in words for phrase in ("out of memory", "can't allocate memory", "cannot allocate memory")
+    )

@@ -6,13 +6,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.bse import bse_fractions_at_measurements
+from napari_gdls.checks import checked_number
 from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 from napari_gdls.lattice import neighbours
+from napari_gdls.progress import Progress, silent
 
 _EDGES_AT_A_TIME = 1 << 14
+"""Edges whose distances are found at a time: 16 MB of differences with 256 dimensions."""
 
 
 def nearest_measurement(field: Field) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
@@ -97,6 +100,7 @@ def build_graph(
     *,
     max_distance: float = 2.0,
     calibration: Calibration | None = None,
+    progress: Progress | None = None,
 ) -> MeasurementGraph:
     """Build the measurement graph (paper, section 3.6, eq. 1 and 2).
 
@@ -112,6 +116,8 @@ def build_graph(
         Longer edges are left out; in sampling distances.
     calibration : Calibration, optional
         Scale of the embedding that made `z`. None: that of the default embedding.
+    progress : Progress, optional
+        Receives the stage "graph"; may cancel.
 
     Returns
     -------
@@ -129,18 +135,22 @@ def build_graph(
         )
     if not np.isfinite(vectors).all():
         raise GdlsError("z holds NaN or infinite values; embed the spectra again.")
-    if not max_distance > 0:
-        raise GdlsError(f"max_distance is {max_distance}; it must be positive, in sampling distances.")
+    checked_number("max_distance", max_distance, "in sampling distances", positive=True)
     if calibration is None:
         from napari_gdls.embedding.models import load_embedding
 
         calibration = load_embedding().calibration
-    pairs = voronoi_neighbours(field, nearest_measurement(field)[0])
+    report = progress or silent
+    report("graph", 0.1)
+    nearest = nearest_measurement(field)[0]
+    report("graph", 0.3)
+    pairs = voronoi_neighbours(field, nearest)
+    report("graph", 0.6)
     length = np.linalg.norm(field.locations[pairs[:, 0]] - field.locations[pairs[:, 1]], axis=1)
     near = length <= max_distance * field.sampling_distance
     edges, length = pairs[near], length[near]
     bse = bse_fractions_at_measurements(field)
-    distance_z = _distances(vectors, edges)
+    distance_z = _distances(vectors, edges, report)
     counts = field.total_counts
     return MeasurementGraph(
         locations=field.locations,
@@ -152,9 +162,12 @@ def build_graph(
     )
 
 
-def _distances(vectors: npt.NDArray[np.floating], edges: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def _distances(
+    vectors: npt.NDArray[np.floating], edges: npt.NDArray[np.int64], report: Progress
+) -> npt.NDArray[np.float64]:
     out = np.empty(len(edges))
     for start in range(0, len(edges), _EDGES_AT_A_TIME):
+        report("graph", 0.6 + 0.4 * start / len(edges))
         u, v = edges[start : start + _EDGES_AT_A_TIME].T
         difference = vectors[u] - vectors[v]
         out[start : start + _EDGES_AT_A_TIME] = np.sqrt(np.einsum("ed,ed->e", difference, difference))

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.errors import RecipeError
+
 if TYPE_CHECKING:
     import networkx as nx
 
     from napari_gdls.embedding.calibration import Calibration
+    from napari_gdls.field import Field
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,19 @@ class MeasurementGraph:
     def n_edges(self) -> int:
         """Number of edges."""
         return len(self.edges)
+
+    def require_field(self, field: Field) -> None:
+        """Refuse a field that the graph was not built from.
+
+        Raises
+        ------
+        RecipeError
+        """
+        if not np.array_equal(self.locations, field.locations):
+            raise RecipeError(
+                f"the graph, of {self.n_measurements:,} measurements, was not built from this field, of "
+                f"{field.n_measurements:,}; build it from the field: build_graph(field, z)."
+            )
 
     def with_calibration(self, calibration: Calibration, counts: npt.NDArray[np.float64]) -> MeasurementGraph:
         """The graph with delta_z on another scale.

@@ -3,6 +3,9 @@
 A region is a set of measurements, named by one of them (its root). Edges of the regions are kept as half-edges in
 linked lists: half-edge 2 e starts at the first end of edge e, half-edge 2 e + 1 at the second. Lists of two regions are
 joined by one link, and half-edges that have become loops or doubles are dropped when a list is walked.
+
+Compiled code here relies on edges between 0 and N - 1, on counts of 0 or more whose sums over all regions stay below
+2**63, and on finite BSE: `Field` sees to the counts and the BSE, `build_graph` to the edges.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ class Regions(NamedTuple):
     total: npt.NDArray[np.int64]
     """(N,) counts."""
     bse: npt.NDArray[np.float64]
-    """(N,) mean BSE in units of the noise of one measurement."""
+    """(N,) mean BSE, in any unit: in that of the noise of one measurement for the costs of merges."""
     size: npt.NDArray[np.float64]
     """(N,) number of measurements."""
 
@@ -75,22 +78,22 @@ def _before(e: int, f: int, key: npt.NDArray[np.float64]) -> bool:
 
 
 @nb.njit(cache=True, nogil=True)
-def _up(heap: npt.NDArray[np.int64], place: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int) -> None:
+def _up(heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int) -> None:
     e = heap[i]
     while i > 0:
         parent = (i - 1) >> 1
         if not _before(e, heap[parent], key):
             break
         heap[i] = heap[parent]
-        place[heap[i]] = i
+        position[heap[i]] = i
         i = parent
     heap[i] = e
-    place[e] = i
+    position[e] = i
 
 
 @nb.njit(cache=True, nogil=True)
 def _down(
-    heap: npt.NDArray[np.int64], place: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int, length: int
+    heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int, length: int
 ) -> None:
     e = heap[i]
     while True:
@@ -102,25 +105,25 @@ def _down(
         if _before(e, heap[child], key):
             break
         heap[i] = heap[child]
-        place[heap[i]] = i
+        position[heap[i]] = i
         i = child
     heap[i] = e
-    place[e] = i
+    position[e] = i
 
 
 @nb.njit(cache=True, nogil=True)
 def _drop(
-    heap: npt.NDArray[np.int64], place: npt.NDArray[np.int64], key: npt.NDArray[np.float64], e: int, length: int
+    heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], e: int, length: int
 ) -> int:
     """Take edge e off the heap; the new length."""
-    i, last = place[e], heap[length - 1]
-    place[e] = -1
+    i, last = position[e], heap[length - 1]
+    position[e] = -1
     length -= 1
     if last != e:
         heap[i] = last
-        place[last] = i
-        _down(heap, place, key, i, length)
-        _up(heap, place, key, place[last])
+        position[last] = i
+        _down(heap, position, key, i, length)
+        _up(heap, position, key, position[last])
     return length
 
 
@@ -146,23 +149,49 @@ def absorb(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> 
     regions.total[a] = total
 
 
+class Merging(NamedTuple):
+    """State of the merging of N regions along M edges, between blocks of merges; changed in place."""
+
+    edges: npt.NDArray[np.int64]
+    """(M, 2) the two regions that each edge joined at the beginning."""
+    heap: npt.NDArray[np.int64]
+    """(M,) edges as a heap by `key`; the first `progress[LENGTH]` of them."""
+    position: npt.NDArray[np.int64]
+    """(M,) where each edge stands in the heap, -1 off it."""
+    key: npt.NDArray[np.float64]
+    """(M,) cost of joining the regions at both ends, as far as it is known."""
+    head: npt.NDArray[np.int64]
+    """(N,) first half-edge of each region, -1 for none."""
+    tail: npt.NDArray[np.int64]
+    """(N,) last one."""
+    following: npt.NDArray[np.int64]
+    """(2 M,) next half-edge of the same region, -1 after the last."""
+    parent: npt.NDArray[np.int64]
+    """(N,) way to the root of each region."""
+    seen: npt.NDArray[np.int64]
+    """(N,) merge at which a region was last met as a neighbour."""
+    refreshed_at: npt.NDArray[np.float64]
+    """(N,) size of each region when its costs were last found anew."""
+    kept: npt.NDArray[np.int64]
+    """(N - 1,) root that is left of each merge."""
+    absorbed: npt.NDArray[np.int64]
+    """(N - 1,) root that is gone."""
+    height: npt.NDArray[np.float64]
+    """(N - 1,) height of each merge: the highest cost so far."""
+    progress: npt.NDArray[np.int64]
+    """(2,) number of merges made, and length of the heap."""
+
+
+DONE, LENGTH = 0, 1
+
+
 @nb.njit(cache=True, nogil=True)
-def merge_all(
-    regions: Regions,
-    edges: npt.NDArray[np.int64],
-    table: npt.NDArray[np.float64],
-    bse_scatter: float,
-    refresh_growth: float,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Merge neighbouring regions, the cheapest pair first, until none have an edge between them.
-
-    Costs are kept for the edges at hand and found anew when a region has grown by `refresh_growth`, and in any case
-    before a merge: an edge whose cost has risen meanwhile goes back into the heap.
-
-    Returns the kept and the absorbed root of every merge, and its height: the highest cost so far.
-    """
+def start_merging(
+    regions: Regions, edges: npt.NDArray[np.int64], table: npt.NDArray[np.float64], bse_scatter: float
+) -> Merging:
+    """The state before the first merge."""
     n, m = len(regions.size), len(edges)
-    heap, place, key = np.arange(m), np.arange(m), np.empty(m)
+    heap, position, key = np.arange(m), np.arange(m), np.empty(m)
     head, tail, following = np.full(n, -1), np.full(n, -1), np.full(2 * m, -1)
     for e in range(m):
         key[e] = _cost(regions, edges[e, 0], edges[e, 1], table, bse_scatter)
@@ -174,66 +203,133 @@ def merge_all(
                 following[tail[u]] = half
             tail[u] = half
     for i in range(m // 2 - 1, -1, -1):
-        _down(heap, place, key, i, m)
-    parent, seen = np.arange(n), np.full(n, -1)
-    refreshed_at = regions.size.copy()
-    kept, absorbed = np.empty(max(n - 1, 0), dtype=np.int64), np.empty(max(n - 1, 0), dtype=np.int64)
-    height = np.empty(max(n - 1, 0))
-    done, length, highest = 0, m, 0.0
-    while length > 0:
-        e = heap[0]
-        a, b = root_of(parent, edges[e, 0]), root_of(parent, edges[e, 1])
+        _down(heap, position, key, i, m)
+    most = max(n - 1, 0)
+    return Merging(
+        edges,
+        heap,
+        position,
+        key,
+        head,
+        tail,
+        following,
+        np.arange(n),
+        np.full(n, -1),
+        regions.size.copy(),
+        np.empty(most, dtype=np.int64),
+        np.empty(most, dtype=np.int64),
+        np.empty(most),
+        np.array([0, m]),
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def merge_some(
+    state: Merging,
+    regions: Regions,
+    table: npt.NDArray[np.float64],
+    bse_scatter: float,
+    refresh_growth: float,
+    most_costs: int,
+) -> bool:
+    """Merge neighbouring regions, the cheapest pair first, until so many costs were found, or none are left.
+
+    Costs are kept for the edges at hand and found anew when a region has grown by `refresh_growth`, and in any case
+    before a merge: an edge whose cost has risen meanwhile goes back into the heap. Whether pairs are left.
+    """
+    costs = 0
+    while state.progress[LENGTH] > 0 and costs < most_costs:
+        e = state.heap[0]
+        a, b = root_of(state.parent, state.edges[e, 0]), root_of(state.parent, state.edges[e, 1])
         if a == b:
-            length = _drop(heap, place, key, e, length)
+            state.progress[LENGTH] = _drop(state.heap, state.position, state.key, e, state.progress[LENGTH])
             continue
         cost = _cost(regions, a, b, table, bse_scatter)
-        if cost > key[e] * (1 + 1e-12) + 1e-9:
-            key[e] = cost
-            _down(heap, place, key, 0, length)
+        costs += 1
+        if cost > state.key[e] * (1 + 1e-12) + 1e-9:
+            state.key[e] = cost
+            _down(state.heap, state.position, state.key, 0, state.progress[LENGTH])
             continue
         if regions.size[a] < regions.size[b] or (regions.size[a] == regions.size[b] and a > b):
             a, b = b, a
-        highest = max(highest, cost)
-        kept[done], absorbed[done], height[done] = a, b, highest
-        done += 1
-        absorb(regions, a, b, table)
-        parent[b] = a
-        first_of_b = head[b]
-        if first_of_b >= 0:
-            if head[a] < 0:
-                head[a] = first_of_b
+        costs += _merge(state, regions, table, bse_scatter, refresh_growth, a, b, cost)
+    return bool(state.progress[LENGTH] > 0)
+
+
+@nb.njit(cache=True, nogil=True)
+def _merge(
+    state: Merging,
+    regions: Regions,
+    table: npt.NDArray[np.float64],
+    bse_scatter: float,
+    refresh_growth: float,
+    a: int,
+    b: int,
+    cost: float,
+) -> int:
+    """Let region a absorb region b, at this cost; the number of costs that were found anew."""
+    done = state.progress[DONE]
+    before = state.height[done - 1] if done > 0 else 0.0
+    state.kept[done], state.absorbed[done], state.height[done] = a, b, max(before, cost)
+    state.progress[DONE] = done = done + 1
+    absorb(regions, a, b, table)
+    state.parent[b] = a
+    first_of_b = state.head[b]
+    if first_of_b >= 0:
+        if state.head[a] < 0:
+            state.head[a] = first_of_b
+        else:
+            state.following[state.tail[a]] = first_of_b
+        state.tail[a] = state.tail[b]
+    whole = regions.size[a] >= refresh_growth * state.refreshed_at[a]
+    if whole:
+        state.refreshed_at[a] = regions.size[a]
+    return _refresh(state, regions, table, bse_scatter, a, state.head[a] if whole else first_of_b, whole)
+
+
+@nb.njit(cache=True, nogil=True)
+def _refresh(
+    state: Merging,
+    regions: Regions,
+    table: npt.NDArray[np.float64],
+    bse_scatter: float,
+    a: int,
+    half: int,
+    whole: bool,
+) -> int:
+    """Find the costs of a's edges anew, from a half-edge on; drop loops and doubles. The number of costs.
+
+    Where the list is walked as a whole, half-edges that are off the heap are taken out of it.
+    """
+    heap, position, key = state.heap, state.position, state.key
+    length, done, previous, costs = state.progress[LENGTH], state.progress[DONE], -1, 0
+    while half >= 0:
+        e, after = half >> 1, state.following[half]
+        if position[e] >= 0:
+            other = root_of(state.parent, state.edges[e, 1 - (half & 1)])
+            if other == a or state.seen[other] == done:
+                length = _drop(heap, position, key, e, length)
             else:
-                following[tail[a]] = first_of_b
-            tail[a] = tail[b]
-        whole = regions.size[a] >= refresh_growth * refreshed_at[a]
+                state.seen[other] = done
+                before = key[e]
+                key[e] = _cost(regions, a, other, table, bse_scatter)
+                costs += 1
+                if key[e] < before:
+                    _up(heap, position, key, position[e])
+                else:
+                    _down(heap, position, key, position[e], length)
         if whole:
-            refreshed_at[a] = regions.size[a]
-        half, previous = (head[a] if whole else first_of_b), -1
-        while half >= 0:
-            e, after = half >> 1, following[half]
-            if place[e] >= 0:
-                other = root_of(parent, edges[e, 1 - (half & 1)])
-                if other == a or seen[other] == done:
-                    length = _drop(heap, place, key, e, length)
-                else:
-                    seen[other] = done
-                    before = key[e]
-                    key[e] = _cost(regions, a, other, table, bse_scatter)
-                    if key[e] < before:
-                        _up(heap, place, key, place[e])
-                    else:
-                        _down(heap, place, key, place[e], length)
-            if whole:
-                if place[e] >= 0:
-                    previous = half
-                elif previous < 0:
-                    head[a] = after
-                else:
-                    following[previous] = after
-                if after < 0:
-                    tail[a] = previous
-            half = after
-    return kept[:done], absorbed[:done], height[:done]
+            if position[e] >= 0:
+                previous = half
+            elif previous < 0:
+                state.head[a] = after
+            else:
+                state.following[previous] = after
+            if after < 0:
+                state.tail[a] = previous
+        half = after
+    state.progress[LENGTH] = length
+    return costs
 
 
 @nb.njit(cache=True, nogil=True)

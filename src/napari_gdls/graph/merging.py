@@ -19,7 +19,15 @@ from napari_gdls.graph.measurement_graph import MeasurementGraph
 from napari_gdls.progress import Progress, silent
 
 _BSE_SCATTER = 4.0
+"""Variance of the mean BSE of a region that does not fall with its size, in units of that of one measurement:
+brightness varies within a material. Chosen on the benchmark fields."""
+
 _REFRESH_GROWTH = 1.25
+"""Growth of a region at which all costs at its border are found anew; each is found anew before a merge in any case, so
+this decides on speed rather than on the tree."""
+
+_COSTS_AT_A_TIME = 1 << 17
+"""Costs between two reports of the progress: some tens of milliseconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +169,14 @@ def build_merge_tree(
     """
     report = progress or silent
     report("tree", 0.0)
-    from napari_gdls.graph.merge_kernels import Regions, entropies_of, entropy_table, merge_all
+    from napari_gdls.graph.merge_kernels import (
+        DONE,
+        Regions,
+        entropies_of,
+        entropy_table,
+        merge_some,
+        start_merging,
+    )
 
     if counts is None:
         from napari_gdls.spectra.windows import window_counts
@@ -172,9 +187,14 @@ def build_merge_tree(
     entropy, total = entropies_of(sums, table)
     bse = bse_fractions_at_measurements(field)
     regions = Regions(sums, entropy, total, bse / noise_of_value(field, graph.delta_b), np.ones(len(bse)))
-    kept, absorbed, height = merge_all(regions, graph.edges, table, _BSE_SCATTER, _REFRESH_GROWTH)
+    state = start_merging(regions, graph.edges, table, _BSE_SCATTER)
+    while merge_some(state, regions, table, _BSE_SCATTER, _REFRESH_GROWTH, _COSTS_AT_A_TIME):
+        report("tree", state.progress[DONE] / graph.n_measurements)
+    done = state.progress[DONE]
     report("tree", 1.0)
-    return MergeTree(graph.n_measurements, kept, absorbed, height, counts.shape[1])
+    return MergeTree(
+        graph.n_measurements, state.kept[:done], state.absorbed[:done], state.height[:done], counts.shape[1]
+    )
 
 
 def expected_false_borders(n_measurements: int, significance: float) -> float:

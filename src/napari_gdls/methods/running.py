@@ -103,6 +103,12 @@ def label_measurements(
         able = ", ".join(name for name, row in METHODS.items() if row.labels_measurements)
         raise RecipeError(f"the method {wanted.method!r} has no segments of the measurements alone; choose of {able}.")
     kept = check_constraints(wanted, constraints)
+    if field is not None:
+        graph.require_field(field)
+    if z is not None and len(z) != graph.n_measurements:
+        raise RecipeError(
+            f"z has {len(z)} rows and the graph {graph.n_measurements} measurements; they must be of one field."
+        )
     embedding = model if isinstance(model, Embedding) else None
     if embedding is None and z is not None:
         embedding = load_embedding(wanted.model)
