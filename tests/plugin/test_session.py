@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 import napari_gdls as gdls
 from napari_gdls.plugin.corrections import Corrections
 from napari_gdls.plugin.session import Result, Session
+from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import phase_colours
 
 SIGNALS = (
@@ -56,7 +57,7 @@ def emitted(session):
 
 @pytest.fixture
 def result(segmentation) -> Result:
-    return Result(segmentation, phase_colours(segmentation))
+    return Result(segmentation, phase_colours(segmentation), phase_table(segmentation))
 
 
 def small_field(name: str) -> gdls.Field:
@@ -135,7 +136,7 @@ def test_a_run_replaces_what_was_made_of_the_one_before(session, emitted, result
     session.merge_phases(state, state.selected_phases)
     assert emitted() == ["wanted_changed"]
     assert state.merged_by_hand.n_phases == result.segmentation.n_phases - 1
-    session.show(state, Result(state.merged_by_hand, result.phase_colours[:1]))
+    session.show(state, Result(state.merged_by_hand, result.phase_colours[:1], None))
     assert emitted() == ["shown_changed"]
     assert state.selected_phases == frozenset()
     session.undo_merge(state)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,13 @@ class Result:
     segmentation : Segmentation
     phase_colours : (P, 3) array or None
         sRGB, 0 to 1. None if the method made no phases.
+    phase_table : dict or None
+        From `napari_gdls.segmentation.phase_table`, with these colours; likewise.
     """
 
     segmentation: Segmentation
     phase_colours: npt.NDArray[np.float64] | None
+    phase_table: dict[str, npt.NDArray[Any]] | None
 
 
 @dataclass(eq=False)

@@ -64,25 +64,24 @@ class ViewerSession:
 
     def _on_wanted(self, state: FieldState) -> None:
         run, merged, tau_z = state.run, state.merged_by_hand, state.tau_z
-        if run is None or merged is None or run.phase_colours is None:
+        if run is None or merged is None:
             return
-        found, colours = run.segmentation, run.phase_colours
         lowest = merged.recipe.tau_z
 
         def derived(progress: Progress) -> tuple[Result, LayerContents]:
             wanted = merged if lowest is None or tau_z <= lowest else merged.coarsened(tau_z)
-            return run, contents_of_merged(found, colours, wanted, progress)
+            return run, contents_of_merged(run, wanted, progress)
 
         self._latest.ask(derived)
 
     def _on_derived(self, derived: tuple[Result, LayerContents]) -> None:
         run, contents = derived
-        viewer, state = self._viewer(), self.session.state_of(contents.segmentation.field)
+        viewer, state = self._viewer(), self.session.state_of(contents.result.segmentation.field)
         if viewer is None or state is None or state.run is not run:
             return  # the field was closed, or run again
-        if state.shown is None or state.shown.segmentation is not contents.segmentation:
+        if state.shown is None or state.shown.segmentation is not contents.result.segmentation:
             update_layers(viewer, contents)
-            self.session.show(state, Result(contents.segmentation, contents.phase_colours))
+            self.session.show(state, contents.result)
 
 
 _of_viewers: weakref.WeakKeyDictionary[napari.Viewer, ViewerSession] = weakref.WeakKeyDictionary()

@@ -95,13 +95,17 @@ def segment_table(
     return {name: column[present > 0] for name, column in table.items()}
 
 
-def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
+def phase_table(
+    segmentation: Segmentation, *, of_phases: npt.NDArray[np.float64] | None = None
+) -> dict[str, npt.NDArray[Any]]:
     """Table of phases.
 
     Parameters
     ----------
     segmentation : Segmentation
         Of a method that makes phases.
+    of_phases : (P, 3) array, optional
+        The colours that they are shown in, from `phase_colours`; None: made here.
 
     Returns
     -------
@@ -121,6 +125,7 @@ def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
     found = segmentation.measurement_phases
     assert found is not None  # or there would be no modal composition
     field, n = segmentation.field, found.n_phases
+    colours = phase_colours(segmentation) if of_phases is None else of_phases
     return {
         "phase": np.arange(1, n + 1),
         "area [%]": modal.percent,
@@ -130,7 +135,7 @@ def phase_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
         "counts": np.bincount(found.labels, weights=field.total_counts, minlength=n).astype(np.int64),
         "mean BSE": found.pool.bse * field.bse_full_scale,
         "fine-grained": found.intergrown,
-        "colour": np.array([_hexadecimal(colour) for colour in phase_colours(segmentation)], dtype=np.str_),
+        "colour": np.array([_hexadecimal(colour) for colour in colours], dtype=np.str_),
     }
 
 

@@ -26,12 +26,12 @@ def run(field: gdls.Field, earlier: LayerContents | None = None, **changes: Any)
     recipe = gdls.Recipe(device="cpu", **changes)
     if earlier is None:
         return contents_of_run(field, recipe, silent)
-    known = earlier.segmentation
+    known = earlier.result.segmentation
     return contents_of_run(field, recipe, silent, embedding=known.embedding, graph=known.graph)
 
 
 def merged_of(contents: LayerContents, segmentation: gdls.Segmentation) -> LayerContents:
-    return contents_of_merged(contents.segmentation, contents.phase_colours, segmentation, silent)
+    return contents_of_merged(contents.result, segmentation, silent)
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, sec
     assert roles(viewer) == OF_MERGE
     assert old not in viewer.layers
     assert (new.opacity, new.visible) == (0.9, False)
-    np.testing.assert_array_equal(new.data, second.segmentation.labels)
+    np.testing.assert_array_equal(new.data, second.result.segmentation.labels)
     assert layer_of(viewer, "graph") is graph  # the same graph: no need to build 100,000 shapes again
-    assert layer_segmentation(graph) is second.segmentation
+    assert layer_segmentation(graph) is second.result.segmentation
     assert graph.edge_contrast_limits == (0.0, 2.0)
 
 
@@ -90,8 +90,8 @@ def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, mon
     place_layers(viewer, second)
     assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
     vectors, cut = viewer.layers[4:6]
-    ends = second.segmentation.measurement_labels[second.segmentation.graph.edges]
-    assert len(vectors.data) == second.segmentation.graph.n_edges
+    ends = second.result.segmentation.measurement_labels[second.result.segmentation.graph.edges]
+    assert len(vectors.data) == second.result.segmentation.graph.n_edges
     assert cut.nshapes == (ends[:, 0] != ends[:, 1]).sum()
 
 
@@ -102,7 +102,7 @@ def test_another_graph_replaces_the_old_one(viewer, sparse_field, first):
     place_layers(viewer, other)
     assert roles(viewer) == OF_MERGE
     assert layer_of(viewer, "graph") is not graph
-    assert layer_of(viewer, "graph").nshapes == other.segmentation.graph.n_edges < graph.nshapes
+    assert layer_of(viewer, "graph").nshapes == other.result.segmentation.graph.n_edges < graph.nshapes
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_edited_graphs_stay(viewer, sparse_field, first):
     place_layers(viewer, run(sparse_field, max_distance=0.9))
     assert roles(viewer).count("graph") == 2
     assert graph in viewer.layers
-    assert graph.nshapes == first.segmentation.graph.n_edges - 1
+    assert graph.nshapes == first.result.segmentation.graph.n_edges - 1
 
 
 def test_drawn_and_moved_edges_are_edits(viewer, first):
@@ -203,31 +203,33 @@ def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, met
     result = run(sparse_field, first, method=method)
     labels = place_layers(viewer, result)
     assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
-    assert labels.name == f"pair: {segments_name(result.segmentation.recipe)}"
-    assert len(np.unique(labels.data[labels.data > 0])) == result.segmentation.n_segments > 1
+    assert labels.name == f"pair: {segments_name(result.result.segmentation.recipe)}"
+    assert len(np.unique(labels.data[labels.data > 0])) == result.result.segmentation.n_segments > 1
 
 
 def test_merged_phases_keep_the_colour_of_the_larger_one(first):
-    segmentation = first.segmentation
+    segmentation = first.result.segmentation
     sizes = np.bincount(segmentation.measurement_phases.labels)
     merged = merged_of(first, segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)))
-    np.testing.assert_array_equal(merged.phase_colours, first.phase_colours[[sizes.argmax()]])
-    np.testing.assert_array_equal(merged.colormap.map(1)[:3], first.phase_colours[sizes.argmax()].astype(np.float32))
-    np.testing.assert_array_equal(merged_of(first, segmentation).phase_colours, first.phase_colours)
+    np.testing.assert_array_equal(merged.result.phase_colours, first.result.phase_colours[[sizes.argmax()]])
+    np.testing.assert_array_equal(
+        merged.colormap.map(1)[:3], first.result.phase_colours[sizes.argmax()].astype(np.float32)
+    )
+    np.testing.assert_array_equal(merged_of(first, segmentation).result.phase_colours, first.result.phase_colours)
 
 
 def test_layers_are_updated_in_place_unless_edited(viewer, first):
     place_layers(viewer, first)
     before = list(viewer.layers)
-    n_phases = first.segmentation.n_phases
-    merged = merged_of(first, first.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)))
+    n_phases = first.result.segmentation.n_phases
+    merged = merged_of(first, first.result.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)))
     update_layers(viewer, merged)
     assert list(viewer.layers) == before
     segments = layer_of(viewer, "segments")
-    np.testing.assert_array_equal(segments.data, merged.segmentation.labels)
-    np.testing.assert_array_equal(layer_of(viewer, "phases").data, merged.segmentation.phase_map())
+    np.testing.assert_array_equal(segments.data, merged.result.segmentation.labels)
+    np.testing.assert_array_equal(layer_of(viewer, "phases").data, merged.result.segmentation.phase_map())
     assert segments.features["index"].tolist() == [1]
-    assert layer_segmentation(segments) is merged.segmentation
+    assert layer_segmentation(segments) is merged.result.segmentation
     assert not is_edited(segments)
     segments.fill((5, 5), 7)
     kept = segments.data.copy()
@@ -240,8 +242,8 @@ def test_layers_are_updated_in_place_unless_edited(viewer, first):
     assert roles(viewer).count("phases") == 1
 
 
-def test_mixed_measurements_follow_in_place_layers(viewer, first):
-    found = first.segmentation
+def test_mixed_measurements_follow_in_place(viewer, first):
+    found = first.result.segmentation
     phases = found.measurement_phases
     assert phases.n_phases == 2
     runs = []
@@ -249,16 +251,23 @@ def test_mixed_measurements_follow_in_place_layers(viewer, first):
         partner, fraction = phases.partner.copy(), phases.fraction.copy()
         partner[places], fraction[places] = 1 - phases.labels[places], 0.75
         mixed = dataclasses.replace(phases, partner=partner, fraction=fraction)
-        runs.append(dataclasses.replace(first, segmentation=dataclasses.replace(found, measurement_phases=mixed)))
+        runs.append(
+            dataclasses.replace(
+                first,
+                result=dataclasses.replace(
+                    first.result, segmentation=dataclasses.replace(found, measurement_phases=mixed)
+                ),
+            )
+        )
     place_layers(viewer, runs[0])
     assert roles(viewer) == [*OF_MERGE[:-1], "mixed", "measurements"]
     layer = layer_of(viewer, "mixed")
     for result in (*runs[1:], runs[0]):
         update_layers(viewer, result)
-        now = result.segmentation.measurement_phases
+        now = result.result.segmentation.measurement_phases
         at = np.flatnonzero(now.partner >= 0)
         assert layer_of(viewer, "mixed") is layer
         np.testing.assert_array_equal(layer.data, found.field.locations[at])
         assert layer.features["second phase"].tolist() == (now.partner[at] + 1).tolist()
-        np.testing.assert_allclose(layer.face_color[:, :3], first.phase_colours[now.partner[at]], atol=1e-6)
+        np.testing.assert_allclose(layer.face_color[:, :3], first.result.phase_colours[now.partner[at]], atol=1e-6)
         assert not is_edited(layer)

@@ -12,6 +12,8 @@ from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.appearance import label_colormap
 from napari_gdls.plugin.layers.graph import merge_heights
 from napari_gdls.plugin.layers.segments import segment_features
+from napari_gdls.plugin.session import Result
+from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import phase_colours, segment_colours
 
 if TYPE_CHECKING:
@@ -31,22 +33,19 @@ class LayerContents:
 
     Attributes
     ----------
-    segmentation : Segmentation
-        Its modal composition and list of merges are computed already, if it has phases.
+    result : Result
+        Modal composition and list of merges of its segmentation are computed already, if it has phases.
     features : dict
         Of the segments, from `napari_gdls.plugin.layers.segments.segment_features`.
     colormap : DirectLabelColormap
         Of the segments.
-    phase_colours : (P, 3) array or None
-        None if the method made no phases.
     heights : (E,) array or None
         Of the edges of the graph, from `napari_gdls.plugin.layers.graph.merge_heights`.
     """
 
-    segmentation: Segmentation
+    result: Result
     features: dict[str, npt.NDArray[Any]]
     colormap: DirectLabelColormap
-    phase_colours: npt.NDArray[np.float64] | None
     heights: npt.NDArray[np.float64] | None
 
 
@@ -84,24 +83,22 @@ def contents_of_run(
     return contents
 
 
-def contents_of_merged(
-    run: Segmentation, colours: npt.NDArray[np.float64], merged: Segmentation, progress: Progress
-) -> LayerContents:
+def contents_of_merged(run: Result, merged: Segmentation, progress: Progress) -> LayerContents:
     """What the layers show of a segmentation that came of a run by merging phases.
 
-    Colours stay: a phase has that of its largest part.
+    Colours stay while a slider is moved: a phase has that of its largest part.
 
     Parameters
     ----------
-    run : Segmentation
-    colours : (P, 3) array
-        Of the phases of the run.
+    run : Result
+        Of a method that makes phases.
     merged : Segmentation
     progress : Progress
     """
-    before, after = run.measurement_phases, merged.measurement_phases
+    before, after, colours = run.segmentation.measurement_phases, merged.measurement_phases, run.phase_colours
     assert before is not None
     assert after is not None
+    assert colours is not None
     pair, size = np.unique(np.stack([after.labels, before.labels]), axis=1, return_counts=True)
     order = np.lexsort((pair[1], -size, pair[0]))
     _, largest = np.unique(pair[0, order], return_index=True)
@@ -117,7 +114,9 @@ def _contents(
     progress("table", 0.0)
     features = segment_features(segmentation)
     progress("table", 0.5)
-    colours = segment_colours(segmentation) if of_phases is None else of_phases[segmentation.phases]
+    colormap = label_colormap(segment_colours(segmentation, of_phases))
+    table = None
     if segmentation.has_phases:
-        _ = segmentation.modal, segmentation.merges  # they are kept
-    return LayerContents(segmentation, features, label_colormap(colours), of_phases, heights)
+        _ = segmentation.merges  # they are kept
+        table = phase_table(segmentation, of_phases=of_phases)
+    return LayerContents(Result(segmentation, of_phases, table), features, colormap, heights)

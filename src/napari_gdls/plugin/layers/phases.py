@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,12 @@ _BORDER_WIDTH = 0.1
 """Of these dots, in their diameters; chosen by eye: their colour is seen on any ground."""
 
 
-def phase_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] | None = None) -> Labels | None:
+def phase_layer(
+    segmentation: Segmentation,
+    *,
+    colours: npt.NDArray[np.float64] | None = None,
+    table: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Labels | None:
     """Labels layer with the phase of every pixel, counted from 1, and one colour per phase.
 
     Invisible at first: segments have the colour of their phase.
@@ -38,36 +44,30 @@ def phase_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] 
     segmentation : Segmentation
     colours : (P, 3) array, optional
         From `napari_gdls.segmentation.colours.phase_colours`; None: made here.
+    table : mapping, optional
+        From `napari_gdls.segmentation.phase_table`; None: made here.
 
     Returns
     -------
     Labels or None
-        Its features are those of `phase_features`. None if the method made no phases.
+        Its features are the columns of the table, with the phase in "index" as napari wants it. None if the method made
+        no phases.
     """
     if not segmentation.has_phases:
         return None
     field = segmentation.field
+    known = phase_colours(segmentation) if colours is None else colours
+    columns = phase_table(segmentation, of_phases=known) if table is None else table
     return Labels(
         segmentation.phase_map(),
         name=f"{layer_title(field)}: phases ({method_and_thresholds(segmentation.recipe)})",
         opacity=OPACITY,
         visible=False,
-        colormap=label_colormap(phase_colours(segmentation) if colours is None else colours),
-        features=phase_features(segmentation),
+        colormap=label_colormap(known),
+        features={"index" if name == "phase" else name: column for name, column in columns.items()},
         metadata=layer_metadata("phases", field, segmentation),
         **scale_and_units(field),
     )
-
-
-def phase_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
-    """Features of a Labels layer: the columns of the table of phases, with the phase in "index" as napari wants it.
-
-    Parameters
-    ----------
-    segmentation : Segmentation
-        Of a method that makes phases.
-    """
-    return {"index" if name == "phase" else name: column for name, column in phase_table(segmentation).items()}
 
 
 def confidence_layer(segmentation: Segmentation) -> Image | None:

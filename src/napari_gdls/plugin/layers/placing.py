@@ -48,7 +48,7 @@ def place_layers(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier
     Labels
         The new layer of the segments, which becomes the active one.
     """
-    segmentation = contents.segmentation
+    segmentation = contents.result.segmentation
     field = segmentation.field
     new = _new_layers(contents)
     for role in ("phases", "confidence", "segments"):
@@ -83,7 +83,7 @@ def update_layers(viewer: napari.Viewer, contents: LayerContents) -> None:
     viewer : napari.Viewer
     contents : LayerContents
     """
-    field, active = contents.segmentation.field, viewer.layers.selection.active
+    field, active = contents.result.segmentation.field, viewer.layers.selection.active
     # What napari draws takes it time, and those that only hand on what they hold are never drawn.
     for role, layers in _new_layers(contents, visible=False).items():
         shown = _last_unedited(viewer, field, role)
@@ -99,9 +99,10 @@ def update_layers(viewer: napari.Viewer, contents: LayerContents) -> None:
 
 def _new_layers(contents: LayerContents, *, visible: bool = True) -> dict[str, list[Layer]]:
     """New layers of a result by their role, without the graph; `visible` is that of the segments."""
-    segmentation, colours = contents.segmentation, contents.phase_colours
+    result = contents.result
+    segmentation, colours = result.segmentation, result.phase_colours
     layers: dict[str, Layer | None] = {
-        "phases": phase_layer(segmentation, colours=colours),
+        "phases": phase_layer(segmentation, colours=colours, table=result.phase_table),
         "confidence": confidence_layer(segmentation),
         "segments": segment_layer(
             segmentation, features=contents.features, colormap=contents.colormap, visible=visible

@@ -47,7 +47,7 @@ def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     layers: list[Layer | None] = [
         phase_layer(segmentation, colours=colours),
         confidence_layer(segmentation),
-        segment_layer(segmentation, colormap=None if colours is None else label_colormap(colours[segmentation.phases])),
+        segment_layer(segmentation, colormap=label_colormap(segment_colours(segmentation, colours))),
         *graph_layers_of(segmentation),
         mixed_layer(segmentation, colours=colours),
     ]

@@ -22,7 +22,6 @@ from superqt.utils import signals_blocked
 
 from napari_gdls.plugin.session import FieldState, Result, Session
 from napari_gdls.plugin.widgets.watching import watch
-from napari_gdls.segmentation.tables import phase_table
 
 if TYPE_CHECKING:
     from napari_gdls.phases.merge_candidates import PhaseMerge
@@ -169,7 +168,8 @@ class PhasePanel(QWidget):
         self.message.setText("" if state is None or result is None else _in_words(state, result.segmentation))
 
     def _fill_phases(self, result: Result) -> None:
-        table = phase_table(result.segmentation)
+        table = result.phase_table
+        assert table is not None
         assert result.phase_colours is not None
         for row, colour in enumerate(result.phase_colours):
             swatch = QTableWidgetItem()

@@ -32,7 +32,6 @@ from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.placing import place_layers
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
-from napari_gdls.plugin.session import Result
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
@@ -198,7 +197,7 @@ class SegmentWidget(QWidget):
 
     def _on_success(self, asked: Recipe, contents: LayerContents) -> None:
         self._end_run()
-        field = contents.segmentation.field
+        field = contents.result.segmentation.field
         if self.session.state_of(field) is None:
             self.result_label.setText("The field was closed; its result is dropped.")
             return
@@ -210,7 +209,7 @@ class SegmentWidget(QWidget):
         place_layers(self._viewer, contents, keep_earlier=self.keep_earlier.isChecked())
         if edited:
             show_info(f"Edited labels are kept: {', '.join(edited)}.")
-        self.session.finish_run(field, asked, Result(contents.segmentation, contents.phase_colours))
+        self.session.finish_run(field, asked, contents.result)
 
     @Slot(object)
     def _on_failure(self, error: Exception) -> None:
