@@ -32,6 +32,8 @@ def summed_by_group(spectra: Any, group: npt.NDArray[np.int64], n_groups: int) -
     return out
 
 
+# Both rely on groups below the length of `out`, which `Field.summed_spectra` checks, and on a csr_array whose indices
+# lie inside of its shape, which `Field` checks. Negative groups are left out.
 @nb.njit(cache=True, nogil=True)
 def _add_csr(
     data: npt.NDArray[Any],

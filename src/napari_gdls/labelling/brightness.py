@@ -111,6 +111,8 @@ def _spreads(
     return np.sqrt(variance)
 
 
+# Compiled code here relies on a radius of 0 or more, on measurements in raster order inside of the image, and on labels
+# that index `mean`; `Field` sees to finite BSE.
 @nb.njit(cache=True, nogil=True)
 def half_widths(radius: float) -> npt.NDArray[np.int64]:
     """How far a disk reaches to both sides, in the row of its centre and in those below."""

@@ -142,6 +142,8 @@ def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.boo
     return near
 
 
+# Compiled code here relies on arrays of one (H, W), on measurements inside of it in raster order, and on labels that
+# index `brightness`; windows around a pixel are cut at the border of the image.
 @nb.njit(cache=True, nogil=True)
 def _candidates_of_rows(
     rows: tuple[int, int],

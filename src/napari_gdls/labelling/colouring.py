@@ -45,6 +45,7 @@ def colour_labels(
     return np.asarray(_greedy(conflict.indptr.astype(np.int64), conflict.indices.astype(np.int64), order))
 
 
+# Relies on a graph in compressed rows whose `indices` are nodes, and on `order` that holds every node once.
 @nb.njit(cache=True)
 def _greedy(
     indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], order: npt.NDArray[np.int64]

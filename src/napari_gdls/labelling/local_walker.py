@@ -163,6 +163,8 @@ def _walk(
     return probability
 
 
+# Both rely on `state` that holds -1 or below, or the number of a contested pixel, on `start` that rises to the length
+# of `label`, and on finite conductances of 0 or more: those of `conductances`, of BSE that `Field` has checked.
 @nb.njit(cache=True, nogil=True)
 def _relax(
     colour: int,

@@ -129,6 +129,8 @@ def _walk(field: Field, colours: npt.NDArray[np.int64], beta: float, report: Pro
     return np.where(free, probability.argmax(axis=2), colours)
 
 
+# Compiled code here relies on arrays of one (H, W), on pixels and seeds inside of it, and on finite conductances of 0
+# or more: those of `conductances`, of BSE that `Field` has checked.
 @nb.njit(cache=True, nogil=True)
 def _free_pixels_around(
     moving: npt.NDArray[np.bool_], free: npt.NDArray[np.bool_]

@@ -198,6 +198,7 @@ def _largest_where_none_stands(
     return able[first]
 
 
+# Relies on `start` that rises from 0 to the length of `beside`, and on regions in `beside` that index `stands`.
 @nb.njit(cache=True, nogil=True)
 def _absorbed(
     start: npt.NDArray[np.int64],

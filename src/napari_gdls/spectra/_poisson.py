@@ -13,6 +13,7 @@ _FEW = 10.0
 _RECIPROCALS = 1.0 / np.maximum(np.arange(128.0), 1.0)
 
 
+# These rely on expected counts of 0 or more that are finite and on rows that exist, which `sample_counts` checks.
 @numba.njit(cache=True, inline="always")
 def _uniform(state: np.uint64) -> float:
     """SplitMix64 output for a state, as a number above 0 and below 1."""

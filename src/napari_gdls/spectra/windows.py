@@ -123,6 +123,8 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
     return np.rint(summed).astype(np.int32)
 
 
+# Both rely on one window a channel, -1 or below `n_windows`, and on a csr_array whose indices lie inside of its shape,
+# which `Field` checks. Counts of one spectrum are below 2**31 there, so the sums fit 32 bits.
 @nb.njit(cache=True, nogil=True)
 def _summed_csr(
     data: npt.NDArray[Any],
