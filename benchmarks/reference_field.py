@@ -8,14 +8,14 @@ from scipy.ndimage import median_filter
 
 from benchmarks import SHARED_DATA
 from napari_gdls import EnergyAxis, Field, simulate_field
-from napari_gdls.simulation import Mineral, rock_texture
+from napari_gdls.simulation import RockMineral, rock_texture
 
 # Minerals by brightness on the BSE image of the authors: each third is painted on pixels of one class.
 _DARK = ("quartz", "SiO2"), ("orthoclase", "K0.85Na0.15AlSi3O8"), ("plagioclase", "Na0.6Ca0.4Al1.4Si2.6O8")
 _MIDDLE = ("muscovite", "KAl3Si3O10(OH)2"), ("calcite", "CaCO3"), ("apatite", "Ca5(PO4)3F")
 _BRIGHT = ("almandine", "Fe2.3Mg0.5Ca0.2Al2Si3O12"), ("ilmenite", "FeTiO3"), ("magnetite", "Fe3O4")
 _CLASS_LIMITS = (12400, 20000)
-_MINERALS = [Mineral(name, formula, 1.0) for name, formula in (*_DARK, *_MIDDLE, *_BRIGHT)]
+_MINERALS = [RockMineral(name, formula, 1.0) for name, formula in (*_DARK, *_MIDDLE, *_BRIGHT)]
 
 COARSE_AXIS = EnergyAxis(offset=200.0, width=40.0, size=384)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from benchmarks import SHARED_DATA
 from benchmarks.reference_field import example_field
 from napari_gdls import Field, simulate_field
-from napari_gdls.simulation import ROCK, Disturbances, Mineral
+from napari_gdls.simulation import ROCK, Disturbances, RockMineral
 
 SIZE = 300
 """Height and width to which textures are cut, in pixels."""
@@ -68,25 +68,25 @@ COLUMBITES = {
 """Pairs that are hard to tell apart, in place of the two commonest phases; the first and the last are the paper's."""
 
 ORE = (
-    Mineral("quartz", "SiO2", 4.0),
-    Mineral("pyrite", "FeS2", 3.0),
-    Mineral("chalcopyrite", "CuFeS2", 2.0),
-    Mineral("sphalerite", "Zn0.9Fe0.1S", 2.0),
-    Mineral("calcite", "CaCO3", 2.0),
-    Mineral("galena", "PbS", 1.0),
-    Mineral("siderite", "FeCO3", 1.0),
-    Mineral("barite", "BaSO4", 1.0),
-    Mineral("arsenopyrite", "FeAsS", 1.0),
+    RockMineral("quartz", "SiO2", 4.0),
+    RockMineral("pyrite", "FeS2", 3.0),
+    RockMineral("chalcopyrite", "CuFeS2", 2.0),
+    RockMineral("sphalerite", "Zn0.9Fe0.1S", 2.0),
+    RockMineral("calcite", "CaCO3", 2.0),
+    RockMineral("galena", "PbS", 1.0),
+    RockMineral("siderite", "FeCO3", 1.0),
+    RockMineral("barite", "BaSO4", 1.0),
+    RockMineral("arsenopyrite", "FeAsS", 1.0),
 )
 GABBRO = (
-    Mineral("An60", "Na0.4Ca0.6Al1.6Si2.4O8", 4.0),
-    Mineral("augite", "CaMg0.75Fe0.25Si2O6", 3.0),
-    Mineral("Fo75", "Mg1.5Fe0.5SiO4", 2.0),
-    Mineral("Fo82", "Mg1.64Fe0.36SiO4", 2.0),
-    Mineral("enstatite", "Mg1.6Fe0.4Si2O6", 2.0),
-    Mineral("ilmenite", "FeTiO3", 1.0),
-    Mineral("chromite", "FeCr2O4", 0.5),
-    Mineral("apatite", "Ca5(PO4)3F", 0.5),
+    RockMineral("An60", "Na0.4Ca0.6Al1.6Si2.4O8", 4.0),
+    RockMineral("augite", "CaMg0.75Fe0.25Si2O6", 3.0),
+    RockMineral("Fo75", "Mg1.5Fe0.5SiO4", 2.0),
+    RockMineral("Fo82", "Mg1.64Fe0.36SiO4", 2.0),
+    RockMineral("enstatite", "Mg1.6Fe0.4Si2O6", 2.0),
+    RockMineral("ilmenite", "FeTiO3", 1.0),
+    RockMineral("chromite", "FeCr2O4", 0.5),
+    RockMineral("apatite", "Ca5(PO4)3F", 0.5),
 )
 """Rocks that were added when the constants of all methods had been chosen on the other fields."""
 
@@ -196,7 +196,7 @@ def _painted(
             seed=7,
             counts=counts,
             dots="tima",
-            minerals=[Mineral(mineral, formula, 1.0) for mineral, formula in pairs],
+            minerals=[RockMineral(mineral, formula, 1.0) for mineral, formula in pairs],
             texture=phases.astype(np.int32),
             bse=None if instead else bse,
             name=name,

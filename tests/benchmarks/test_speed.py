@@ -57,7 +57,7 @@ def test_large_field_has_the_promised_density() -> None:
     assert np.median(field.total_counts) == pytest.approx(1000, rel=0.02)
 
 
-def testverdicts() -> None:
+def test_verdicts() -> None:
     assert speed.verdict("ratio", 16, 15, "x", higher_is_better=True).endswith("met")
     assert speed.verdict("ratio", 14, 15, "x", higher_is_better=True).endswith("MISSED")
     assert speed.verdict("time", 14, 12, " s", higher_is_better=False).endswith("MISSED")

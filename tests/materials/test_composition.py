@@ -3,6 +3,7 @@ import pytest
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS, CompositionError, atomic_number, mass_fractions
+from napari_gdls.materials.formula import composition_of
 
 
 def test_symbols_run_from_hydrogen_to_plutonium():
@@ -45,3 +46,24 @@ def test_impossible_compositions_are_named(compositions, message):
     with pytest.raises(CompositionError, match=message) as caught:
         mass_fractions(compositions)
     assert isinstance(caught.value, GdlsError)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("SiO2", {"O": 0.53257, "Si": 0.46743}),
+        ("KAlSi3O8", {"O": 0.45990, "Al": 0.09694, "Si": 0.30271, "K": 0.14047}),
+        ("Ca5(PO4)3F", {"O": 0.38070, "F": 0.03767, "P": 0.18425, "Ca": 0.39738}),
+        ("ZrSiO4", {"O": 0.34914, "Si": 0.15322, "Zr": 0.49765}),
+        ("Na0.5Ca0.5Al1.5Si2.5O8", {"O": 0.47367, "Na": 0.04254, "Al": 0.14978, "Si": 0.25985, "Ca": 0.07416}),
+    ],
+)
+def test_mass_fractions_follow_from_a_formula(formula, expected):
+    fractions = composition_of(formula)
+    assert list(fractions) == list(expected)
+    assert fractions == pytest.approx(expected, abs=3e-4)
+    assert sum(fractions.values()) == pytest.approx(1, abs=1e-12)
+
+
+def test_masses_in_any_unit_are_normalised():
+    assert composition_of({"Si": 46.743, "O": 53.257}) == pytest.approx({"O": 0.53257, "Si": 0.46743})

@@ -11,9 +11,13 @@ from napari_gdls import Field, evaluate, sample_field
 from napari_gdls.errors import Cancelled, FieldError, GdlsError, RecipeError
 from napari_gdls.methods.published import measurements as graph
 from napari_gdls.methods.published import pixels as labelling
-from napari_gdls.simulation import Mineral, simulate_field
+from napari_gdls.simulation import RockMineral, simulate_field
 
-EASY = [Mineral("quartz", "SiO2", 0.4), Mineral("magnetite", "Fe3O4", 0.3), Mineral("calcite", "CaCO3", 0.3)]
+EASY = [
+    RockMineral("quartz", "SiO2", 0.4),
+    RockMineral("magnetite", "Fe3O4", 0.3),
+    RockMineral("calcite", "CaCO3", 0.3),
+]
 TAU_B, TAU_Z = 0.1, 0.1
 
 

@@ -11,7 +11,7 @@ from napari_gdls.errors import Cancelled, FieldError, RecipeError
 from napari_gdls.graph.merging import build_merge_tree
 from napari_gdls.phases.search import find_phases
 from napari_gdls.recipe import Recipe
-from napari_gdls.simulation.rock import ROCK, Mineral
+from napari_gdls.simulation.rock import ROCK
 from napari_gdls.spectra.windows import window_counts
 
 PLAIN = tuple(dataclasses.replace(ROCK[i], rim_formula=None) for i in (0, 2, 3, 9))
@@ -106,8 +106,8 @@ def test_areas_finer_than_the_measurements_become_one_phase():
     area = np.zeros((96, 96), bool)
     area[15:81, 15:81] = True
     phases[area] = fine[area]
-    minerals = [Mineral("quartz", "SiO2", 1), Mineral("magnetite", "Fe3O4", 1), Mineral("calcite", "CaCO3", 1)]
-    parts = parts_of(simulate_field(texture=phases, minerals=minerals, blur=0.2))
+    formulas = {"quartz": "SiO2", "magnetite": "Fe3O4", "calcite": "CaCO3"}
+    parts = parts_of(simulate_field(texture=phases, minerals=formulas, blur=0.2))
     at = area[tuple(parts[0].locations.T)]
     found = phases_of(*parts)
     assert found.n_phases == 2

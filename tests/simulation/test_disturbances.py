@@ -8,13 +8,13 @@ import pytest
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
-from napari_gdls.simulation import ROCK, Disturbances, Mineral, Texture, simulate_field
+from napari_gdls.simulation import ROCK, Disturbances, RockMineral, Texture, simulate_field
 from napari_gdls.simulation.disturbances import drifted, landing_nodes, take_off_nodes
 from napari_gdls.simulation.fields import TIMA_AXIS
 from napari_gdls.simulation.mixing import interpolated
 from napari_gdls.spectra import Detector, measure_drift
 
-QUARTZ = (Mineral("quartz", "SiO2", 1.0),)
+QUARTZ = (RockMineral("quartz", "SiO2", 1.0),)
 
 
 def dense(field: Field) -> np.ndarray:

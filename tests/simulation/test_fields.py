@@ -13,11 +13,11 @@ from napari_gdls import read_field, write_field
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import Cancelled, FieldError, GdlsError
 from napari_gdls.field import Field
-from napari_gdls.simulation import ROCK, Mineral, Texture, backscatter_coefficient, simulate_field
+from napari_gdls.simulation import ROCK, RockMineral, Texture, backscatter_coefficient, simulate_field
 from napari_gdls.simulation.fields import TIMA_AXIS
 from napari_gdls.spectra import Detector, simulate_spectra
 
-QUARTZ_MAGNETITE = (Mineral("quartz", "SiO2", 0.5), Mineral("magnetite", "Fe3O4", 0.5))
+QUARTZ_MAGNETITE = (RockMineral("quartz", "SiO2", 0.5), RockMineral("magnetite", "Fe3O4", 0.5))
 
 
 def halves(height: int = 20, width: int = 40) -> Texture:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gdls.errors import GdlsError
-from napari_gdls.simulation import ROCK, Mineral, Texture, rock_texture
-from napari_gdls.simulation.texture import connected_regions, texture_of_phases
+from napari_gdls.simulation import ROCK, RockMineral, Texture, rock_texture
+from napari_gdls.simulation.texture import regions_of_phases, texture_of_phases
 
 NAMES = [mineral.name for mineral in ROCK]
 
@@ -118,7 +118,7 @@ def test_a_phase_map_becomes_a_texture() -> None:
 def test_outside_the_sample_is_a_grain_but_no_region() -> None:
     phases = np.zeros((20, 20), np.int32)
     phases[8:12] = -1
-    np.testing.assert_array_equal(connected_regions(phases)[[0, 10, 19], 0], [1, 0, 2])
+    np.testing.assert_array_equal(regions_of_phases(phases)[[0, 10, 19], 0], [1, 0, 2])
     texture = texture_of_phases(phases, ROCK)
     assert texture.phases.min() == -1
     assert len(np.unique(texture.grains)) == 3
@@ -155,13 +155,13 @@ def test_any_shape_works(height: int, width: int, seed: int, grain_size: float) 
     ("minerals", "message"),
     [
         ([], "no mineral occurs as grains"),
-        ([Mineral("vein", "SiO2", 1.0, "veins")], "no mineral occurs as grains"),
+        ([RockMineral("vein", "SiO2", 1.0, "veins")], "no mineral occurs as grains"),
         ([ROCK[0], ROCK[0]], "two minerals have the same name"),
         ([ROCK[0], ROCK[8]], "each host of a rim"),
         ([ROCK[7], ROCK[8], dataclasses.replace(ROCK[8], name="second rim")], "each host of a rim"),
     ],
 )
-def test_impossible_rocks_are_refused(minerals: list[Mineral], message: str) -> None:
+def test_impossible_rocks_are_refused(minerals: list[RockMineral], message: str) -> None:
     with pytest.raises(GdlsError, match=message):
         rock_texture((20, 20), minerals)
 

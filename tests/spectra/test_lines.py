@@ -9,7 +9,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.materials.composition import SYMBOLS
-from napari_gdls.simulation.rock import composition_of
+from napari_gdls.materials.formula import composition_of
 from napari_gdls.spectra import Detector, element_map, element_window, line_energy, main_lines, simulate_spectra
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 SMOOTHING = 40.0
-"""Standard deviation of the smoothing, in eV: about the resolution of a silicon drift detector at low energies."""
+"""Standard deviation of the smoothing, in eV: about that of lines in a silicon drift detector at low energies."""
 
 _STRIDE = 4  # channels: the smoothed spectrum varies too slowly to need more than one value per 40 eV
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMAT = "napari-gdls embedding 1"
 _KEY = "napari-gdls"
 _LARGEST_FILE = 256 * 1024**2
+"""Bytes; a hundred times what the shipped weights take. What is larger is something else, and would fill the memory."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,12 @@ from torch import nn
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS
 from napari_gdls.errors import RecipeError
 
+_SHARPEST = 200.0
+"""Largest sharpness, 1 over the temperature: above it (a temperature of 0.005) gradients vanish and training stalls."""
+
+_LEAST_SQUARE = 1e-6
+"""Least squared distance of two vectors that the triplet loss takes: the root has no slope at 0."""
+
 
 class SupervisedContrastive(nn.Module):
     """Supervised contrastive loss (Khosla et al. 2020, NeurIPS 33, eq. 2) with a learned temperature.
@@ -21,9 +27,9 @@ class SupervisedContrastive(nn.Module):
     Parameters
     ----------
     temperature : float
-        To start with, at 1,000 counts.
+        To start with, at 1,000 counts; 1/14 as in the first short trainings, and learned from there.
     floor : float
-        Scatter that counting does not explain, f of `Calibration`.
+        Scatter that counting does not explain, f of `Calibration`; 0.03 is what the first short trainings ended with.
     """
 
     def __init__(self, temperature: float = 1 / 14, floor: float = 0.03) -> None:
@@ -45,8 +51,7 @@ class SupervisedContrastive(nn.Module):
         """
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
         same = (labels[:, None] == labels[None]) & ~itself
-        # Sharper than 200 (a temperature of 0.005) gradients vanish and training stalls.
-        similarity = (z @ z.T - 1) * self.log_sharpness.exp().clamp(max=200.0)
+        similarity = (z @ z.T - 1) * self.log_sharpness.exp().clamp(max=_SHARPEST)
         if counts is not None:
             noise = REFERENCE_COUNTS / counts.clamp(min=1.0) + self.floor
             similarity = similarity * (2 * (1 + self.floor) / (noise[:, None] + noise[None]))
@@ -65,7 +70,7 @@ class SemihardTriplet(nn.Module):
     Parameters
     ----------
     margin : float
-        By how much the other should be further away.
+        By how much the other should be further away; 0.2 as in Schroff et al.
     """
 
     def __init__(self, margin: float = 0.2) -> None:
@@ -77,7 +82,7 @@ class SemihardTriplet(nn.Module):
 
         `counts` make no difference: the triplet loss compares distances as they are.
         """
-        distance = torch.sqrt((2 - 2 * z @ z.T).clamp(min=1e-6))  # the root has no slope at 0
+        distance = torch.sqrt((2 - 2 * z @ z.T).clamp(min=_LEAST_SQUARE))
         other = labels[:, None] != labels[None]
         itself = torch.eye(len(z), dtype=torch.bool, device=z.device)
         anchor, equal = (~other & ~itself).nonzero(as_tuple=True)

@@ -17,10 +17,17 @@ from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis
 DIMENSION = 64
 """Length of the vectors (paper, section 3.5)."""
 
-_FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
-_FWHM_MANGANESE, _MANGANESE = 132.0, 5895.0  # eV: the resolution by which windows are laid out
-_FANO, _PAIR_ENERGY = 0.115, 3.65
-_LARGEST = 4096
+# The resolution by which windows are laid out, as `spectra.detector.Detector.resolution` has it; repeated here because
+# the X-ray tables behind that module need not load with an embedding.
+_FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))  # of a normal distribution
+_FWHM_MANGANESE, _MANGANESE = 132.0, 5895.0  # eV; resolution at Mn K-alpha, and its energy
+_FANO, _PAIR_ENERGY = 0.115, 3.65  # Fano factor; eV per electron-hole pair in silicon
+
+_LEAST_SIGMA = 0.6  # of a window, in distances of the centres: neighbours then overlap, and no count is lost. A choice
+_LEAST_WEIGHT = 2e-4  # of a learned window at first, so that its gradient vanishes nowhere. A choice
+_RIDGE = 0.1  # variance added to the noise of every window, in units of their mean: keeps its inverse tame. A choice
+_OWN_SPREAD, _COMMON_SPREAD = 0.5, 0.25  # of the scale of a feature, see `_set_moments`. Choices
+_LARGEST = 4096  # highest number in the options of an architecture; the shipped networks need 256
 
 
 def axis_of(binning: int) -> EnergyAxis:
@@ -60,7 +67,7 @@ def gaussian_windows(axis: EnergyAxis, number: int, width: float = 0.8) -> npt.N
     energies = axis.centers
     position = np.cumsum(1 / detector_sigma(energies))
     centres = np.interp(np.linspace(position[0], position[-1], number), position, energies)
-    sigma = np.maximum(width * detector_sigma(centres), 0.6 * np.gradient(centres))
+    sigma = np.maximum(width * detector_sigma(centres), _LEAST_SIGMA * np.gradient(centres))
     return np.asarray(np.exp(-0.5 * ((energies[:, None] - centres) / sigma) ** 2))
 
 
@@ -142,7 +149,7 @@ class Windows(SpectrumNetwork):
     ) -> None:
         super().__init__()
         self.dimension = dimension
-        start = np.maximum(gaussian_windows(axis_of(self.binning), windows), 2e-4)
+        start = np.maximum(gaussian_windows(axis_of(self.binning), windows), _LEAST_WEIGHT)
         # softplus(raw) are the windows: positive whatever the optimiser does.
         self.raw_windows = nn.Parameter(torch.tensor(np.log(np.expm1(start)), dtype=torch.float32))
         self.offset = offset
@@ -325,7 +332,9 @@ class PrincipalComponents(SpectrumNetwork):
         residual = sample - clean
         residual = residual - residual.mean(dim=0)
         noise = residual.T @ residual / len(residual)
-        noise = noise + 0.1 * noise.diagonal().mean() * torch.eye(len(noise), dtype=torch.float64, device=noise.device)
+        noise = noise + _RIDGE * noise.diagonal().mean() * torch.eye(
+            len(noise), dtype=torch.float64, device=noise.device
+        )
         variance, axes = torch.linalg.eigh(noise)
         whitening = axes / variance.sqrt()
         signal = (clean - self.mean) @ whitening
@@ -390,4 +399,4 @@ def _dense_layers(inputs: int, widths: tuple[int, ...]) -> nn.Sequential:
 def _set_moments(mean: torch.Tensor, scale: torch.Tensor, features: torch.Tensor) -> None:
     """Mean of every feature; its spread, drawn towards the overall spread so that rare features are not blown up."""
     mean.copy_(features.mean(dim=0))
-    scale.copy_(0.5 * features.std(dim=0) + 0.25 * features.std())
+    scale.copy_(_OWN_SPREAD * features.std(dim=0) + _COMMON_SPREAD * features.std())

@@ -223,7 +223,7 @@ def _renumbered(labels: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Rename the labels to 0..K-1 in the same order, so that tables are no larger than they need be."""
     highest = int(labels.max())
     if highest > 4 * labels.size + 1000:
-        # A look-up table of all values up to the highest would not fit: sort instead.
+        # A look-up table of all values up to the highest would take more than the labels themselves: sort instead.
         return np.unique(labels, return_inverse=True)[1].ravel()
     present = np.zeros(highest + 1, dtype=bool)
     present[labels] = True

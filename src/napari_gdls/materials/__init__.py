@@ -4,7 +4,7 @@ from napari_gdls.materials.assembly import load_materials
 from napari_gdls.materials.composition import mass_fractions
 from napari_gdls.materials.confusability import CONFUSABLE_BELOW, merge_confusable, separation
 from napari_gdls.materials.exchange import ExchangePair, exchange_pairs
-from napari_gdls.materials.formula import Formula, mixture, parse_formula
+from napari_gdls.materials.formula import Formula, composition_of, mixture, parse_formula
 from napari_gdls.materials.library import Confusable, Family, Material, Materials
 from napari_gdls.materials.minerals import MaterialError, Mineral, find_mineral, load_minerals
 from napari_gdls.materials.series import MixingLine, Series, load_series, read_series
@@ -12,6 +12,7 @@ from napari_gdls.materials.substances import Substance, load_substances, mass_fr
 from napari_gdls.materials.tokens import FormulaError
 
 __all__ = [
+    "composition_of",
     "mass_fractions",
     "Formula",
     "FormulaError",

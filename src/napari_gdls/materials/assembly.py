@@ -25,12 +25,20 @@ UNSEEN = ("H", "He", "Li")
 """Elements without a line in an EDS spectrum: materials that differ by them alone are one."""
 
 EQUAL_WITHIN = 1e-3
-"""Largest difference of any mass fraction between compositions that count as equal."""
+"""Largest difference of any mass fraction between compositions that count as equal: a tenth of a percent, less than any
+EDS analysis resolves."""
 
 _TREE_ELEMENTS = 10
+"""Elements that pairs of nearly equal compositions are searched by; a matter of speed, not of what is found."""
+
+_PAIRS_AT_A_TIME = 20_000
+"""So that the compositions of a piece take 15 MB each."""
 
 _EXCHANGE_STEP, _EXCHANGE_LONGEST = 0.05, 2
-"""Mass change from member to member between an exchange pair, and most steps."""
+"""Mass change (see `series.mass_change`) from member to member between an exchange pair, and most steps. Choices."""
+
+_SUBSTANCES = 3
+"""Commonness of substances, on the scale of minerals (uncommon): a mineral of equal composition keeps its name."""
 
 
 def load_materials(*, seed: int = 0, exchange: bool = True) -> Materials:
@@ -56,7 +64,7 @@ def load_materials(*, seed: int = 0, exchange: bool = True) -> Materials:
 def _load_materials(seed: int, exchange: bool) -> Materials:
     candidates = [_from_mineral(mineral) for mineral in load_minerals()]
     candidates += [
-        Material(s.name, s.mass_fractions, s.kind, s.kind, s.composition, s.density, commonness=3)
+        Material(s.name, s.mass_fractions, s.kind, s.kind, s.composition, s.density, commonness=_SUBSTANCES)
         for s in load_substances()
     ]
     lines: list[tuple[str, list[int], list[float]]] = []
@@ -132,8 +140,8 @@ def _representatives(minerals: Sequence[Mineral]) -> list[Mineral]:
 
 def _blocks(pairs: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Both columns of pairs, in pieces that keep the memory of what is made of them small; one piece at least."""
-    for first in range(0, max(len(pairs), 1), 20_000):
-        piece = pairs[first : first + 20_000]
+    for first in range(0, max(len(pairs), 1), _PAIRS_AT_A_TIME):
+        piece = pairs[first : first + _PAIRS_AT_A_TIME]
         yield piece[:, 0], piece[:, 1]
 
 

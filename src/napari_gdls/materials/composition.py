@@ -23,6 +23,8 @@ SYMBOLS: tuple[str, ...] = (
 """Elements in the order of the columns of a composition: hydrogen to plutonium."""
 
 N_ELEMENTS = len(SYMBOLS)
+"""Length of a composition as an array."""
+
 LIGHTEST_WITH_LINES = 5
 """Atomic number from which an element has a characteristic line on record (B K, 183 eV)."""
 
@@ -78,6 +80,8 @@ def mass_fractions(compositions: Compositions) -> npt.NDArray[np.float64]:
                 f"compositions have the shape {compositions.shape}; (n, {N_ELEMENTS}) is needed, a column for each "
                 "element from H to Pu."
             )
+    elif not isinstance(compositions, Sequence):
+        raise CompositionError(f"compositions are {compositions!r}; mappings from element symbol to mass are needed.")
     else:
         fractions = np.zeros((len(compositions), N_ELEMENTS))
         for row, composition in enumerate(compositions):

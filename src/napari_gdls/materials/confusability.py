@@ -13,9 +13,10 @@ import numpy.typing as npt
 from napari_gdls.materials.minerals import MaterialError
 
 CONFUSABLE_BELOW = 2.3
-"""Limit of N (1 - BC)."""
+"""Limit of N (1 - BC), in nats; see above."""
 
 _BLOCK = 256
+"""Spectra compared at a time, all against all: bounds the memory."""
 
 
 def sqrt_probabilities(spectra: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -48,12 +48,12 @@ _COVALENT_RADII: Mapping[str, Mapping[str, float]] = {
 }  # fmt: skip
 
 _COVALENT_CLASSES = ("native", "sulfide", "sulfosalt")
-_IONIC_LIMIT, _COVALENT_LIMIT = 1.30, 1.20
+_IONIC_LIMIT, _COVALENT_LIMIT = 1.30, 1.20  # ratio of radii; see the top of this module
 _ALWAYS = tuple(
     map(frozenset, ({("Si", 4), ("Al", 3)}, {("P", 5), ("As", 5)}, {("P", 5), ("V", 5)}, {("S", 6), ("P", 5)}))
 )
 _ANIONS = frozenset(("O", "F", "Cl", "Br", "I", "S", "Se", "Te"))
-_EQUAL = 0.02  # atoms per formula unit that count as none
+_EQUAL = 0.02  # atoms per formula unit that count as none, and part of an amount: rounding of formulas
 
 Species = tuple[str, int]
 """An element (or OH) and its charge; charge 0 in metals and sulfides."""
@@ -144,7 +144,7 @@ def _exchange(difference: Mapping[Species, float], covalent: bool) -> str:
         if len(lost) == 2 and any(a[1] == b[1] for a, b in zip(lost, order, strict=True)):
             continue  # two exchanges that do not need each other
         if all(
-            abs(difference[a] + difference[b]) <= max(_EQUAL, 0.02 * difference[b])
+            abs(difference[a] + difference[b]) <= max(_EQUAL, _EQUAL * difference[b])
             and replace_each_other(a, b, covalent)
             for a, b in zip(lost, order, strict=True)
         ):

@@ -32,7 +32,7 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
-from napari_gdls.materials.composition import SYMBOLS
+from napari_gdls.materials.composition import SYMBOLS, Composition, CompositionError, mass_fractions
 from napari_gdls.materials.tokens import CLOSING, VACANCY, FormulaError, Token, amount_value, tokenize
 
 Ion: TypeAlias = tuple[str, int | None]
@@ -231,6 +231,38 @@ def parse_template(text: str, sites: Iterable[str]) -> tuple[Formula, dict[str, 
     whole = parse_formula(text, symbols={name: Formula({(name, None): 1.0}) for name in names})
     rest = {ion: amount for ion, amount in whole.ions.items() if ion[0] not in names}
     return Formula(rest, whole.vacancies, text), {name: whole.ions.get((name, None), 0.0) for name in names}
+
+
+def composition_of(material: str | Composition) -> dict[str, float]:
+    """Mass fractions of a material, adding up to 1.
+
+    Parameters
+    ----------
+    material : str or mapping
+        A formula ("Ca5(PO4)3F"), or the mass of each element by symbol in any unit.
+
+    Returns
+    -------
+    dict of str to float
+        By symbol, in the order of the atomic numbers; elements without mass are left out.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    CompositionError
+        If an element is unknown, a mass is negative or not finite, or no element is heavier than beryllium.
+
+    Examples
+    --------
+    >>> {symbol: round(fraction, 4) for symbol, fraction in composition_of("SiO2").items()}
+    {'O': 0.5325, 'Si': 0.4675}
+    """
+    given: Mapping[str, float] = parse_formula(material).mass_fractions if isinstance(material, str) else material
+    if not isinstance(given, Mapping):
+        raise CompositionError(f"{material!r} is neither a formula nor a mapping from element symbol to mass.")
+    row = mass_fractions(given)[0]
+    return {symbol: float(fraction) for symbol, fraction in zip(SYMBOLS, row, strict=True) if fraction > 0}
 
 
 class _Parser:

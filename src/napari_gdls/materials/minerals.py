@@ -31,6 +31,9 @@ from importlib import resources
 from napari_gdls.errors import GdlsError
 from napari_gdls.materials.formula import Formula, parse_formula
 
+_MOST_SUGGESTED = 3  # names that a message suggests
+_LEAST_SIMILAR = 0.75  # to what was written, from 0 to 1 (`difflib`): a typing error or two. By eye
+
 
 class MaterialError(GdlsError, ValueError):
     """A mineral, a series or a material is unknown, or its definition does not hold together."""
@@ -110,5 +113,5 @@ def suggestion(name: str, known: list[str]) -> str:
     import difflib
 
     by_plain = {plain_name(candidate): candidate for candidate in known}
-    close = difflib.get_close_matches(plain_name(name), list(by_plain), n=3, cutoff=0.75)
+    close = difflib.get_close_matches(plain_name(name), list(by_plain), n=_MOST_SUGGESTED, cutoff=_LEAST_SIMILAR)
     return f" Did you mean {', '.join(by_plain[match] for match in close)}?" if close else ""

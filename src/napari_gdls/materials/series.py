@@ -26,6 +26,20 @@ from napari_gdls.materials.formula import USUAL_CHARGES, Formula, mixture, parse
 from napari_gdls.materials.minerals import MaterialError, find_mineral, suggestion
 
 _DRAWN_LONGEST = 2
+"""Most steps of a line between two drawn compositions: a choice, as there are many such lines."""
+
+_SAID_FROM = 5e-4
+"""Share of an occupant from which on a name says it: half of the last digit, 0.1 %."""
+
+_CHARGES_DIFFER = 0.02
+"""Difference of charge between the occupants of a site that is more than rounding of their formulas."""
+
+_EVEN_DRAW, _WEIGHTED_DRAW = 0.3, 1.2
+"""Parameters of the Dirichlet distributions that compositions are drawn from: that of an occupant of weight 0, and what
+the largest weight adds. Below 1 shares near 0 and 1 are likely, as in nature. Choices."""
+
+_NO_ROOM = 1e-9
+"""Room on a site that is none but for rounding."""
 
 Fractions = Mapping[str, float]
 """Share of each occupant on its site, from 0 to 1."""
@@ -130,12 +144,12 @@ class Series:
         for first, second in self.pairs:
             if self.site_of(first) != self.site_of(second) or first == second:
                 raise self._error(f"{first} and {second} do not share a site")
-            if self._room(first, second) < 1e-9:
+            if self._room(first, second) < _NO_ROOM:
                 raise self._error(f"{first} and {second} cannot fill their site together")
         if self.charge_balanced:
             for site, occupants in self.sites.items():
                 charges = {occupant: formula.charge(USUAL_CHARGES) for occupant, formula in occupants.items()}
-                if max(charges.values()) - min(charges.values()) > 0.02:
+                if max(charges.values()) - min(charges.values()) > _CHARGES_DIFFER:
                     raise self._error(f"the occupants of {site} differ in charge: {charges}")
 
     def _error(self, problem: str) -> MaterialError:
@@ -212,7 +226,7 @@ class Series:
         full = self.complete(fractions)
         said = []
         for occupants in self.sites.values():
-            held = {occupant: round(100 * full[occupant], 1) for occupant in occupants if full[occupant] > 5e-4}
+            held = {occupant: round(100 * full[occupant], 1) for occupant in occupants if full[occupant] > _SAID_FROM}
             usual = list(held) == [next(iter(occupants))]
             said.append((usual, [f"{occupant} {percent:g}" for occupant, percent in held.items()]))
         if all(usual for usual, _ in said):
@@ -243,7 +257,7 @@ class Series:
             names = [occupant for occupant in occupants if self.weights.get(occupant, 1.0) > 0]
             limits = np.array([self.most.get(occupant, 1.0) for occupant in names])
             weights = np.array([self.weights.get(occupant, 1.0) for occupant in names]) * limits
-            shares = generator.dirichlet(0.3 + 1.2 * weights / weights.max())
+            shares = generator.dirichlet(_EVEN_DRAW + _WEIGHTED_DRAW * weights / weights.max())
             # What lies above a limit goes to the occupants that still have room; whole percents keep results portable.
             excess = np.maximum(shares - limits, 0.0)
             room = np.maximum(limits - shares, 0.0)
@@ -272,7 +286,7 @@ class Series:
             for first, second in itertools.combinations(occupants, 2):
                 if self.pairs and (first, second) not in self.pairs and (second, first) not in self.pairs:
                     continue
-                if self._room(first, second) < 1e-9:
+                if self._room(first, second) < _NO_ROOM:
                     continue
                 for base in itertools.product(*others):
                     yield self._line(first, second, base)

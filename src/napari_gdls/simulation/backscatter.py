@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_gdls.materials.composition import Composition, atomic_number
-from napari_gdls.simulation.rock import composition_of
+from napari_gdls.materials.formula import composition_of
 
 
 def backscatter_coefficient(material: str | Composition) -> float:

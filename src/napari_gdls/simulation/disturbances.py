@@ -9,19 +9,38 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_number
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.simulation.texture import smooth_noise
+from napari_gdls.spectra.emission import HIGHEST_TAKE_OFF, LOWEST_TAKE_OFF
 
 _Float = npt.NDArray[np.float32]
 
 LARGEST_TILT = 3.0
 """Tilts end at this many standard deviations."""
 
-_LOWEST_TAKE_OFF, _HIGHEST_TAKE_OFF = 5.0, 90.0  # degrees
 # Between conditions so close, linear interpolation errs by less than 0.1 % of the counts.
-_PATH_RATIO = 1.2
+_PATH_RATIO = 1.2  # of the ways out of the specimen
 _LANDING_STEP = 2.0  # keV
+
+_WAVES_PER_PATCH = 4  # scale of the noise that patches are cut from, in parts of their diameter: by eye
+_FLAT = 1e-6  # of noise of standard deviation 1: less range than that is none
+
+_LIMITS = {
+    "offset_drift": (-1000.0, 1000.0),
+    "gain_drift": (-0.1, 0.1),
+    "zoning": (0.0, 1.0),
+    "charging": (0.0, 40.0),
+    "charged_area": (0.0, 1.0),
+    "charging_brightness": (-1.0, 1.0),
+    "grain_tilt": (0.0, 30.0),
+    "patch_tilt": (0.0, 30.0),
+    "patch_size": (1.0, 1e5),
+    "pile_up": (0.0, 0.4),
+    "counts_spread": (0.0, 3.0),
+}
+"""Limits of the disturbances, in their units: beyond what any instrument that works shows."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +93,10 @@ class Disturbances:
     counts_spread: float = 0.0
 
     def __post_init__(self) -> None:
-        limits = {
-            "offset_drift": (-1000.0, 1000.0),
-            "gain_drift": (-0.1, 0.1),
-            "zoning": (0.0, 1.0),
-            "charging": (0.0, 40.0),
-            "charged_area": (0.0, 1.0),
-            "charging_brightness": (-1.0, 1.0),
-            "grain_tilt": (0.0, 30.0),
-            "patch_tilt": (0.0, 30.0),
-            "patch_size": (1.0, 1e5),
-            "pile_up": (0.0, 0.4),
-            "counts_spread": (0.0, 3.0),
-        }
         for field in fields(self):
             value = getattr(self, field.name)
-            low, high = limits[field.name]
-            wanted = 2 if field.name.endswith("_drift") else 1
-            numbers = np.atleast_1d(np.asarray(value)) if not isinstance(value, bool | str) else np.zeros(0)
-            if (
-                numbers.shape != (wanted,)
-                or numbers.dtype.kind not in "uif"
-                or not ((numbers >= low) & (numbers <= high)).all()
-            ):
-                kind = "two numbers (rows, columns)" if wanted == 2 else "a number"
-                raise RecipeError(
-                    f"disturbances: {field.name} is {value!r}; {kind} from {low:g} to {high:g} is needed."
-                )
-            plain = tuple(map(float, numbers)) if wanted == 2 else float(numbers[0])
-            object.__setattr__(self, field.name, plain)
+            checked = _checked_pair if field.name.endswith("_drift") else _checked
+            object.__setattr__(self, field.name, checked(field.name, value))
 
     @property
     def drifts(self) -> bool:
@@ -134,9 +128,9 @@ class Disturbances:
         """Surface potential over the highest one, (H, W) float32: 0 outside charged patches, 1 at the highest point."""
         if self.charging == 0 or self.charged_area == 0:
             return np.zeros(shape, dtype=np.float32)
-        noise = smooth_noise(np.random.default_rng(seed), shape, self.patch_size / 4)
+        noise = smooth_noise(np.random.default_rng(seed), shape, self.patch_size / _WAVES_PER_PATCH)
         floor = np.quantile(noise, 1 - self.charged_area)
-        return np.asarray(np.clip((noise - floor) / max(float(noise.max() - floor), 1e-6), 0, 1), dtype=np.float32)
+        return np.asarray(np.clip((noise - floor) / max(float(noise.max() - floor), _FLAT), 0, 1), dtype=np.float32)
 
     def tilt(self, grains: npt.NDArray[np.int32], seed: np.random.SeedSequence) -> _Float:
         """Tilt of the surface towards the detector, (H, W) float32 in degrees; `grains` are numbered from 0."""
@@ -146,7 +140,7 @@ class Disturbances:
             own = of_grains.standard_normal(int(grains.max()) + 1).clip(-LARGEST_TILT, LARGEST_TILT)
             total += (self.grain_tilt * own).astype(np.float32)[grains]
         if self.patch_tilt > 0:
-            wave = smooth_noise(waves, (grains.shape[0], grains.shape[1]), self.patch_size / 4)
+            wave = smooth_noise(waves, (grains.shape[0], grains.shape[1]), self.patch_size / _WAVES_PER_PATCH)
             total += np.float32(self.patch_tilt) * wave.clip(-LARGEST_TILT, LARGEST_TILT)
         return total
 
@@ -157,6 +151,22 @@ class Disturbances:
         variance = math.log1p(self.counts_spread**2)
         normal = np.random.default_rng(seed).standard_normal(n)
         return np.asarray(counts * np.exp(math.sqrt(variance) * normal - variance / 2))
+
+
+def _checked(name: str, value: object) -> float:
+    low, high = _LIMITS[name]
+    return checked_number(f"disturbances: {name}", value, lowest=low, highest=high)
+
+
+def _checked_pair(name: str, value: Any) -> tuple[float, float]:
+    try:
+        first, second = value
+        return _checked(name, first), _checked(name, second)
+    except (TypeError, ValueError, RecipeError):
+        low, high = _LIMITS[name]
+        raise RecipeError(
+            f"disturbances: {name} is {value!r}; two numbers (rows, columns) from {low:g} to {high:g} are needed."
+        ) from None
 
 
 def drifted(
@@ -205,7 +215,7 @@ def take_off_nodes(
     position : (n,) array of float64
         Of each place among the nodes, 0 to k - 1.
     """
-    angles = np.clip(take_off + tilts.astype(np.float64), _LOWEST_TAKE_OFF, _HIGHEST_TAKE_OFF)
+    angles = np.clip(take_off + tilts.astype(np.float64), LOWEST_TAKE_OFF, HIGHEST_TAKE_OFF)
     if not tilts.any():
         return np.array([float(take_off)]), np.zeros(len(angles))
     path = -np.log(np.sin(np.radians(angles)))

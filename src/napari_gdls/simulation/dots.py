@@ -10,17 +10,25 @@ import scipy.ndimage as ndi
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from napari_gdls.errors import GdlsError
+from napari_gdls.bse import MAD_TO_SIGMA
+from napari_gdls.errors import RecipeError
 from napari_gdls.lattice import neighbours
 from napari_gdls.simulation.texture import depth_in_region
 
 _Places = npt.NDArray[np.int64]
 
 _STEP = 2.5
-"""BSE steps of this many standard deviations of the noise part two pieces of even brightness."""
+"""BSE steps of this many standard deviations of the noise part two pieces of even brightness. Chosen, with what
+follows, so that a TIMA field gets about as many dots as it has (see `tima_dots`)."""
 
 _LEAST_STEP = 0.002
 """The same as a part of the full scale, for images with less noise than that."""
+
+_MEDIAN_SIDE = 3
+"""Side (px) of the square that the median takes noise out by."""
+
+CLOSEST_TIMA_DOTS = 2.0
+"""Least distance (px) of dots that TIMA's rule is followed for: closer ones would share sides."""
 
 
 def grid_dots(shape: tuple[int, int], spacing: float) -> _Places:
@@ -40,12 +48,12 @@ def grid_dots(shape: tuple[int, int], spacing: float) -> _Places:
 
     Raises
     ------
-    GdlsError
+    RecipeError
         If the image has no room for a measurement.
     """
     row, column = (np.floor(np.arange(spacing / 2, length, spacing)).astype(np.int64) for length in shape)
     if not len(row) or not len(column):
-        raise GdlsError(f"a field of {shape[0]} x {shape[1]} px has no room for a measurement every {spacing:g} px.")
+        raise RecipeError(f"a field of {shape[0]} x {shape[1]} px has no room for a measurement every {spacing:g} px.")
     return np.stack(np.meshgrid(row, column, indexing="ij"), axis=-1).reshape(-1, 2)
 
 
@@ -65,7 +73,7 @@ def tima_dots(bse: npt.NDArray[np.unsignedinteger[Any]], spacing: float) -> _Pla
 
     Raises
     ------
-    GdlsError
+    RecipeError
         If the spacing is below 2.
 
     Notes
@@ -78,8 +86,10 @@ def tima_dots(bse: npt.NDArray[np.unsignedinteger[Any]], spacing: float) -> _Pla
     TIMA's own rule is not published. This one was made after the dots of a TIMA field of 500 x 500 px, one every 3 px
     (27,889 on a plain grid): it puts 30,711 where TIMA has 31,766, with much the same gaps along rows and columns.
     """
-    if spacing < 2:
-        raise GdlsError(f"spacing is {spacing:g} px; TIMA's dots are at least 2 px apart: choose dots='grid'.")
+    if spacing < CLOSEST_TIMA_DOTS:
+        raise RecipeError(
+            f"spacing is {spacing:g} px; TIMA's dots are at least {CLOSEST_TIMA_DOTS:g} px apart: choose dots='grid'."
+        )
     pieces = _even_pieces(bse)
     depth = depth_in_region(pieces)
     # The deepest pixel of every piece, the first in raster order among equals.
@@ -108,12 +118,12 @@ def tima_dots(bse: npt.NDArray[np.unsignedinteger[Any]], spacing: float) -> _Pla
 
 def _even_pieces(bse: npt.NDArray[np.unsignedinteger[Any]]) -> npt.NDArray[np.int32]:
     """Connected pieces of even brightness, numbered from 0."""
-    image = ndi.median_filter(bse, 3).astype(np.float32)
+    image = ndi.median_filter(bse, _MEDIAN_SIDE).astype(np.float32)
     pixel = np.arange(image.size).reshape(image.shape)
     pairs = np.concatenate([np.stack([here.ravel(), there.ravel()]) for here, there in neighbours(pixel)], axis=1)
     step = np.abs(image.ravel()[pairs[0]] - image.ravel()[pairs[1]])
     # Most neighbours lie in one mineral, so the median step is that of the noise.
-    noise = 1.4826 * float(np.median(step)) if len(step) else 0.0
+    noise = MAD_TO_SIGMA * float(np.median(step)) if len(step) else 0.0
     first, second = pairs[:, step <= max(_STEP * noise, _LEAST_STEP * (float(np.iinfo(bse.dtype).max) + 1))]
     graph = sp.coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(image.size, image.size))
     _, labels = connected_components(graph.tocsr(), directed=False)

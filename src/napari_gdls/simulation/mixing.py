@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from napari_gdls.progress import Progress
 from napari_gdls.simulation.backscatter import backscatter_coefficient
-from napari_gdls.simulation.rock import Mineral
+from napari_gdls.simulation.rock import RockMineral
 from napari_gdls.simulation.texture import Texture
 
 _ZONES = 5  # compositions from the middle of a zoned grain to its border, linear in between
@@ -39,7 +39,7 @@ class Rock:
 
     Parameters
     ----------
-    minerals : sequence of Mineral
+    minerals : sequence of RockMineral
     texture : Texture
         A zoned mineral gives several compositions.
 
@@ -49,7 +49,7 @@ class Rock:
         Mass fractions by element symbol.
     """
 
-    def __init__(self, minerals: Sequence[Mineral], texture: Texture) -> None:
+    def __init__(self, minerals: Sequence[RockMineral], texture: Texture) -> None:
         self._texture = texture
         self._materials = list(_materials(minerals, texture))
         self.compositions = [material.composition for material in self._materials]
@@ -86,7 +86,7 @@ class Rock:
         return result
 
 
-def _materials(minerals: Sequence[Mineral], texture: Texture) -> Iterator[_Material]:
+def _materials(minerals: Sequence[RockMineral], texture: Texture) -> Iterator[_Material]:
     for index in np.unique(texture.phases[texture.phases >= 0]):
         mineral = minerals[index]
         rim = mineral.rim_composition

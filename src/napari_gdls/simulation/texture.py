@@ -11,15 +11,33 @@ import numpy.typing as npt
 import scipy.ndimage as ndi
 import scipy.sparse as sp
 
-from napari_gdls.errors import GdlsError
+from napari_gdls.checks import checked_kind, checked_number, checked_whole_number
+from napari_gdls.errors import RecipeError
 from napari_gdls.lattice import border_pixels, neighbours
-from napari_gdls.simulation.rock import Mineral
+from napari_gdls.simulation.rock import RockMineral
 
 _Map = npt.NDArray[np.int32]
 _Float = npt.NDArray[np.float32]
 
 _POTTS_SWEEPS = 24
-_VEIN_DISTANCE = 16  # in grain sizes
+"""Sweeps over all grains: half of them for aggregates to form, and half of which the closest to the shares is taken. A
+choice."""
+
+_MOST_PIXELS = 100_000_000
+"""Of a field: what can be asked for by mistake and would fill the memory. The largest maps have 10 to 50 million."""
+
+# What follows shapes rocks by eye.
+_ATTRACTION = 3.0  # energy of a border shared with one's own mineral only, in units of `clustering`
+_FIELD_STEP = 0.5  # how much of a missing share the field makes up for in one sweep, as a logarithm
+_WAVES = ((1.0, 2), (0.4, 6))  # what bends borders: height in units of `roughness`, and waves per grain size
+_RIM_WAVES, _RIM_SCALE = 1 / 16, 1 / 4  # height and scale of what makes rims uneven, in grain sizes
+_INCLUSION = 0.12  # typical long half axis, in grain sizes
+_INCLUSION_SPREAD, _LEAST_INCLUSION = 0.4, 0.8  # of its logarithm; least half axis in pixels, so that one is hit
+_LEAST_ASPECT = 0.5  # short over long axis; drawn evenly from here to 1
+_VEIN_DISTANCE = 16  # grain sizes along the shorter side for each vein
+_VEIN_MARGIN = 0.2  # part of the sides that the middle of a vein keeps away from the border
+_VEIN_WAVES, _VEIN_SCALE = 0.6, 1.5  # height and scale of the bends of a vein, in grain sizes
+_FULL_DISC = np.pi / 4  # area of a grain over the square of its diameter, by which seeds are counted
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,7 @@ class Texture:
 
 def rock_texture(
     shape: tuple[int, int],
-    minerals: Sequence[Mineral],
+    minerals: Sequence[RockMineral],
     *,
     seed: int | np.random.SeedSequence = 0,
     grain_size: float = 16.0,
@@ -58,7 +76,7 @@ def rock_texture(
     ----------
     shape : (int, int)
         Height and width, in pixels.
-    minerals : sequence of Mineral
+    minerals : sequence of RockMineral
         At least one occurs as grains.
     seed : int or SeedSequence
         Equal seeds give equal textures.
@@ -79,7 +97,7 @@ def rock_texture(
 
     Raises
     ------
-    GdlsError
+    RecipeError
         If the shape, the minerals or a parameter are impossible.
 
     Notes
@@ -89,7 +107,9 @@ def rock_texture(
     Rims, inclusions and veins are painted on top until they have their share.
     """
     _check(shape, minerals, grain_size, size_spread, clustering, roughness, zoned)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(
+        seed if isinstance(seed, np.random.SeedSequence) else checked_whole_number("seed", seed, 0)
+    )
     share = np.array([mineral.share for mineral in minerals])
     share = share / share.sum()
     names = [mineral.name for mineral in minerals]
@@ -107,11 +127,11 @@ def rock_texture(
     zoning = _zoning(grains, depth, can_be_zoned & (rng.random(len(can_be_zoned)) < zoned))
 
     for rim, host in rims.items():
-        uneven_depth = depth + grain_size / 16 * smooth_noise(rng, shape, grain_size / 4)
+        uneven_depth = depth + grain_size * _RIM_WAVES * smooth_noise(rng, shape, grain_size * _RIM_SCALE)
         _cut_rims(phases, rim, host, uneven_depth, share[rim] / (share[rim] + share[host]))
     for index, mineral in enumerate(minerals):
         if mineral.occurrence == "inclusions":
-            _add_inclusions(rng, phases, grains, index, share[index], 0.12 * grain_size)
+            _add_inclusions(rng, phases, grains, index, share[index], _INCLUSION * grain_size)
     for index, mineral in enumerate(minerals):
         if mineral.occurrence == "veins":
             _add_veins(rng, phases, grains, index, share[index], grain_size)
@@ -122,7 +142,7 @@ def rock_texture(
 
 def texture_of_phases(
     phases: npt.ArrayLike,
-    minerals: Sequence[Mineral],
+    minerals: Sequence[RockMineral],
     *,
     seed: int | np.random.SeedSequence = 0,
     zoned: float = 0.0,
@@ -133,7 +153,7 @@ def texture_of_phases(
     ----------
     phases : (H, W) array of int
         Index of the mineral, from 0; -1 where there is no sample.
-    minerals : sequence of Mineral
+    minerals : sequence of RockMineral
     seed : int or SeedSequence
         Decides which grains are zoned.
     zoned : float
@@ -145,11 +165,11 @@ def texture_of_phases(
 
     Raises
     ------
-    GdlsError
+    RecipeError
         If the map is no image of whole numbers, holds a phase without a mineral, or nothing but -1.
     """
     index = checked_phases(phases, len(minerals))
-    grains = _renumbered(connected_regions(index))
+    grains = _renumbered(regions_of_phases(index))
     can_be_zoned = np.array([mineral.rim_formula is not None for mineral in minerals] + [False])
     of_grain = np.zeros(int(grains.max()) + 1, dtype=np.int32)
     of_grain[grains] = index
@@ -158,24 +178,24 @@ def texture_of_phases(
 
 
 def checked_phases(phases: npt.ArrayLike, n_minerals: int) -> _Map:
-    """Phase map as int32, or a `GdlsError` that says what is wrong with it; see `texture_of_phases`."""
+    """Phase map as int32, or a `RecipeError` that says what is wrong with it; see `texture_of_phases`."""
     given = np.asarray(phases)
     if given.ndim != 2 or given.size == 0 or given.dtype.kind not in "ui":
-        raise GdlsError(
+        raise RecipeError(
             f"the phase map is {given.dtype} of shape {given.shape}; an image (height, width) of whole numbers is "
             "needed, the indices of minerals."
         )
     if int(given.max()) >= n_minerals or int(given.min()) < -1:
-        raise GdlsError(
+        raise RecipeError(
             f"the phase map runs from {given.min()} to {given.max()}, with {n_minerals} minerals; it must run from "
             f"0 (-1 where there is no sample) to {n_minerals - 1}."
         )
     if int(given.max()) < 0:
-        raise GdlsError("the phase map is -1 everywhere; a field needs a sample.")
+        raise RecipeError("the phase map is -1 everywhere; a field needs a sample.")
     return given.astype(np.int32)
 
 
-def connected_regions(phases: _Map) -> _Map:
+def regions_of_phases(phases: _Map) -> _Map:
     """Connected regions (sharing sides of pixels) of one phase of a map (H, W): 1, 2, ...; 0 where a phase is -1."""
     from skimage.measure import label
 
@@ -183,26 +203,40 @@ def connected_regions(phases: _Map) -> _Map:
     return regions.astype(np.int32)
 
 
+def checked_shape(shape: Any) -> tuple[int, int]:
+    """Height and width in pixels, or a `RecipeError`."""
+    try:
+        height, width = shape
+    except (TypeError, ValueError):
+        raise RecipeError(f"shape is {shape!r}; a height and a width, in pixels, are needed.") from None
+    sides = [checked_whole_number(f"shape is {shape!r}: a side", side, 1, _MOST_PIXELS) for side in (height, width)]
+    if sides[0] * sides[1] > _MOST_PIXELS:
+        raise RecipeError(f"shape is {shape!r}; a field of at most {_MOST_PIXELS:,} pixels can be simulated.")
+    return sides[0], sides[1]
+
+
 def _check(
     shape: tuple[int, int],
-    minerals: Sequence[Mineral],
+    minerals: Sequence[RockMineral],
     grain_size: float,
     size_spread: float,
     clustering: float,
     roughness: float,
     zoned: float,
 ) -> None:
-    if len(shape) != 2 or min(shape) < 1:
-        raise GdlsError(f"shape is {shape}; height and width of at least 1 px are needed.")
+    checked_shape(shape)
+    for mineral in checked_kind("minerals", minerals, Sequence):
+        checked_kind("a mineral", mineral, RockMineral)
     names = [mineral.name for mineral in minerals]
     if len(set(names)) != len(names):
-        raise GdlsError("two minerals have the same name.")
+        raise RecipeError("two minerals have the same name.")
     in_grains = {mineral.name for mineral in minerals if mineral.occurrence == "grains"}
     if not in_grains:
-        raise GdlsError("no mineral occurs as grains; rims, inclusions and veins need grains to lie in.")
+        raise RecipeError("no mineral occurs as grains; rims, inclusions and veins need grains to lie in.")
     hosts = [mineral.host for mineral in minerals if mineral.host is not None]
     if len(set(hosts)) != len(hosts) or not set(hosts) <= in_grains:
-        raise GdlsError("each host of a rim must be a mineral that occurs as grains, with one kind of rim.")
+        raise RecipeError("each host of a rim must be a mineral that occurs as grains, with one kind of rim.")
+    # Beyond them grains are no larger than pixels, or one colour or shape of grain is all there is.
     limits = {
         "grain_size": (grain_size, 2.0, 1e4),
         "size_spread": (size_spread, 0.0, 2.0),
@@ -211,8 +245,7 @@ def _check(
         "zoned": (zoned, 0.0, 1.0),
     }
     for name, (value, low, high) in limits.items():
-        if not low <= value <= high:
-            raise GdlsError(f"{name} is {value}; it must lie between {low:g} and {high:g}.")
+        checked_number(name, value, lowest=low, highest=high)
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> _Float:
@@ -230,14 +263,14 @@ def _grain_map(
     # Seeds lie beyond the image too, so that its border cuts grains as it cuts those of a rock.
     margin = 2 * grain_size
     extent = np.array(shape) + 2 * margin
-    n_seeds = max(round(float(np.prod(extent)) / (np.pi / 4 * grain_size**2)), 1)
+    n_seeds = max(round(float(np.prod(extent)) / (_FULL_DISC * grain_size**2)), 1)
     seeds = rng.random((n_seeds, 2)) * extent - margin
     radius = grain_size / 2 * np.exp(size_spread * rng.standard_normal(n_seeds))
 
     places = np.indices(shape, dtype=np.float32)
-    for part, scale in ((1.0, grain_size / 2), (0.4, grain_size / 6)):
+    for part, number in _WAVES:
         for axis in (0, 1):
-            places[axis] += roughness * grain_size * part * smooth_noise(rng, shape, scale)
+            places[axis] += roughness * grain_size * part * smooth_noise(rng, shape, grain_size / number)
     # |x - s|^2 - r^2 is least where the distance to (s, sqrt(R^2 - r^2)) is, in one dimension more.
     height = np.sqrt((radius**2).max() - radius**2)
     lifted = np.stack([*places.reshape(2, -1), np.zeros(shape[0] * shape[1], dtype=np.float32)], axis=1)
@@ -269,7 +302,7 @@ def _touching(grains: _Map) -> sp.csr_array[Any, tuple[int, int]]:
 
 
 def _potts_minerals(rng: np.random.Generator, grains: _Map, share: npt.NDArray[np.float64], clustering: float) -> _Map:
-    """Mineral of each grain, from a Potts model whose field is turned until the areas have their shares."""
+    """RockMineral of each grain, from a Potts model whose field is turned until the areas have their shares."""
     neighbours = _touching(grains)
     n_grains, n_minerals = neighbours.shape[0], len(share)
     area = np.bincount(grains.ravel(), minlength=n_grains) / grains.size
@@ -281,11 +314,11 @@ def _potts_minerals(rng: np.random.Generator, grains: _Map, share: npt.NDArray[n
         # Half of the grains at a time: all at once would flip back and forth.
         for half in np.array_split(rng.permutation(n_grains), 2):
             present = sp.csr_array((np.ones(n_grains), (np.arange(n_grains), mineral)), shape=(n_grains, n_minerals))
-            attraction = 3 * clustering * (neighbours[half] @ present).toarray()
+            attraction = _ATTRACTION * clustering * (neighbours[half] @ present).toarray()
             # The largest of the log-probabilities plus Gumbel noise is a draw from the distribution.
             mineral[half] = np.argmax(field + attraction + rng.gumbel(size=(len(half), n_minerals)), axis=1)
         drawn = np.bincount(mineral, weights=area, minlength=n_minerals)
-        field += 0.5 * np.clip(wanted - np.log(np.maximum(drawn, 1e-300)), -1, 1)
+        field += _FIELD_STEP * np.clip(wanted - np.log(np.maximum(drawn, 1e-300)), -1, 1)
         # The first sweeps only form aggregates; later ones differ by chance, and the closest to the shares is taken.
         wrong = float(np.abs(drawn - share).sum())
         if sweep >= _POTTS_SWEEPS // 2 and wrong < least:
@@ -316,8 +349,8 @@ def _add_inclusions(
     grain = int(grains.max())
     while missing > 0:
         row, column = rng.integers(phases.shape)
-        long = max(radius * np.exp(0.4 * rng.standard_normal()), 0.8)
-        short = max(long * rng.uniform(0.5, 1), 0.8)
+        long = max(radius * np.exp(_INCLUSION_SPREAD * rng.standard_normal()), _LEAST_INCLUSION)
+        short = max(long * rng.uniform(_LEAST_ASPECT, 1), _LEAST_INCLUSION)
         inside = ellipse(row, column, long, short, phases.shape, rotation=rng.uniform(-np.pi, np.pi))
         missing -= int(np.count_nonzero(phases[inside] != index))
         grain += 1
@@ -335,13 +368,13 @@ def _add_veins(
     distance = np.empty((n_veins, *shape), dtype=np.float32)
     for vein in range(n_veins):
         angle = rng.uniform(0, np.pi)
-        offset = rng.uniform(0.2, 0.8, 2) * shape
+        offset = rng.uniform(_VEIN_MARGIN, 1 - _VEIN_MARGIN, 2) * shape
         row, column = (
             np.arange(length, dtype=np.float32) - middle for length, middle in zip(shape, offset, strict=True)
         )
         along = -row[:, None] * np.sin(angle) + column[None, :] * np.cos(angle)
         across = row[:, None] * np.cos(angle) + column[None, :] * np.sin(angle)
-        bend = 0.6 * grain_size * smooth_noise(rng, (1, 2 * reach + 1), 1.5 * grain_size)[0]
+        bend = _VEIN_WAVES * grain_size * smooth_noise(rng, (1, 2 * reach + 1), _VEIN_SCALE * grain_size)[0]
         distance[vein] = np.abs(across + np.interp(along, np.arange(-reach, reach + 1), bend))
     nearest = distance.min(axis=0)
     inside = nearest <= np.quantile(nearest, share)

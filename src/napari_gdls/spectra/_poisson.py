@@ -9,8 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""Step of SplitMix64 from state to state: 2^64 over the golden ratio, made odd. The other hexadecimal numbers below are
+its two multipliers (Steele, Lea and Flood 2014, OOPSLA), and one that keeps the streams of neighbouring rows apart, the
+multiplier of the LXM generators (Steele and Vigna 2021, OOPSLA)."""
+
 _FEW = 10.0
-_RECIPROCALS = 1.0 / np.maximum(np.arange(128.0), 1.0)
+"""Expected counts from which on a channel is drawn by transformed rejection, whose constants hold from 10 up."""
+
+_MOST_BY_INVERSION = 127
+"""Largest number that inversion gives; below an expectation of 10 a larger one has a chance of less than 1e-80."""
+
+_RECIPROCALS = 1.0 / np.maximum(np.arange(_MOST_BY_INVERSION + 1.0), 1.0)
+"""1 / n by n, as a product is quicker than a quotient."""
 
 
 # These rely on expected counts of 0 or more that are finite and on rows that exist, which `sample_counts` checks.
@@ -55,13 +65,14 @@ def draw(
                 number = 0
                 if left > 1.0 - mean:
                     term = math.exp(-mean)
-                    while left > term and number < 127:
+                    while left > term and number < _MOST_BY_INVERSION:
                         left -= term
                         number += 1
                         term *= mean * _RECIPROCALS[number]
                 result[row, channel] = number
             else:
-                # Transformed rejection.
+                # Transformed rejection; the numbers are those of algorithm PTRS (Hoermann 1993, Insurance: Math. Econ.
+                # 12:39).
                 b = 0.931 + 2.53 * math.sqrt(mean)
                 a = -0.059 + 0.02483 * b
                 while True:

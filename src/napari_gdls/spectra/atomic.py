@@ -25,8 +25,9 @@ SUBSHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
 """Subshells whose vacancies are followed; index into the last axis of the tables below."""
 
 SILICON = 14
+"""Atomic number of what detectors are made of."""
 
-_M4, _M5 = 7, 8
+_M4, _M5 = 7, 8  # indices into `SUBSHELLS`
 
 _WEAKEST_RATE = 1e-3
 """Lines that carry less than this share of their subshell's radiative decays are left out."""
@@ -44,7 +45,7 @@ _M_4F_ENERGIES = {
     62: (1081.0, 1100.0),
     63: (1131.0, 1153.0),
 }
-_BARIUM, _GADOLINIUM = 56, 64
+_BARIUM, _GADOLINIUM = 56, 64  # atomic numbers
 _BARIUM_4F_SHARE = 0.25  # of the M4 and M5 decays; measured on sanbornite and BaF2, see `emission.line_corrections`
 
 # Siegbahn and IUPAC names of the usual lines: Jenkins et al. (1991), X-Ray Spectrom. 20:149.
@@ -137,7 +138,7 @@ def subshells() -> Subshells:
     codes = np.array([getattr(xraylib, f"{name}_SHELL") for name in SUBSHELLS])
     edge = 1000.0 * np.asarray(xraylib_np.EdgeEnergy(elements, codes))
     yields = np.asarray(xraylib_np.FluorYield(elements, codes))
-    gap = slice(48 - 1, 59)
+    gap = slice(48 - 1, 59)  # Cd to Pr
     yields[gap, _M5] = np.maximum(yields[gap, _M5], yields[gap, _M4])
     coster_kronig = {}
     for shell in "LM":

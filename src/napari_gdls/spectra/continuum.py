@@ -13,7 +13,7 @@ SCALE = 4.0e-7
 DECREASE = 0.011
 """Decrease of the continuum against formula and lines per unit of the mean atomic number; fitted too, from 10 to 46."""
 
-_HEAVIEST = 60.0  # mean atomic number from which the decrease stays the same; the heaviest standard has 46
+_HEAVIEST = 60.0  # mean atomic number from which the decrease stays the same: a choice; the heaviest standard has 46
 
 
 def generated_continuum(energy: FloatArray, beam_energy: float, mean_z: FloatArray) -> FloatArray:

@@ -20,6 +20,8 @@ from napari_gdls.spectra.atomic import atomic_weights
 FloatArray = npt.NDArray[np.floating]
 
 _SHALLOWEST = 0.2
+"""Least decay a of the shallow part over b, that of the deep one. A choice; it holds where the model gives light
+elements, just above the edge, a distribution that grows with depth."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,6 @@ def depth_distribution(
     )
     slope = np.minimum(slope, 0.9 * b * mean_depth**2 * (b - 2 * surface / area)) * area / mean_depth**2
     a = (slope + b * (2 * surface - b * area)) / (b * area * (2 - b * mean_depth) - surface)
-    # Just above the edge the model gives light elements a distribution that grows with depth (a < 0); the integral
-    # and the surface value stay as they are.
+    # The integral and the surface value stay as they are.
     a = np.maximum(a, _SHALLOWEST * b)
     return DepthDistribution(area, surface, slope, b, a)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import erfcx, ndtr
 
+from napari_gdls.checks import checked_choice, checked_number
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import SILICON, mass_absorption
 
@@ -21,17 +20,22 @@ FloatArray = npt.NDArray[np.floating]
 MANGANESE_K_ALPHA = 5895.0
 """Energy (eV) at which the resolution of a detector is stated."""
 
+# Silicon and aluminium: handbook values.
 _PAIR_ENERGY = 3.65  # eV per electron-hole pair in silicon
-_FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))
 _SILICON_K_ALPHA, _SILICON_K_EDGE = 1740.0, 1839.0  # eV
-_SILICON_K_YIELD, _SILICON_K_SHARE = 0.050, 0.92
+_SILICON_K_YIELD = 0.050  # K photons per K vacancy (Krause 1979, J. Phys. Chem. Ref. Data 8:307)
+_SILICON_K_SHARE = 0.92  # of the absorption above the K edge, in the K shell: 1 - 1 / jump ratio
 _SILICON_DENSITY, _ALUMINIUM_DENSITY = 2.33, 2.70  # g/cm3
-_TAIL_REFERENCE = 277.0  # eV, C K
-_TAIL_LENGTH = 0.07  # mean share of the charge that is lost
-_PEAK_REACH = 6.0  # sigmas
-_TAIL_REACH = 8.0  # lengths of the tail
-_SMALLEST_TAIL = 1e-3
+
+_FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))  # of a normal distribution
+_NARROWEST = 15.0  # eV; least FWHM, where a small Fano factor leaves none: a choice, far below any detector's
+_TAIL_REFERENCE = 277.0  # eV, C K: the energy that `Detector.tail` is stated at
+_TAIL_LENGTH = 0.07  # mean share of the charge that is lost; fitted with `tail` to the standards
+_PEAK_REACH = 6.0  # sigmas; beyond lies 1e-9 of a peak on either side
+_TAIL_REACH = 8.0  # lengths of the tail; beyond lies 3e-4 of it
+_SMALLEST_TAIL = 1e-3  # share of a peak; less is left out, as no spectrum shows it
 _LOWEST_ENERGY = 50.0  # eV, of the absorption tables
+_PEAKS_AT_A_TIME = 64  # of similar energy: large enough for array arithmetic, small enough to reach equally far
 _BLOCK = 256  # spectra at a time: the arrays of a block stay in the cache
 
 
@@ -120,8 +124,8 @@ class Detector:
     pile_up: float = 0.002
 
     def __post_init__(self) -> None:
-        if self.window not in WINDOWS:
-            raise RecipeError(f"detector: window {self.window!r} is unknown; choose one of {', '.join(WINDOWS)}.")
+        checked_choice("detector: window", self.window, WINDOWS)
+        # Wider than what is built, so as to exclude wrong units and nothing else.
         limits = {
             "fwhm": (20.0, 1000.0),
             "fano": (0.0, 1.0),
@@ -133,9 +137,7 @@ class Detector:
             "pile_up": (0.0, 0.5),
         }
         for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not low <= float(value) <= high:
-                raise RecipeError(f"detector: {name} is {value!r}; a number from {low:g} to {high:g} is needed.")
+            checked_number(f"detector: {name}", getattr(self, name), lowest=low, highest=high)
 
     def resolution(self, energies: npt.ArrayLike) -> FloatArray:
         """Full width at half maximum of a line at `energies` (eV), in eV.
@@ -148,7 +150,7 @@ class Detector:
         """
         e = np.asarray(energies, dtype=np.float64)
         variance = self.fwhm**2 + _FWHM_PER_SIGMA**2 * self.fano * _PAIR_ENERGY * (e - MANGANESE_K_ALPHA)
-        return np.sqrt(np.maximum(variance, 15.0**2))
+        return np.sqrt(np.maximum(variance, _NARROWEST**2))
 
     def efficiency(self, energies: npt.ArrayLike) -> FloatArray:
         """Share of the photons of `energies` (n,), in eV, that reach the active crystal and are absorbed there."""
@@ -173,6 +175,7 @@ class Detector:
 
     def _escape_share(self, energies: FloatArray, absorption: FloatArray) -> FloatArray:
         ratio = absorption[SILICON - 1] / mass_absorption(_SILICON_K_ALPHA)[SILICON - 1]
+        # Half of the K photons go outwards.
         share = 0.5 * _SILICON_K_YIELD * _SILICON_K_SHARE * (1 - np.log1p(ratio) / ratio)
         return np.asarray(np.where(energies > _SILICON_K_EDGE, np.minimum(self.escape * share, 0.5), 0.0))
 
@@ -266,7 +269,7 @@ def _add_peaks(
     rows = np.flatnonzero(area > 0)
     edge0 = axis.edges[0]
     # Peaks of similar energy reach over similar numbers of channels.
-    for at in np.array_split(rows[np.argsort(energies[rows])], max(1, rows.size // 64)):
+    for at in np.array_split(rows[np.argsort(energies[rows])], max(1, rows.size // _PEAKS_AT_A_TIME)):
         e, s = energies[at, None], sigma[at, None]
         length = np.zeros_like(s) if tail is None else tail[at, None]
         first = np.floor((e - _PEAK_REACH * s - _TAIL_REACH * length - edge0) / axis.width).astype(np.int64)

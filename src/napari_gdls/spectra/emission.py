@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from napari_gdls.checks import checked_kind, checked_number
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
@@ -32,18 +34,57 @@ FloatArray = npt.NDArray[np.floating]
 LOWEST_ENERGY = 100.0
 """Photons below this energy (eV) are left out."""
 
-LOWEST_BEAM_ENERGY, HIGHEST_BEAM_ENERGY = 2.0, 50.0  # keV
+LOWEST_BEAM_ENERGY, HIGHEST_BEAM_ENERGY = 2.0, 50.0
+"""Beams (keV) that the model is used for; the standards of ``benchmarks/spectra.py`` were measured at 10 to 20 keV."""
 
-_AVOGADRO = 6.02214076e23
-_WEAKEST_LINE = 3e-4
+LOWEST_TAKE_OFF, HIGHEST_TAKE_OFF = 5.0, 90.0
+"""Take-off angles (degrees) likewise; below 5 degrees a real surface is never flat enough."""
+
+DEFAULT_TAKE_OFF = 35.0
+"""Take-off angle (degrees) that is taken where none is known; a usual one of microscopes."""
+
+THICKEST_COATING = 1000.0
+"""In nm; a film that thick slows the beam, which is left out here. Films are 5 to 30 nm as a rule."""
+
+_AVOGADRO = 6.02214076e23  # 1/mol
+_WEAKEST_LINE = 3e-4  # lines weaker than this part of the strongest of their element and shell are left out: a choice
 _BLOCK = 256  # materials at a time: the arrays of a block stay in the cache
 _FINE_POINTS = 2  # between two nodes of the continuum
-_CONTINUUM_EXPONENT = 0.86
+_CONTINUUM_EXPONENT = 0.86  # see `depth.cross_section_exponent`: that of K shells of all but the lightest elements
+# Depth distributions of the continuum are computed at so many energies up to `_FEW_ABOVE` of the beam energy, in equal
+# ratios, and at so many above, in equal steps up to `_LAST_KNOT`. Choices.
+_KNOTS_BELOW, _KNOTS_ABOVE = 24, 8
+_FEW_ABOVE, _LAST_KNOT = 0.6, 0.98  # parts of the beam energy
+# From, to, step, in eV: finer than a detector resolves.
 _CONTINUUM_STEPS = (
     (LOWEST_ENERGY, 3000.0, 25.0),
     (3000.0, 10_000.0, 50.0),
     (10_000.0, 1000 * HIGHEST_BEAM_ENERGY, 100.0),
 )
+
+
+def checked_beam_energy(value: object) -> float:
+    """The energy in keV, or a `RecipeError` where the model of a thick specimen does not hold."""
+    try:
+        return checked_number("beam energy", value, lowest=LOWEST_BEAM_ENERGY, highest=HIGHEST_BEAM_ENERGY)
+    except RecipeError:
+        raise RecipeError(
+            f"beam energy is {value!r}; the model of a thick specimen needs one from {LOWEST_BEAM_ENERGY:g} to "
+            f"{HIGHEST_BEAM_ENERGY:g} keV."
+        ) from None
+
+
+def checked_take_off(value: object) -> float:
+    """The angle in degrees, or a `RecipeError` where it is impossible."""
+    return checked_number("take-off angle", value, "in degrees", lowest=LOWEST_TAKE_OFF, highest=HIGHEST_TAKE_OFF)
+
+
+def _checked_coating(coating: Any) -> tuple[str, float]:
+    try:
+        symbol, thickness = coating
+    except (TypeError, ValueError):
+        raise RecipeError(f"coating is {coating!r}; an element and a thickness in nm are needed.") from None
+    return symbol, checked_number(f"coating of {symbol}", thickness, "in nm", positive=True, highest=THICKEST_COATING)
 
 
 def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
@@ -154,35 +195,24 @@ class Emission:
     def __init__(
         self,
         beam_energy: float = DEFAULT_BEAM_ENERGY,
-        take_off: float = 35.0,
+        take_off: float = DEFAULT_TAKE_OFF,
         *,
         elements: Iterable[str] | None = None,
         coating: tuple[str, float] | None = None,
     ) -> None:
-        if not LOWEST_BEAM_ENERGY <= beam_energy <= HIGHEST_BEAM_ENERGY:
-            raise RecipeError(
-                f"beam energy is {beam_energy!r} keV; the model of a thick specimen holds from "
-                f"{LOWEST_BEAM_ENERGY:g} to {HIGHEST_BEAM_ENERGY:g} keV."
-            )
-        if not 5.0 <= take_off <= 90.0:
-            raise RecipeError(f"take-off angle is {take_off!r}; it must be from 5 to 90 degrees.")
-        self.beam_energy = float(beam_energy)
-        self.take_off = float(take_off)
+        self.beam_energy = checked_beam_energy(beam_energy)
+        self.take_off = checked_take_off(take_off)
         self.coating = coating
-        self._cosecant = 1 / math.sin(math.radians(take_off))
+        self._cosecant = 1 / math.sin(math.radians(self.take_off))
         wanted = np.ones(N_ELEMENTS, dtype=bool)
         if elements is not None:
             wanted[:] = False
-            wanted[[atomic_number(symbol) - 1 for symbol in elements]] = True
+            wanted[[atomic_number(symbol) - 1 for symbol in checked_kind("elements", elements, Iterable)]] = True
         self._film = -1
         self._film_mass = 0.0  # g/cm2
         if coating is not None:
-            symbol, thickness = coating
+            symbol, thickness = _checked_coating(coating)
             self._film = atomic_number(symbol) - 1
-            if not 0 < thickness <= 1000:
-                raise RecipeError(
-                    f"coating: {thickness!r} nm of {symbol}; the thickness must be above 0 and at most 1000 nm."
-                )
             self._film_mass = 1e-7 * thickness * element_density(self._film + 1)
             wanted[self._film] = True
 
@@ -222,7 +252,11 @@ class Emission:
         self.continuum_energies = np.append(nodes[nodes < end - 1.0], end)
         self._continuum_absorption = mass_absorption(self.continuum_energies).astype(np.float32)
         # The depth distribution changes slowly with energy: a few knots do, and linear interpolation in ln E.
-        knots = np.append(np.geomspace(LOWEST_ENERGY, 0.6 * end, 24)[:-1], np.linspace(0.6 * end, 0.98 * end, 8))
+        middle = _FEW_ABOVE * end
+        knots = np.append(
+            np.geomspace(LOWEST_ENERGY, middle, _KNOTS_BELOW)[:-1],
+            np.linspace(middle, _LAST_KNOT * end, _KNOTS_ABOVE),
+        )
         position = np.interp(np.log(self.continuum_energies), np.log(knots), np.arange(knots.size))
         self._knots = knots / 1000.0
         self._interpolation = np.maximum(1 - np.abs(position - np.arange(knots.size)[:, None]), 0.0).astype(np.float32)

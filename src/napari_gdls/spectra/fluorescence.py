@@ -7,10 +7,14 @@ import numpy.typing as npt
 
 from napari_gdls.spectra.atomic import Lines, k_absorption_share, mass_absorption, subshells
 
-# Lines that are strong and hard enough to excite others, each standing for those close to it.
+# Lines that are strong and of enough energy to excite others, each standing for those close to it.
 _EXCITERS = {"K-L3": ("K-L3", "K-L2"), "K-M3": ("K-M3", "K-M2"), "L3-M5": ("L3-M5", "L3-M4"), "L2-M4": ("L2-M4",)}
-_SOFTEST = 1000.0  # eV: below it the yields are so small that nothing comes of it
-_FARTHEST = 4.0  # times the edge: the absorption that ionises falls with the third power of the energy
+_SOFTEST = 1000.0  # eV; below it yields are too small for an enhancement that could be seen. A choice
+_FARTHEST = 4.0  # times the edge: the absorption that ionises falls with the third power of the energy. A choice
+
+# sigma = 4.5e5 / (E0^1.65 - Ec^1.65), energies in keV, sigma in cm2/g: Heinrich's form of Duncumb's and Shields' Lenard
+# coefficient, as in Goldstein et al. (2018), Scanning Electron Microscopy and X-Ray Microanalysis.
+_LENARD, _LENARD_POWER = 4.5e5, 1.65
 
 
 class CharacteristicFluorescence:
@@ -74,7 +78,7 @@ class CharacteristicFluorescence:
         self._group = group_of_line[self._line]
         self._photons = np.array(photons)[source]
         exciter_edge = data.edge[self._exciter_element, lines.subshell[self._exciter]] / 1000
-        self._lenard = 4.5e5 / (beam_energy**1.65 - exciter_edge**1.65)
+        self._lenard = _LENARD / (beam_energy**_LENARD_POWER - exciter_edge**_LENARD_POWER)
         own = self._exciter_absorption[self._element, source] * k_absorption_share()[self._element]
         self._yield = 0.5 * own * data.fluorescence_yield[self._element, 0] * lines.rate[self._line]
 

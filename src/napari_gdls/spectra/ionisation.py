@@ -12,9 +12,9 @@ import numpy.typing as npt
 from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.spectra.atomic import SUBSHELLS
 
-_BOHR_RADIUS = 5.29177210903e-9  # cm
-_REST_ENERGY = 510.99895  # keV
-_CHANGE_OF_FORMULA = 16.0  # overvoltage
+_BOHR_RADIUS = 5.29177210903e-9  # cm (CODATA 2018)
+_REST_ENERGY = 510.99895  # of the electron, keV (CODATA 2018)
+_CHANGE_OF_FORMULA = 16.0  # overvoltage up to which the first formula of Bote et al. (2009) holds
 
 # Columns of the table after atomic number and subshell.
 _EDGE, _LOW, _B, _A, _G = 0, slice(1, 6), 6, 7, slice(8, 12)

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from napari_gdls.checks import checked_kind, checked_number
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY
-from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import SYMBOLS, Composition, mass_fractions
 from napari_gdls.spectra.atomic import siegbahn_name
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import Emission
+from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
 
 
 class SpectralLine(NamedTuple):
@@ -42,7 +42,7 @@ def line_table(
     material: str | Composition,
     beam_energy: float = DEFAULT_BEAM_ENERGY,
     *,
-    take_off: float = 35.0,
+    take_off: float = DEFAULT_TAKE_OFF,
     detector: Detector | None = None,
     smallest: float = 1e-3,
 ) -> list[SpectralLine]:
@@ -82,11 +82,10 @@ def line_table(
     Fe K-L2    6391 eV 0.33
     Fe K-L3    6404 eV 0.65
     """
-    if not 0 <= smallest <= 1:
-        raise RecipeError(f"smallest is {smallest!r}; a height from 0 to 1 is needed.")
+    lowest = checked_number("smallest", smallest, "a height", highest=1.0)
     composition = {material: 1.0} if isinstance(material, str) else material
     fractions = mass_fractions(composition)
-    detector = Detector() if detector is None else detector
+    detector = Detector() if detector is None else checked_kind("detector", detector, Detector)
     emission = Emission(beam_energy, take_off, elements=[SYMBOLS[i] for i in np.flatnonzero(fractions[0])])
     lines = emission.lines
     if not len(lines):
@@ -103,5 +102,5 @@ def line_table(
             float(heights[i]),
         )
         for i in np.argsort(lines.energy, kind="stable")
-        if heights[i] >= smallest
+        if heights[i] >= lowest
     ]

@@ -25,10 +25,11 @@ _ALPHA_LINES = ("Ka", "La", "Ma")
 _PEAKS = ("Ka", "Kb", "La", "Lb1", "Lb2", "Lb3", "Lg1", "Ll", "Ma", "Mb", "Mg")
 
 LOWEST_OVERVOLTAGE = 1.5
-"""A family is worth mapping when the beam energy is this many times its ionisation energy, or more."""
+"""A family is worth mapping when the beam energy is this many times its ionisation energy, or more; a usual rule."""
 
 CROWDED_BELOW = 1500.0
-"""Below this energy (eV) L and M lines of heavy elements lie among the K lines of light ones and are absorbed more."""
+"""Below this energy (eV) L and M lines of heavy elements lie among the K lines of light ones and are absorbed more. A
+choice."""
 
 WINDOW_WIDTH = 1.2
 """Width of an energy window, in FWHM of the detector: 84 % of the counts of a line."""

@@ -1,4 +1,4 @@
-"""Reference spectra of minerals, and the mineral of a spectrum by likelihood."""
+"""Spectra of known materials, and which of them a measured spectrum most likely comes from."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.energy import EnergyAxis
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import GdlsError, RecipeError
-from napari_gdls.field import Field
 from napari_gdls.materials.composition import Composition
 from napari_gdls.materials.confusability import merge_confusable
+from napari_gdls.materials.formula import composition_of
 from napari_gdls.materials.minerals import find_mineral, load_minerals
-from napari_gdls.simulation.rock import composition_of
 from napari_gdls.spectra.synthesis import simulate_spectra
 
 References: TypeAlias = Sequence[str] | Mapping[str, str | Composition] | npt.NDArray[Any]
+"""Names of minerals of the package's table; names and what they are made of, a formula or mass fractions by element; or
+expected spectra, one in each row, in any unit."""
 
 LOWEST_CHANNEL = 350.0
 """Channels below this energy (eV) are left out: they hold the coating's carbon, and no two detectors agree on them."""
@@ -26,25 +27,38 @@ DEFAULT_SEPARATION = 4.0
 """N (1 - BC) below which classes are joined; above it less than one spectrum in a hundred is taken for the other."""
 
 _COMMONNESS = 1
+"""Rarest minerals among the usual references, by the commonness of the table: rock-forming and common ore minerals."""
+
 _FLOOR = 1e-3
+"""Part of every reference that is the mean of all: as much as stray X-rays and pile-up make, by order of magnitude."""
+
+_LEAST_OF_FLOOR = 1e-3
+"""Least rate of a channel, in the even share of `_FLOOR`: keeps logarithms finite where no reference has a count."""
 
 
 def reference_spectra(
-    field: Field, references: References | None = None, separation: float = DEFAULT_SEPARATION
+    references: References | None = None,
+    *,
+    energy: EnergyAxis,
+    beam_energy: float = DEFAULT_BEAM_ENERGY,
+    counts: float = 0.0,
+    separation: float = DEFAULT_SEPARATION,
 ) -> npt.NDArray[np.float64]:
-    """Probability of each channel for each class.
+    """Probability of each channel for each class of materials.
 
     Parameters
     ----------
-    field : Field
-        Its energy axis, beam energy (25 keV where it is not known) and median counts count.
     references : sequence of str, mapping, or (M, D) array, optional
-        Names of minerals of the package's table; names and what they are made of, a formula or mass fractions by
-        element; or expected spectra on the energy axis of the field, in any unit. None: the rock-forming and common ore
-        minerals of the table.
+        The materials, see `References`; None: the rock-forming and common ore minerals of the package's table.
+    energy : EnergyAxis
+        Of the spectra, D channels.
+    beam_energy : float
+        In keV; for spectra that have to be simulated.
+    counts : float
+        Of the spectra that are to be named. Materials that so many counts cannot tell apart become one class; 0 keeps
+        all.
     separation : float
-        Classes that so many counts as the median spectrum of the field has cannot tell apart, N (1 - BC) below this,
-        become one; see `napari_gdls.materials.merge_confusable`. 0 keeps all.
+        N (1 - BC) below which that is so, see `napari_gdls.materials.merge_confusable`. 0 keeps all.
 
     Returns
     -------
@@ -56,9 +70,9 @@ def reference_spectra(
     RecipeError
         If a mineral is unknown, a composition or spectrum impossible, or no channel lies above 350 eV.
     """
-    channels = _channels(field.energy)
+    channels = _channels(energy)
     try:
-        expected = _expected(field, references)
+        expected = _expected(references, energy, beam_energy)
         expected[:, : channels.start] = 0
         totals = expected.sum(axis=1, keepdims=True)
         if not (np.isfinite(expected).all() and (expected >= 0).all() and (totals > 0).all()):
@@ -67,7 +81,6 @@ def reference_spectra(
                 "counts or rates."
             )
         expected /= totals
-        counts = float(np.median(field.total_counts))
         if separation > 0 and counts > 0:
             expected = expected[np.unique(merge_confusable(expected, counts, limit=separation))]
     except RecipeError:
@@ -77,7 +90,9 @@ def reference_spectra(
     return expected
 
 
-def most_likely(counts: Any, references: npt.NDArray[np.float64], energy: EnergyAxis) -> npt.NDArray[np.int64]:
+def most_likely_reference(
+    counts: Any, references: npt.NDArray[np.float64], energy: EnergyAxis
+) -> npt.NDArray[np.int64]:
     """Class whose spectrum most likely gives these counts.
 
     Parameters
@@ -101,7 +116,7 @@ def most_likely(counts: Any, references: npt.NDArray[np.float64], energy: Energy
     channels = _channels(energy)
     rates = references[:, channels]
     rates = (1 - _FLOOR) * rates + _FLOOR * rates.mean(axis=0)
-    logarithms = np.log(np.maximum(rates, 1e-3 * _FLOOR / rates.shape[1]))
+    logarithms = np.log(np.maximum(rates, _LEAST_OF_FLOOR * _FLOOR / rates.shape[1]))
     seen = counts[:, channels]
     best = np.argmax(np.asarray(seen @ logarithms.T), axis=1)
     empty = np.asarray(seen.sum(axis=1)).ravel() <= 0
@@ -115,12 +130,12 @@ def _channels(energy: EnergyAxis) -> slice:
     return slice(first, energy.size)
 
 
-def _expected(field: Field, references: References | None) -> npt.NDArray[np.float64]:
+def _expected(references: References | None, energy: EnergyAxis, beam_energy: float) -> npt.NDArray[np.float64]:
     if isinstance(references, np.ndarray):
-        if references.ndim != 2 or not len(references) or references.shape[1] != field.energy.size:
+        if references.ndim != 2 or not len(references) or references.shape[1] != energy.size:
             raise RecipeError(
-                f"references have shape {references.shape}; one spectrum of {field.energy.size} channels per class, on "
-                "the energy axis of the field, is needed."
+                f"references have shape {references.shape}; one spectrum of {energy.size} channels per class, on the "
+                "energy axis of the measured ones, is needed."
             )
         if references.dtype.kind not in "uif":
             raise RecipeError(f"references have dtype {references.dtype}; spectra are real numbers.")
@@ -136,5 +151,4 @@ def _expected(field: Field, references: References | None) -> npt.NDArray[np.flo
         compositions = [find_mineral(name).formula.mass_fractions for name in references]
     if not compositions:
         raise RecipeError("references are empty; at least one class is needed.")
-    beam = field.assumed_beam_energy
-    return simulate_spectra(compositions, beam_energy=beam, energy=field.energy).astype(np.float64)
+    return simulate_spectra(compositions, beam_energy=beam_energy, energy=energy).astype(np.float64)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import operator
+import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_whole_number
 from napari_gdls.errors import RecipeError
 
-_MOST_COUNTS = 1e9
+MOST_COUNTS = 1e9
+"""Largest expected total of a spectrum: far above any measurement, and drawn without overflow."""
 
 
 def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int) -> npt.NDArray[np.float32]:
@@ -42,8 +45,9 @@ def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int
     transformed rejection above (Hoermann 1993, Insurance: Math. Econ. 12:39, algorithm PTRS). The random numbers come
     from SplitMix64 (Steele, Lea and Flood 2014, OOPSLA), with a stream of its own for each row.
     """
-    shape = np.asarray(probabilities, dtype=np.float32)
-    totals = np.asarray(counts, dtype=np.float64)
+    number = checked_whole_number("seed", seed, -math.inf) % 2**64
+    shape = _as_numbers("probabilities", probabilities, np.float32)
+    totals = checked_counts(counts)
     if shape.ndim == 1:
         shape = shape[None]
     if shape.ndim != 2 or totals.ndim > 1:
@@ -55,8 +59,6 @@ def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int
         totals = np.ascontiguousarray(np.broadcast_to(totals, rows))
     except ValueError:
         raise RecipeError(f"{len(shape)} spectra cannot be drawn with {totals.size} different counts.") from None
-    if not (np.isfinite(totals).all() and (totals >= 0).all() and (totals <= _MOST_COUNTS).all()):
-        raise RecipeError(f"counts must be from 0 to {_MOST_COUNTS:g}; got {totals.min()} to {totals.max()}.")
     if not (np.isfinite(shape).all() and (shape >= 0).all()):
         raise RecipeError("probabilities must be finite and not negative.")
     sums = shape.sum(axis=1, dtype=np.float64)
@@ -67,5 +69,25 @@ def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int
     # numba takes half a second to load; nobody pays for it who draws no counts.
     from napari_gdls.spectra._poisson import draw
 
-    draw(np.ascontiguousarray(shape), source, totals / sums[source], np.uint64(operator.index(seed) % 2**64), result)
+    draw(np.ascontiguousarray(shape), source, totals / sums[source], np.uint64(number), result)
     return result
+
+
+def checked_counts(counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Counts of spectra as they come, in float64; a `RecipeError` if one is no number from 0 to 1e9."""
+    totals = _as_numbers("counts", counts, np.float64)
+    if not ((totals >= 0) & (totals <= MOST_COUNTS)).all():
+        raise RecipeError(f"counts must be from 0 to {MOST_COUNTS:g}; got {totals.min()} to {totals.max()}.")
+    return totals
+
+
+def _as_numbers(name: str, values: npt.ArrayLike, dtype: type[np.floating[Any]]) -> npt.NDArray[Any]:
+    """An array of real numbers; what overflows `dtype` is infinite."""
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind not in "buif":
+            raise ValueError
+        with np.errstate(over="ignore"):
+            return given.astype(dtype)
+    except (TypeError, ValueError):
+        raise RecipeError(f"{name} are {values!r}; an array of numbers is needed.") from None

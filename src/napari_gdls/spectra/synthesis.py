@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_kind
 from napari_gdls.energy import CANONICAL_AXIS, DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import SYMBOLS, Compositions, mass_fractions
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import Emission
-from napari_gdls.spectra.sampling import sample_counts
+from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
+from napari_gdls.spectra.sampling import checked_counts, sample_counts
 
 
 def simulate_spectra(
     compositions: Compositions,
     *,
     beam_energy: float = DEFAULT_BEAM_ENERGY,
-    take_off: float = 35.0,
+    take_off: float = DEFAULT_TAKE_OFF,
     detector: Detector | None = None,
     energy: EnergyAxis | None = None,
     coating: tuple[str, float] | None = None,
@@ -70,8 +71,8 @@ def simulate_spectra(
     if seed is not None and counts is None:
         raise RecipeError("a seed draws counts: say how many counts the spectra have.")
     fractions = mass_fractions(compositions)
-    detector = Detector() if detector is None else detector
-    energy = CANONICAL_AXIS if energy is None else energy
+    detector = Detector() if detector is None else checked_kind("detector", detector, Detector)
+    energy = CANONICAL_AXIS if energy is None else checked_kind("energy", energy, EnergyAxis)
     present = [SYMBOLS[column] for column in np.flatnonzero(fractions.max(axis=0) > 0)]
     emission = Emission(beam_energy, take_off, elements=present, coating=coating)
     spectra = emission.intensities(fractions) @ emission.response(detector, energy)
@@ -84,7 +85,7 @@ def simulate_spectra(
         )
     if seed is not None:
         return sample_counts(spectra, 1.0 if counts is None else counts, seed)
-    wanted = np.ones(1) if counts is None else np.asarray(counts, dtype=np.float64)
+    wanted = np.ones(1) if counts is None else checked_counts(counts)
     try:
         scale = np.broadcast_to(wanted, len(spectra)) / totals
     except ValueError:

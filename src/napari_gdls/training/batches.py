@@ -26,6 +26,36 @@ from napari_gdls.training.ideal_library import N_LINE_FAMILIES, IdealLibrary, Re
 CONFUSABLE = 1.0
 """Materials closer than this (d' at 1,000 counts, see `separability`) are one class."""
 
+# What follows makes batches as diverse as fields are. All are choices: none was tuned on scores. Spreads are standard
+# deviations of logarithms unless something else is said.
+#
+# Members: shares of families.
+_MOST_THIRD = 0.5  # largest share of the third material of families that lie on a border
+_INSIDE = 0.7  # of the families, those that start anywhere on the line between their ends; the others, at an end
+# Errors of the simulated physics, the same for a whole field. The spreads of line families follow what a first
+# simulation lacked beside measured standards: most for light elements, and for lines that valence electrons emit.
+_K_SPREAD, _LIGHT_K_SPREAD, _LAST_LIGHT = 0.08, 0.2, 9  # K lines; up to fluorine
+_L_SPREAD, _SOFT_L_SPREAD, _LAST_SOFT = 0.12, 0.3, 30  # L lines; up to zinc, whose L lines come from the 3d band
+_M_SPREAD = 0.4  # M lines
+_SLOWEST_ERROR = 0.15  # keV; smooth errors stay the same below
+_WAVES, _WAVE_SPREAD, _WAVE_NUMBER = 3, 0.04, 1.1  # smooth error of the efficiency: cosines of ln E, by wave
+_DIRTY, _DIRT = 0.5, 0.12  # share of fields with a film on the window, and its mean optical depth at `_DIRT_ENERGY`
+_DIRT_ENERGY, _DIRT_POWER, _MOST_DIRT = 0.5, 1.5, 3.0  # keV; fall of its absorption with energy; bound in units of it
+_LEVEL_SPREAD, _SLOPE_SPREAD = 0.2, 0.1  # of the continuum, and of its slope over ln E
+_STRAY_SHARE, _MOST_STRAY = (
+    0.3,
+    0.01,
+)  # share of fields with stray X-rays, and their largest part of a spectrum
+# Scatter inside a material, see also `BatchDesign`.
+_LOWEST_ABSORBED, _ABSORPTION_POWER, _MOST_ABSORPTION = 0.2, 1.2, 4.0  # keV; as for dirt, in units of that at 1 keV
+_MOST_NEIGHBOUR = 0.05  # largest share of another material of the field
+# Counts.
+_FIELD_SPREAD, _PLACE_SPREAD = 0.5, 0.25  # of the counts of fields around 1,000; of those inside a field
+_ANY_COUNTS, _MIXED_COUNTS = 0.5, 0.4  # shares of fields with other counts, and with sums of all sizes side by side
+
+_ALL_AT_ONCE = 256  # spectra up to which all distances are computed exactly; beyond, from products
+_AT_THE_END = 1e-9  # rounding that a member may lie beyond the end of a line by
+
 
 @dataclass(frozen=True)
 class BatchDesign:
@@ -127,7 +157,10 @@ def separability(expected: torch.Tensor) -> npt.NDArray[np.float64]:
     roots = expected.sqrt()
     affinity = (roots @ roots.T).double().clamp(max=1.0)
     # arccos loses half of the digits near 1; the chord does not.
-    chord = torch.cdist(roots.double(), roots.double()) if len(roots) <= 256 else (2 - 2 * affinity).clamp(min=0).sqrt()
+    if len(roots) <= _ALL_AT_ONCE:
+        chord = torch.cdist(roots.double(), roots.double())
+    else:
+        chord = (2 - 2 * affinity).clamp(min=0).sqrt()
     return np.asarray((4 * torch.asin((chord / 2).clamp(max=1.0)) * math.sqrt(REFERENCE_COUNTS)).cpu().numpy())
 
 
@@ -153,7 +186,8 @@ class BatchGenerator:
         self._generator = torch.Generator(device)
         channel = torch.from_numpy(library.axis.centers.astype(np.float32) / 1000.0).to(device)
         # Absorption at the surface: strong below 1 keV, bounded so that no channel explodes.
-        self._absorption = (1 / channel.clamp(min=0.2)).pow(1.2).clamp(max=4.0)
+        relative = (1 / channel.clamp(min=_LOWEST_ABSORBED)).pow(_ABSORPTION_POWER)
+        self._absorption = relative.clamp(max=_MOST_ABSORPTION)
 
     def batch(self, number: int, *, counts: float | None = None) -> Batch:
         """Batch `number`; equal seeds and numbers give equal batches.
@@ -186,7 +220,7 @@ class BatchGenerator:
         n = self.design.families
         first, second = self.source.draw(rng, n)
         third = rng.integers(self.library.n_materials, size=n)
-        share = np.where(rng.random(n) < self.design.third, rng.uniform(0.0, 0.5, n), 0.0)
+        share = np.where(rng.random(n) < self.design.third, rng.uniform(0.0, _MOST_THIRD, n), 0.0)
         rows, at = np.unique(np.concatenate([first, second, third, self.library.stray_rows]), return_inverse=True)
         emission = self.library.emission(response.instrument.beam, torch.from_numpy(rows).to(self._device))
         if self.design.response_errors:
@@ -199,9 +233,9 @@ class BatchGenerator:
         mixing = np.zeros((2 * n, len(rows)), dtype=np.float32)
         np.add.at(mixing, (np.arange(2 * n), at[: 2 * n]), 1 - np.tile(share, 2))
         np.add.at(mixing, (np.arange(2 * n), np.tile(at[2 * n : 3 * n], 2)), np.tile(share, 2))
-        if self.design.response_errors and rng.random() < 0.3:
+        if self.design.response_errors and rng.random() < _STRAY_SHARE:
             # The same flux of stray X-rays joins every spectrum of the field.
-            mixing[:, at[3 * n + rng.integers(len(self.library.stray_rows))]] += rng.uniform(0.0, 0.01)
+            mixing[:, at[3 * n + rng.integers(len(self.library.stray_rows))]] += rng.uniform(0.0, _MOST_STRAY)
         mix = torch.from_numpy(mixing).to(self._device)
         return mix @ lines, mix @ continuum
 
@@ -209,17 +243,20 @@ class BatchGenerator:
         """Factor on every line and continuum energy by which simulation and the field's truth may differ."""
         z, shell = np.divmod(np.arange(N_LINE_FAMILIES), 3)
         z = z + 1
-        spread = np.choose(shell, [np.where(z <= 9, 0.2, 0.08), np.where(z <= 30, 0.3, 0.12), 0.4])
+        of_k = np.where(z <= _LAST_LIGHT, _LIGHT_K_SPREAD, _K_SPREAD)
+        of_l = np.where(z <= _LAST_SOFT, _SOFT_L_SPREAD, _L_SPREAD)
+        spread = np.choose(shell, [of_k, of_l, _M_SPREAD])
         factors = np.exp(spread * rng.standard_normal(N_LINE_FAMILIES))
         of_photons = torch.from_numpy(np.append(factors, 1.0).astype(np.float32)).to(self._device)[response.families]
-        energy = response.energies.clamp(min=0.15)
+        energy = response.energies.clamp(min=_SLOWEST_ERROR)
         log_energy = energy.log()
         smooth = torch.zeros_like(energy)
-        for wave in range(1, 4):
-            smooth += rng.normal(0.0, 0.04) * torch.cos(1.1 * wave * log_energy + rng.uniform(0.0, 2 * math.pi))
-        if rng.random() < 0.5:  # a dirty window or a thicker coating
-            smooth -= rng.exponential(0.12) * (0.5 / energy).pow(1.5).clamp(max=3.0)
-        level, slope = rng.normal(0.0, 0.2), rng.normal(0.0, 0.1)
+        for wave in range(1, _WAVES + 1):
+            height, phase = rng.normal(0.0, _WAVE_SPREAD), rng.uniform(0.0, 2 * math.pi)
+            smooth += height * torch.cos(_WAVE_NUMBER * wave * log_energy + phase)
+        if rng.random() < _DIRTY:  # a dirty window or a thicker coating
+            smooth -= rng.exponential(_DIRT) * (_DIRT_ENERGY / energy).pow(_DIRT_POWER).clamp(max=_MOST_DIRT)
+        level, slope = rng.normal(0.0, _LEVEL_SPREAD), rng.normal(0.0, _SLOPE_SPREAD)
         level += math.log(self.design.continuum_level)
         smooth[response.n_lines :] += level + slope * log_energy[response.n_lines :]
         return of_photons * smooth.exp()
@@ -238,8 +275,8 @@ class BatchGenerator:
                 position[family] = rng.random()
                 continue
             gap = min(step[family] / length[family], 1.0)
-            distinct = min(m, int(1 / gap + 1e-9) + 1)
-            start = rng.uniform(0.0, max(1.0 - gap * (distinct - 1), 0.0)) if rng.random() < 0.7 else 0.0
+            distinct = min(m, int(1 / gap + _AT_THE_END) + 1)
+            start = rng.uniform(0.0, max(1.0 - gap * (distinct - 1), 0.0)) if rng.random() < _INSIDE else 0.0
             labels[family] = np.arange(m) % distinct
             position[family] = start + gap * labels[family]
         labels += m * np.arange(n)[:, None]
@@ -280,7 +317,7 @@ class BatchGenerator:
         if design.neighbours:
             draw = torch.rand(n, 2, generator=self._generator, device=self._device)
             other = torch.randint(n, (n,), generator=self._generator, device=self._device)
-            share = torch.where(draw[:, :1] < design.neighbours, 0.05 * draw[:, 1:], 0.0)
+            share = torch.where(draw[:, :1] < design.neighbours, _MOST_NEIGHBOUR * draw[:, 1:], 0.0)
             mixed = torch.nonzero(share[:, 0])[:, 0]
             spectra[mixed] = torch.lerp(spectra[mixed], spectra[other[mixed]], share[mixed])
         return spectra
@@ -291,11 +328,11 @@ class BatchGenerator:
         if fixed is not None:
             drawn = np.full(n, float(fixed))
         else:
-            field = REFERENCE_COUNTS * np.exp(rng.normal(0.0, 0.5))
-            if rng.random() < 0.5:
+            field = REFERENCE_COUNTS * np.exp(rng.normal(0.0, _FIELD_SPREAD))
+            if rng.random() < _ANY_COUNTS:
                 field = np.exp(rng.uniform(math.log(low), math.log(high)))
-            drawn = field * np.exp(rng.normal(0.0, 0.25, n))
-            if rng.random() < 0.4:  # dots, pixels and pools of all sizes side by side
+            drawn = field * np.exp(rng.normal(0.0, _PLACE_SPREAD, n))
+            if rng.random() < _MIXED_COUNTS:  # dots, pixels and pools of all sizes side by side
                 drawn = np.exp(rng.uniform(math.log(low), math.log(high), n))
             drawn = np.clip(drawn, low, high)
         return torch.from_numpy(drawn.astype(np.float32)).to(self._device)

@@ -73,9 +73,9 @@ def read_checkpoint(
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         state = Checkpoint(**json.loads(header["__metadata__"][_KEY]))
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}); train anew, without resuming.") from None
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); do not resume, start again.") from None
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError(f"{path}: no checkpoint, or damaged ({error}); train anew, without resuming.") from None
+        raise RecipeError(f"{path}: no checkpoint, or damaged ({error}); do not resume, start again.") from None
 
     def part(prefix: str) -> dict[str, torch.Tensor]:
         return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
@@ -89,5 +89,5 @@ def read_checkpoint(
         loss.load_state_dict(part("loss."))
         optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
     except (RuntimeError, ValueError, KeyError) as error:
-        raise RecipeError(f"{path}: does not fit these settings ({error}); train anew, without resuming.") from None
+        raise RecipeError(f"{path}: does not fit these settings ({error}); do not resume, start again.") from None
     return state

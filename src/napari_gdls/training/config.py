@@ -22,7 +22,7 @@ INSTRUMENT_SETTINGS = {
     "fwhm": (60.0, 300.0),
     "continuum": (0.05, 20.0),
 }
-"""Settings of an instrument to train for, and their ranges."""
+"""Settings of an instrument to train for, and their ranges: what can be simulated, wider than what is built."""
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 SERIES_SHARE = 0.6
-"""Share of the mixing lines of series among the lines that are drawn; the others are exchanges between two minerals."""
+"""Share of the mixing lines of series among the lines that are drawn; the others are exchanges between two minerals. A
+choice."""
 
 GROUP_WEIGHTS = {
     **dict.fromkeys(("olivine", "pyroxene", "amphibole", "mica", "chlorite", "feldspar", "epidote"), 3.0),
     **dict.fromkeys(("spinel", "ilmenite", "hematite", "columbite", "apatite", "calcite", "dolomite", "monazite"), 3.0),
     "garnet": 8.0,
 }
-"""How much more often the series of a group are drawn: those that most fields hold, and garnets, which are hard."""
+"""How much more often the series of a group are drawn: those that most fields hold, and garnets, on which the authors'
+network was better than the first ones trained here. Choices."""
 
-_VISIBLE = 0.005  # mass fraction
-_CANDIDATES = 40
+_VISIBLE = 0.005  # mass fraction from which on two materials can share an element: near the limit of detection
+_CANDIDATES = 40  # materials drawn at random, of which the one that shares most elements is taken: a choice
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,46 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_gdls.energy import EnergyAxis
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.materials.composition import N_ELEMENTS, atomic_number
 from napari_gdls.progress import Progress, silent
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import Emission
+from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
 
 STRAY_ELEMENTS = ("Al", "Cu", "Fe")
 """Elements of microscope and holder, whose lines may appear in every spectrum of a field."""
 
-_BLOCK = 512
+_BLOCK = 512  # materials at a time: bounds the memory
+
+# Instruments as found in practice; `adaptation` says where a measured one lies outside.
+BEAM_ENERGIES = (15.0, 20.0, 25.0, 30.0)
+"""In keV; the usual ones."""
+
+_BEAM_SHARES = (0.25, 0.3, 0.35, 0.1)  # how often each is drawn: a choice
+
+TAKE_OFF_RANGE = (20.0, 60.0)
+"""In degrees."""
+
+FWHM_RANGE = (118.0, 150.0)
+"""Resolution at Mn K-alpha, in eV: most drift detectors, at few counts per second or many."""
+
+OFFSET_LIMIT, _OFFSET_SPREAD = 10.0, 4.0
+"""Largest error of the energy offset, and its standard deviation, in eV. A channel is 10 eV wide. Choices."""
+
+GAIN_LIMIT, _GAIN_SPREAD = 3e-3, 1.5e-3
+"""The same of the gain, as a fraction: 18 eV and 9 eV at 6 keV. Choices."""
+
+# The rest are choices as well.
+_CARBON, _GOLD = 0.7, 0.1  # shares of samples with a film of either; the others have none
+_CARBON_RANGE, _GOLD_RANGE = (5.0, 30.0), (2.0, 10.0)  # thickness, nm
+_POLYMER, _NO_WINDOW = 0.6, 0.2  # shares of detectors; the others have a window of silicon nitride
+_TAIL_RANGE, _ESCAPE_RANGE, _PILE_UP_RANGE = (0.0, 0.12), (0.5, 1.5), (0.0, 0.03)  # see `Detector`
+_PILING = 0.5  # share of detectors that count piled up photons at all
+# Standard deviations of what a fit of an instrument leaves open: eV, eV, fraction. Choices.
+_FITTED_FWHM, _FITTED_OFFSET, _FITTED_GAIN = 2.0, 1.5, 3e-4
+
+_MATERIALS_WORK, _RESPONSE_WORK = 2000, 0.3  # seconds of work: materials per second, an instrument; for progress only
+_MEAN_TOTAL = 100.0  # emission of the mean material in what is kept: half precision has 3 digits from 6e-5 on
 
 
 @dataclass(frozen=True)
@@ -35,8 +65,8 @@ class Beam:
         Element and thickness in nm.
     """
 
-    energy: float = 25.0
-    take_off: float = 35.0
+    energy: float = DEFAULT_BEAM_ENERGY
+    take_off: float = DEFAULT_TAKE_OFF
     coating: tuple[str, float] | None = ("C", 15.0)
 
 
@@ -72,12 +102,12 @@ def draw_beams(rng: np.random.Generator, number: int) -> tuple[Beam, ...]:
     while len(beams) < number:
         kind = rng.random()
         coating: tuple[str, float] | None = None
-        if kind < 0.7:
-            coating = ("C", float(rng.uniform(5.0, 30.0)))
-        elif kind < 0.8:
-            coating = ("Au", float(rng.uniform(2.0, 10.0)))
-        energy = float(rng.choice([15.0, 20.0, 25.0, 30.0], p=[0.25, 0.3, 0.35, 0.1]))
-        beams.append(Beam(energy, float(rng.uniform(20.0, 60.0)), coating))
+        if kind < _CARBON:
+            coating = ("C", float(rng.uniform(*_CARBON_RANGE)))
+        elif kind < _CARBON + _GOLD:
+            coating = ("Au", float(rng.uniform(*_GOLD_RANGE)))
+        energy = float(rng.choice(BEAM_ENERGIES, p=_BEAM_SHARES))
+        beams.append(Beam(energy, float(rng.uniform(*TAKE_OFF_RANGE)), coating))
     return tuple(beams[:number])
 
 
@@ -87,14 +117,14 @@ def draw_instruments(rng: np.random.Generator, number: int, n_beams: int) -> tup
     for index in range(number):
         kind = rng.random()
         detector = Detector(
-            fwhm=float(rng.uniform(118.0, 150.0)),
-            window="polymer" if kind < 0.6 else ("none" if kind < 0.8 else "nitride"),
-            tail=float(rng.uniform(0.0, 0.12)),
-            escape=float(rng.uniform(0.5, 1.5)),
-            pile_up=float(rng.uniform(0.0, 0.03)) if rng.random() < 0.5 else 0.0,
+            fwhm=float(rng.uniform(*FWHM_RANGE)),
+            window="polymer" if kind < _POLYMER else ("none" if kind < _POLYMER + _NO_WINDOW else "nitride"),
+            tail=float(rng.uniform(*_TAIL_RANGE)),
+            escape=float(rng.uniform(*_ESCAPE_RANGE)),
+            pile_up=float(rng.uniform(*_PILE_UP_RANGE)) if rng.random() < _PILING else 0.0,
         )
-        offset = float(np.clip(rng.normal(0.0, 4.0), -10.0, 10.0))
-        gain = float(np.clip(rng.normal(0.0, 1.5e-3), -3e-3, 3e-3))
+        offset = float(np.clip(rng.normal(0.0, _OFFSET_SPREAD), -OFFSET_LIMIT, OFFSET_LIMIT))
+        gain = float(np.clip(rng.normal(0.0, _GAIN_SPREAD), -GAIN_LIMIT, GAIN_LIMIT))
         instruments.append(Instrument(index % n_beams, detector, offset, gain))
     return tuple(instruments)
 
@@ -108,13 +138,13 @@ def draw_beams_near(rng: np.random.Generator, number: int, *, beam_energy: float
 def draw_instruments_near(
     rng: np.random.Generator, number: int, n_beams: int, *, offset: float, gain: float, fwhm: float
 ) -> tuple[Instrument, ...]:
-    """Instruments as one that was fitted, within the errors of the fit; what it does not tell is drawn as ever."""
+    """Instruments as one that was fitted, within the errors of the fit; all else is drawn as by `draw_instruments`."""
     return tuple(
         Instrument(
             each.beam,
-            replace(each.detector, fwhm=fwhm + float(rng.normal(0.0, 2.0))),
-            offset + float(rng.normal(0.0, 1.5)),
-            gain + float(rng.normal(0.0, 3e-4)),
+            replace(each.detector, fwhm=fwhm + float(rng.normal(0.0, _FITTED_FWHM))),
+            offset + float(rng.normal(0.0, _FITTED_OFFSET)),
+            gain + float(rng.normal(0.0, _FITTED_GAIN)),
         )
         for each in draw_instruments(rng, number, n_beams)
     )
@@ -145,6 +175,7 @@ class Response:
 
 
 N_LINE_FAMILIES = 3 * N_ELEMENTS
+"""Families of lines: K, L and M of every element."""
 
 
 class IdealLibrary:
@@ -188,7 +219,7 @@ class IdealLibrary:
         self.stray_rows = tuple(range(self.n_materials, len(everything)))
         self._emission: list[torch.Tensor] = []
         self.responses: list[Response] = []
-        work = len(beams) * (len(everything) / 2000 + 0.3 * len(instruments) / len(beams))
+        work = len(beams) * len(everything) / _MATERIALS_WORK + _RESPONSE_WORK * len(instruments)
         done = 0.0
         for index, beam in enumerate(beams):
             source = Emission(beam.energy, beam.take_off, coating=beam.coating)
@@ -199,15 +230,15 @@ class IdealLibrary:
             for start in range(0, len(everything), _BLOCK):
                 report("ideal spectra", min(done / work, 1.0))
                 block = source.intensities(everything[start : start + _BLOCK])
-                scale = scale or 100.0 / float((block @ usual).mean())
+                scale = scale or _MEAN_TOTAL / float((block @ usual).mean())
                 rows[start : start + _BLOCK] = block * scale
-                done += len(block) / 2000
+                done += len(block) / _MATERIALS_WORK
             self._emission.append(torch.from_numpy(rows).to(device))
             for instrument in instruments:
                 if instrument.beam == index:
                     report("ideal spectra", min(done / work, 1.0))
                     self.responses.append(_response(source, instrument, axis, device))
-                    done += 0.3
+                    done += _RESPONSE_WORK
         report("ideal spectra", 1.0)
 
     def emission(self, beam: int, rows: torch.Tensor) -> torch.Tensor:

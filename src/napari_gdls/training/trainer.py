@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_gdls.embedding.calibration import REFERENCE_COUNTS
 from napari_gdls.embedding.learned import save_learned
 from napari_gdls.embedding.losses import build_loss
 from napari_gdls.embedding.networks import PrincipalComponents, SpectrumNetwork, axis_of, build_network
@@ -32,14 +33,17 @@ from napari_gdls.training.ideal_library import (
     draw_instruments,
     draw_instruments_near,
 )
-from napari_gdls.training.validation import JUST_SEPARABLE, ONE_MATERIAL, calibrate, validation_auc
+from napari_gdls.training.validation import COUNTS, JUST_SEPARABLE, ONE_MATERIAL, calibrate, validation_auc
 
 # Streams of random numbers that must not touch, derived from the seed of the recipe.
 _INSTRUMENTS, _SPLIT, _TRAINING, _VALIDATION, _CALIBRATION = range(1, 6)
-_STANDARD_BATCHES = 12
-_FIRST_STANDARD_BATCH = 10**9  # far from those that are learned from
-_FINAL_RATE = 0.02
-_LOSS_RATE = 3.0  # the temperature learns faster than the weights
+_STANDARD_BATCHES = 12  # whose features give the mean and the scale that a network starts with: a choice
+_FIRST_STANDARD_BATCH = 10**9  # number of the first of them; far from those that are learned from
+_FINAL_RATE = 0.02  # last learning rate over the highest: a choice
+_LOSS_RATE = 3.0  # learning rate of the temperature over that of the weights: a choice
+_LATEST_LOSS = 0.01  # how much of the loss that is reported is that of the latest step, the rest of those before
+_SPECTRA_AT_A_TIME = 512  # in evaluation: bounds the memory
+_STREAMS = 10  # seeds of two recipes times this leave room for the streams above
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def training_data(
     design = BatchDesign(config.families, config.members, config.samples, config.spacing, continuum_level=level)
 
     def generator(source: FamilySource, what: BatchDesign, stream: int) -> BatchGenerator:
-        return BatchGenerator(library, source, what, seed=config.seed * 10 + stream)
+        return BatchGenerator(library, source, what, seed=config.seed * _STREAMS + stream)
 
     return TrainingData(
         generator(seen, design, _TRAINING),
@@ -194,7 +198,7 @@ def embedder(network: SpectrumNetwork) -> Callable[[torch.Tensor], npt.NDArray[n
         learning = network.training
         network.eval()
         with torch.inference_mode():
-            vectors = torch.cat([network.embed(part) for part in torch.split(binned, 512)])
+            vectors = torch.cat([network.embed(part) for part in torch.split(binned, _SPECTRA_AT_A_TIME)])
         network.train(learning)
         return np.asarray(vectors.cpu().numpy())
 
@@ -202,7 +206,7 @@ def embedder(network: SpectrumNetwork) -> Callable[[torch.Tensor], npt.NDArray[n
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
-    """Rate of a step: linear warm-up, then a cosine down to a fiftieth."""
+    """Rate of a step: a linear rise, then a cosine down to `_FINAL_RATE` of the highest."""
     fall = 0.5 * (1 + math.cos(math.pi * step / config.steps))
     return (
         config.learning_rate * min(1.0, (step + 1) / max(config.warm_up, 1)) * (fall * (1 - _FINAL_RATE) + _FINAL_RATE)
@@ -255,7 +259,8 @@ def _learn(
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
             optimiser.step()
             step += 1
-            recent = float(value.detach()) if math.isnan(recent) else 0.99 * recent + 0.01 * float(value.detach())
+            latest = float(value.detach())
+            recent = latest if math.isnan(recent) else (1 - _LATEST_LOSS) * recent + _LATEST_LOSS * latest
             if not math.isfinite(recent):
                 raise RecipeError(f"training: the loss is {recent} at step {step}; lower the learning rate.")
             if step % config.validate_every == 0 or step == config.steps:
@@ -275,7 +280,7 @@ def _fit(network: PrincipalComponents, generator: BatchGenerator, batches: int, 
     expected, noisy = [], []
     for number in range(batches):
         report("sampling", number / batches)
-        batch = generator.batch(number, counts=1000.0)
+        batch = generator.batch(number, counts=REFERENCE_COUNTS)
         expected.append(batch.expected[batch.members])
         noisy.append(batch.counts)
     network.fit(torch.cat(expected), torch.cat(noisy))
@@ -294,7 +299,7 @@ def _finish(
     report("calibration", 0.0)
     network.eval()
     embed = embedder(network)
-    scores = validation_auc(embed, data.validation, counts=(100, 300, 1000, 3000, 10_000))
+    scores = validation_auc(embed, data.validation, counts=COUNTS)
     report("calibration", 0.5)
     calibrated = calibrate(embed, data.calibration, batches=config.calibration_batches)
     card = {
@@ -326,9 +331,9 @@ def _check_same_training(path: Path, state: Checkpoint, config: TrainingConfig, 
     now = {key: value for key, value in config.to_dict().items() if key not in free}
     if before != now:
         changed = ", ".join(sorted(key for key in now if before.get(key) != now[key]))
-        raise RecipeError(f"{path}: belongs to a training with other settings ({changed}); train anew, or use those.")
+        raise RecipeError(f"{path}: belongs to a training with other settings ({changed}); start again, or use those.")
     if state.materials != digest:
-        raise RecipeError(f"{path}: belongs to a training with other materials; train anew, without resuming.")
+        raise RecipeError(f"{path}: belongs to a training with other materials; do not resume, start again.")
 
 
 def _start_from(network: SpectrumNetwork, config: TrainingConfig) -> None:

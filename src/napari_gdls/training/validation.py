@@ -25,7 +25,19 @@ ONE_MATERIAL = BatchDesign(families=40, members=1, samples=12, spacing=(3.0, 3.0
 """Forty materials, each measured twelve times, with scatter inside: for calibration."""
 
 COUNTS = (100, 300, 1000, 3000, 10_000)
-"""Counts at which embeddings are judged."""
+"""Counts at which embeddings are judged: pixels of fast maps to sums over grains."""
+
+FALSE_SPLITS = 0.05
+"""Share of equal pairs with delta_z above 1, by the definition of delta_z (`Calibration`)."""
+
+_FLOORS = np.arange(0.0, 0.3001, 0.005)
+"""Values tried for f of `Calibration`; the shipped weights have 0 to 0.045."""
+
+_NEAR_SPLITS = np.linspace(0.92, 0.98, 61)
+"""Quantiles of all distances over noise that are tried for c: around the 95 % that is right at one number of counts."""
+
+_LEAST_SHARE = 1e-4
+"""Share of false splits that none at all count as: the logarithm needs one."""
 
 
 def same_different_auc(same: npt.ArrayLike, different: npt.ArrayLike) -> float:
@@ -116,11 +128,11 @@ def calibrate(embed: Embed, generator: BatchGenerator, *, batches: int = 10, fir
     distances, noise = same_material_distances(embed, generator, range(first_batch, first_batch + batches))
     best: CalibrationReport | None = None
     smallest = np.inf
-    for f in np.arange(0.0, 0.3001, 0.005):
+    for f in _FLOORS:
         ratio = {key: distances[key] / np.sqrt(noise[key] + 2 * f) for key in distances}
-        for c in np.quantile(np.concatenate(list(ratio.values())), np.linspace(0.92, 0.98, 61)):
+        for c in np.quantile(np.concatenate(list(ratio.values())), _NEAR_SPLITS):
             splits = {key: float((values > c).mean()) for key, values in ratio.items()}
-            worst = max(abs(np.log(max(share, 1e-4) / 0.05)) for share in splits.values())
+            worst = max(abs(np.log(max(share, _LEAST_SHARE) / FALSE_SPLITS)) for share in splits.values())
             if worst < smallest:
                 smallest, best = worst, CalibrationReport(Calibration(float(c), round(float(f), 3)), splits)
     assert best is not None

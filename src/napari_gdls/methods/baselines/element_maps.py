@@ -25,7 +25,13 @@ ELEMENTS = (
 """Elements of rock-forming, ore and accessory minerals, the most common first."""
 
 _MOST_OVERLAP = 0.5
+"""Part of a window that those of more common elements may cover. By eye."""
+
 _LEAST_SIGNAL = 0.2
+"""Variance of an element's counts over the field, beyond that of counting, over that of counting. By eye."""
+
+_ANSCOMBE = 0.375
+"""Added to a count under the root: 3/8 (Anscombe 1948, Biometrika 35:246)."""
 
 
 class ElementWindow(NamedTuple):
@@ -131,5 +137,5 @@ def pixel_maps(field: Field, counts: npt.NDArray[np.float64], smoothing: float) 
 
     nearest, _ = nearest_measurement(field)
     for values in counts.T:
-        image = (2 * np.sqrt(values + 0.375)).astype(np.float32)[nearest]
+        image = (2 * np.sqrt(values + _ANSCOMBE)).astype(np.float32)[nearest]
         yield gaussian_filter(image, smoothing * field.sampling_distance) if smoothing > 0 else image

@@ -10,13 +10,14 @@ import numpy.typing as npt
 from napari_gdls.checks import checked_number, checked_whole_number
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
+from napari_gdls.labelling import connected_regions
 from napari_gdls.methods.baselines.flooding import measured_pixels, smoothed_bse, tensor_gradient, with_measurements
-from napari_gdls.methods.baselines.pixel_classes import connected_classes
+from napari_gdls.methods.baselines.pixel_classes import references_for
 from napari_gdls.progress import Progress, silent
-from napari_gdls.spectra.reference_spectra import DEFAULT_SEPARATION, References, most_likely, reference_spectra
+from napari_gdls.spectra.reference_spectra import DEFAULT_SEPARATION, References, most_likely_reference
 
 _SPECTRA = ("raster", "centre")
-_MOST_RANGES = 5
+_MOST_RANGES = 5  # that are found from the histogram: one more multiplies the time by the number of bins
 _HISTOGRAM_BINS = 128  # multi-Otsu tries all combinations of limits: 256 bins would take 8 s for five ranges
 
 
@@ -48,9 +49,8 @@ def bse_ranges(
         What names a region: the sum of its measurements, or the measurement closest to its centroid.
     references, separation
         The minerals; see `pixelwise`.
-    reach : float
-        Pixels further than this from every measurement get 0; in sampling distances.
-    progress : Progress, optional
+    reach, progress
+        See `watershed`.
 
     Returns
     -------
@@ -82,17 +82,17 @@ def bse_ranges(
     windows = _windows(bse, within, ranges, field.bse_full_scale)
     within &= windows > 0
     relief = tensor_gradient([bse])
-    regions = with_measurements(field, connected_classes(np.where(within, windows, 0)), within, relief)
+    regions = with_measurements(field, connected_regions(np.where(within, windows, 0)), within, relief)
     report("references", 0.3)
-    known = reference_spectra(field, references, limit)
+    known = references_for(field, references, limit)
     report("classification", 0.5)
     at_measurements = regions[field.locations[:, 0], field.locations[:, 1]].astype(np.int64) - 1
     if spectra == "raster":
         counts = field.summed_spectra(at_measurements)
     else:
         counts = field.spectra[_central_measurements(field, regions, at_measurements)]
-    names = np.append(most_likely(counts, known, field.energy) + 1, 0)  # the last one for label 0
-    labels = connected_classes(names[regions - 1])
+    names = np.append(most_likely_reference(counts, known, field.energy) + 1, 0)  # the last one for label 0
+    labels = connected_regions(names[regions - 1])
     labels = with_measurements(field, labels, within & (labels > 0), relief)
     report("classification", 1.0)
     return labels

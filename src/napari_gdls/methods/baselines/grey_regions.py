@@ -19,8 +19,12 @@ from napari_gdls.methods.baselines.flooding import (
 )
 from napari_gdls.progress import Progress, silent
 
-_SMOOTHING = 1.0  # px
+_SMOOTHING = 1.0
+"""Standard deviation (px) of the Gaussian that smooths the BSE image before its gradient is taken. A choice."""
+
 _TOLERANCE_IN_NOISE = 0.75
+"""Smallest step that makes a border, in standard deviations of the noise of a pixel. A choice; docs/baselines.md says
+what a smaller one does to two fields."""
 
 
 def bse_only(
@@ -45,9 +49,8 @@ def bse_only(
         three quarters of the standard deviation of the noise of a pixel.
     smallest : int
         Regions of fewer pixels are dissolved, as are those without a measurement.
-    reach : float
-        Pixels further than this from every measurement get 0; in sampling distances.
-    progress : Progress, optional
+    reach, progress
+        See `watershed`.
 
     Returns
     -------

@@ -8,9 +8,15 @@ import numpy.typing as npt
 from napari_gdls.checks import checked_number
 from napari_gdls.field import Field
 from napari_gdls.graph.construction import nearest_measurement
+from napari_gdls.labelling import connected_regions
 from napari_gdls.methods.baselines.flooding import measured_pixels, with_measurements
 from napari_gdls.progress import Progress, silent
-from napari_gdls.spectra.reference_spectra import DEFAULT_SEPARATION, References, most_likely, reference_spectra
+from napari_gdls.spectra.reference_spectra import (
+    DEFAULT_SEPARATION,
+    References,
+    most_likely_reference,
+    reference_spectra,
+)
 
 
 def pixelwise(
@@ -32,15 +38,14 @@ def pixelwise(
     ----------
     field : Field
     references : sequence of str, mapping, or (M, D) array, optional
-        The minerals: names from the package's table; names and compositions; or expected spectra on the energy axis of
-        the field. None: the rock-forming and common ore minerals of the table. A mineral that is not among them gets
-        the name of the most similar one.
+        The minerals, see `napari_gdls.spectra.reference_spectra.References`; spectra on the energy axis of the field.
+        None: the rock-forming and common ore minerals of the package's table. A mineral that is not among them gets the
+        name of the most similar one.
     separation : float
         References that the counts of the field cannot tell apart, N (1 - BC) below this, are one class. Larger: fewer
         classes. 0 keeps all.
-    reach : float
-        Pixels further than this from every measurement get 0; in sampling distances.
-    progress : Progress, optional
+    reach, progress
+        See `watershed`.
 
     Returns
     -------
@@ -64,19 +69,23 @@ def pixelwise(
     within = measured_pixels(field, checked_number("reach", reach, "in sampling distances", positive=True))
     report = progress or silent
     report("references", 0.0)
-    spectra = reference_spectra(field, references, limit)
+    spectra = references_for(field, references, limit)
     report("classification", 0.0)
-    classes = most_likely(field.spectra, spectra, field.energy)
+    classes = most_likely_reference(field.spectra, spectra, field.energy)
     report("classification", 0.8)
     nearest, _ = nearest_measurement(field)
-    labels = connected_classes(np.where(within, classes[nearest] + 1, 0))
+    labels = connected_regions(np.where(within, classes[nearest] + 1, 0))
     labels = with_measurements(field, labels, within, np.zeros(field.shape, dtype=np.float32))
     report("classification", 1.0)
     return labels
 
 
-def connected_classes(classes: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
-    """Regions of one class, connected side by side, (H, W) int32 from 1; class 0 takes no part."""
-    from skimage.measure import label
-
-    return np.asarray(label(classes, connectivity=1, background=0), dtype=np.int32)
+def references_for(field: Field, references: References | None, separation: float) -> npt.NDArray[np.float64]:
+    """Reference spectra, (M, D), that the median spectrum of the field has counts enough to tell apart."""
+    return reference_spectra(
+        references,
+        energy=field.energy,
+        beam_energy=field.assumed_beam_energy,
+        counts=float(np.median(field.total_counts)),
+        separation=separation,
+    )
