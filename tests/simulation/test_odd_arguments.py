@@ -17,9 +17,15 @@ from napari_gdls.materials.composition import CompositionError
 from napari_gdls.simulation import ROCK, Disturbances, RockMineral, rock_texture, simulate_field
 from napari_gdls.spectra import Detector, Emission, line_table, sample_counts, simulate_spectra
 
-NUMBERS = st.sampled_from([-1e300, -1.0, -1e-9, 0, 1e-300, 0.5, 1, 2.5, 7, 40, 91, 1e3, 2**40, 1e12, 1e300, 10**400])
+NUMBERS = st.sampled_from([-1e300, -1.0, -1e-9, 0, 1e-300, 0.5, 1, 2.5, 7, 40, 91, 1e3, 2**40, 1e12, 1e300, 10**5000])
 NOT_NUMBERS = st.sampled_from([float("nan"), float("inf"), "3", None, True, (), (1.0,), [1, 2, 3], {}, object(), 1j])
-ODD = NUMBERS | NOT_NUMBERS | st.tuples(NUMBERS, NUMBERS) | st.tuples(st.sampled_from(["C", "Xx", ""]), NUMBERS)
+ODD = (
+    NUMBERS
+    | NOT_NUMBERS
+    | st.fixed_dictionaries({"Si": NUMBERS, "O": NUMBERS})
+    | st.tuples(NUMBERS, NUMBERS)
+    | st.tuples(st.sampled_from(["C", "Xx", ""]), NUMBERS)
+)
 AXIS = EnergyAxis(0.0, 40.0, 500)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import shown
 from napari_gdls.errors import FieldError
 
 
@@ -53,7 +54,7 @@ def number_within(name: str, value: float | None, unit: str, low: float, high: f
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise FieldError(f"{name} is {value!r}; a positive number ({unit}) is needed.") from None
+        raise FieldError(f"{name} is {shown(value)}; a positive number ({unit}) is needed.") from None
     if not (math.isfinite(number) and number > 0):
         raise FieldError(f"{name} is {number}; it must be positive and finite ({unit}).")
     if not low <= number <= high:

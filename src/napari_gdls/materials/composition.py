@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import shown
 from napari_gdls.errors import GdlsError
 
 # fmt: off
@@ -74,6 +75,8 @@ def mass_fractions(compositions: Compositions) -> npt.NDArray[np.float64]:
     if isinstance(compositions, Mapping):
         compositions = [compositions]
     if isinstance(compositions, np.ndarray):
+        if compositions.dtype.kind not in "buif":
+            raise CompositionError(f"compositions are {compositions.dtype}; mass fractions are real numbers.")
         fractions = np.atleast_2d(np.array(compositions, dtype=np.float64))
         if fractions.ndim != 2 or fractions.shape[1] != N_ELEMENTS:
             raise CompositionError(
@@ -81,20 +84,24 @@ def mass_fractions(compositions: Compositions) -> npt.NDArray[np.float64]:
                 "element from H to Pu."
             )
     elif not isinstance(compositions, Sequence):
-        raise CompositionError(f"compositions are {compositions!r}; mappings from element symbol to mass are needed.")
+        raise CompositionError(
+            f"compositions are {shown(compositions)}; mappings from element symbol to mass are needed."
+        )
     else:
         fractions = np.zeros((len(compositions), N_ELEMENTS))
         for row, composition in enumerate(compositions):
             if not isinstance(composition, Mapping):
                 raise CompositionError(
-                    f"composition {row} is {composition!r}; a mapping from element symbol to mass fraction is needed."
+                    f"composition {row} is {shown(composition)}; a mapping from element symbol to mass fraction is "
+                    "needed."
                 )
             for symbol, value in composition.items():
                 try:
                     fractions[row, atomic_number(symbol) - 1] = value
-                except (TypeError, ValueError) as error:
-                    reason = error if isinstance(error, CompositionError) else f"{symbol} is {value!r}, not a number."
-                    raise CompositionError(f"composition {row}: {reason}") from None
+                except CompositionError as error:
+                    raise CompositionError(f"composition {row}: {error}") from None
+                except (TypeError, ValueError, OverflowError):
+                    raise CompositionError(f"composition {row}: {symbol} is {shown(value)}, not a number.") from None
     bad = ~np.isfinite(fractions) | (fractions < 0)
     if bad.any():
         row, column = np.argwhere(bad)[0]
@@ -107,5 +114,11 @@ def mass_fractions(compositions: Compositions) -> npt.NDArray[np.float64]:
         raise CompositionError(
             f"composition {np.flatnonzero(empty)[0]} holds no element from boron up, so it has no X-ray line."
         )
-    normalised: npt.NDArray[np.float64] = fractions / fractions.sum(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        totals = fractions.sum(axis=1, keepdims=True)
+    if not np.isfinite(totals).all():
+        raise CompositionError(
+            f"composition {np.flatnonzero(~np.isfinite(totals))[0]} holds masses that are too large."
+        )
+    normalised: npt.NDArray[np.float64] = fractions / totals
     return normalised

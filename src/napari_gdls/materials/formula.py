@@ -32,6 +32,7 @@ from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TypeAlias
 
+from napari_gdls.checks import shown
 from napari_gdls.materials.composition import SYMBOLS, Composition, CompositionError, mass_fractions
 from napari_gdls.materials.tokens import CLOSING, VACANCY, FormulaError, Token, amount_value, tokenize
 
@@ -260,7 +261,7 @@ def composition_of(material: str | Composition) -> dict[str, float]:
     """
     given: Mapping[str, float] = parse_formula(material).mass_fractions if isinstance(material, str) else material
     if not isinstance(given, Mapping):
-        raise CompositionError(f"{material!r} is neither a formula nor a mapping from element symbol to mass.")
+        raise CompositionError(f"{shown(material)} is neither a formula nor a mapping from element symbol to mass.")
     row = mass_fractions(given)[0]
     return {symbol: float(fraction) for symbol, fraction in zip(SYMBOLS, row, strict=True) if fraction > 0}
 

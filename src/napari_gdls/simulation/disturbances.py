@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.checks import checked_number
+from napari_gdls.checks import checked_number, shown
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.simulation.texture import smooth_noise
@@ -165,7 +165,7 @@ def _checked_pair(name: str, value: Any) -> tuple[float, float]:
     except (TypeError, ValueError, RecipeError):
         low, high = _LIMITS[name]
         raise RecipeError(
-            f"disturbances: {name} is {value!r}; two numbers (rows, columns) from {low:g} to {high:g} are needed."
+            f"disturbances: {name} is {shown(value)}; two numbers (rows, columns) from {low:g} to {high:g} are needed."
         ) from None
 
 

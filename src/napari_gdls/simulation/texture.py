@@ -11,7 +11,7 @@ import numpy.typing as npt
 import scipy.ndimage as ndi
 import scipy.sparse as sp
 
-from napari_gdls.checks import checked_kind, checked_number, checked_whole_number
+from napari_gdls.checks import checked_kind, checked_number, checked_whole_number, shown
 from napari_gdls.errors import RecipeError
 from napari_gdls.lattice import border_pixels, neighbours
 from napari_gdls.simulation.rock import RockMineral
@@ -208,11 +208,12 @@ def checked_shape(shape: Any) -> tuple[int, int]:
     try:
         height, width = shape
     except (TypeError, ValueError):
-        raise RecipeError(f"shape is {shape!r}; a height and a width, in pixels, are needed.") from None
-    sides = [checked_whole_number(f"shape is {shape!r}: a side", side, 1, _MOST_PIXELS) for side in (height, width)]
-    if sides[0] * sides[1] > _MOST_PIXELS:
-        raise RecipeError(f"shape is {shape!r}; a field of at most {_MOST_PIXELS:,} pixels can be simulated.")
-    return sides[0], sides[1]
+        raise RecipeError(f"shape is {shown(shape)}; a height and a width, in pixels, are needed.") from None
+    rows = checked_whole_number(f"shape is {shown(shape)}: the height", height, 1, _MOST_PIXELS)
+    columns = checked_whole_number(f"shape is {shown(shape)}: the width", width, 1, _MOST_PIXELS)
+    if rows * columns > _MOST_PIXELS:
+        raise RecipeError(f"shape is {shown(shape)}; a field of at most {_MOST_PIXELS:,} pixels can be simulated.")
+    return rows, columns
 
 
 def _check(

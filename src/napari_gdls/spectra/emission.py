@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from napari_gdls.checks import checked_kind, checked_number
+from napari_gdls.checks import checked_kind, checked_number, shown
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
@@ -69,7 +69,7 @@ def checked_beam_energy(value: object) -> float:
         return checked_number("beam energy", value, lowest=LOWEST_BEAM_ENERGY, highest=HIGHEST_BEAM_ENERGY)
     except RecipeError:
         raise RecipeError(
-            f"beam energy is {value!r}; the model of a thick specimen needs one from {LOWEST_BEAM_ENERGY:g} to "
+            f"beam energy is {shown(value)}; the model of a thick specimen needs one from {LOWEST_BEAM_ENERGY:g} to "
             f"{HIGHEST_BEAM_ENERGY:g} keV."
         ) from None
 
@@ -83,7 +83,7 @@ def _checked_coating(coating: Any) -> tuple[str, float]:
     try:
         symbol, thickness = coating
     except (TypeError, ValueError):
-        raise RecipeError(f"coating is {coating!r}; an element and a thickness in nm are needed.") from None
+        raise RecipeError(f"coating is {shown(coating)}; an element and a thickness in nm are needed.") from None
     return symbol, checked_number(f"coating of {symbol}", thickness, "in nm", positive=True, highest=THICKEST_COATING)
 
 

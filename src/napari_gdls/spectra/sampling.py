@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.checks import checked_whole_number
+from napari_gdls.checks import checked_whole_number, shown
 from napari_gdls.errors import RecipeError
 
 MOST_COUNTS = 1e9
@@ -90,4 +90,4 @@ def _as_numbers(name: str, values: npt.ArrayLike, dtype: type[np.floating[Any]])
         with np.errstate(over="ignore"):
             return given.astype(dtype)
     except (TypeError, ValueError):
-        raise RecipeError(f"{name} are {values!r}; an array of numbers is needed.") from None
+        raise RecipeError(f"{name} are {shown(values)}; an array of numbers is needed.") from None
