@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from napari_gdls.embedding import Calibration, embed, load_embedding
 from napari_gdls.errors import EmbeddingError, RecipeError
 from napari_gdls.materials import FormulaError, parse_formula
-from napari_gdls.mineralogy import resolution as meaning
-from napari_gdls.mineralogy.resolution import distance_of_materials, tau_z_in_words
+from napari_gdls.mineralogy import distance_of_materials, resolution, tau_z_in_words
 from napari_gdls.phases.difference import Scale
 from napari_gdls.spectra import simulate_spectra
 
@@ -63,21 +64,21 @@ def test_larger_thresholds_need_larger_differences():
         assert np.all(np.diff(found) > 0), series[0].series
 
 
-def test_out_of_reach():
+def test_a_threshold_beyond_the_end_members_separates_nothing():
     (garnet, *_) = tau_z_in_words(50.0)
-    assert (garnet.mole_percent, garnet.weight_percent) == (None, None)
+    assert (garnet.mole_percent, garnet.weight_percent, garnet.amount) == (None, None, "")
     assert garnet.text == "garnet, Fe for Al: not even grossular 50 andradite 50 and andradite"
     ends = distance_of_materials(MEMBERS["garnet"](0.0), MEMBERS["garnet"](0.5))
     assert tau_z_in_words(ends + 0.01)[0].mole_percent is None
     assert tau_z_in_words(ends - 0.01)[0].mole_percent == pytest.approx(50, abs=1)
 
 
-def test_texts():
+def test_each_difference_is_said_in_one_line():
     for tau_z in (0.25, 1.0):
         for each in tau_z_in_words(tau_z):
             assert each.text.startswith(f"{each.series}, {each.exchange}: ")
-            assert f"mol % {each.member} (" in each.text
-            assert f"wt % {each.element}) beside {each.start}" in each.text
+            assert f"{each.amount} beside {each.start}" in each.text
+            assert re.fullmatch(rf"[\d.]+ mol % {each.member} \([\d.]+ wt % {each.element}\)", each.amount)
     assert tau_z_in_words(0.0)[0].text == "garnet, Fe for Al: any difference"
 
 
@@ -93,11 +94,11 @@ def test_scale_of_a_field_model_and_beam_matter():
 
 def test_spectra_are_simulated_once(monkeypatch):
     tau_z_in_words(0.25)
-    monkeypatch.setattr(meaning, "simulate_spectra", None)
+    monkeypatch.setattr(resolution, "simulate_spectra", None)
     assert tau_z_in_words(0.3, model=load_embedding())[0].mole_percent > tau_z_in_words(0.25)[0].mole_percent
 
 
-def test_distance_of_materials():
+def test_distances_of_materials_are_symmetric_and_0_for_equal_ones():
     quartz = {"Si": 0.467, "O": 0.533}
     assert distance_of_materials(quartz, "SiO2") < 0.02
     assert distance_of_materials(quartz, "Fe2O3") == pytest.approx(distance_of_materials("Fe2O3", quartz))
@@ -105,12 +106,12 @@ def test_distance_of_materials():
 
 
 @pytest.mark.parametrize("tau_z", [-0.1, np.nan, np.inf])
-def test_impossible_thresholds(tau_z):
+def test_impossible_thresholds_are_refused(tau_z):
     with pytest.raises(RecipeError, match="tau_z"):
         tau_z_in_words(tau_z)
 
 
-def test_other_complaints():
+def test_unknown_models_and_materials_are_refused():
     with pytest.raises(EmbeddingError, match="no-such"):
         tau_z_in_words(0.2, model="no-such")
     with pytest.raises(FormulaError):

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from napari_gdls.graph import MeasurementGraph
 
 _LEAST_SPECTRA = 100
+"""Spectra without which nothing is measured: of 100 distances five lie beyond the 95th percentile."""
+
+_LEAST_COUNTS = 10.0
+"""Counts of a spectrum that is used; five in each half are about as few as say anything. A choice."""
+
 _LOW_TAIL = np.linspace(0.05, 0.60, 56)
+"""Quantiles of the squared distances of neighbours that are compared: above, borders have a say; below, there are too
+few. A choice."""
+
+_WIDENINGS = np.geomspace(1.0, 20.0, 400)
+"""Factors k that are tried, in steps of 0.75 %: scatter of up to twenty times the counting noise."""
 
 
 def calibrate_on_field(
@@ -72,10 +82,11 @@ def calibrate_on_field(
     """
     embedding = load_embedding(model or "default") if model is None or isinstance(model, str) else model
     rng = np.random.default_rng(seed)
-    usable = np.flatnonzero(field.total_counts >= 10)
+    usable = np.flatnonzero(field.total_counts >= _LEAST_COUNTS)
     if len(usable) < _LEAST_SPECTRA:
         raise EmbeddingError(
-            f"{len(usable)} spectra with 10 counts or more are too few to calibrate on; {_LEAST_SPECTRA} are needed."
+            f"{len(usable)} spectra with {_LEAST_COUNTS:g} counts or more are too few to calibrate on; "
+            f"{_LEAST_SPECTRA} are needed."
         )
     if graph is None or graph.n_edges == 0:
         edges = np.empty((0, 2), dtype=np.int64)
@@ -116,10 +127,9 @@ def _widening(edges: npt.NDArray[np.float64], halves: npt.NDArray[np.float64]) -
     """Factor k by which the squared distances of equal neighbours exceed those of halves; 1 at least."""
     points = np.quantile(edges, _LOW_TAIL)
     ordered = np.sort(halves)
-    candidates = np.geomspace(1.0, 20.0, 400)
-    misfit = np.empty(len(candidates))
-    for i, k in enumerate(candidates):
+    misfit = np.empty(len(_WIDENINGS))
+    for i, k in enumerate(_WIDENINGS):
         share = np.searchsorted(ordered, points / k, side="right") / len(ordered)
         same = min(float(share @ _LOW_TAIL / max(share @ share, 1e-12)), 1.0)
         misfit[i] = float(((_LOW_TAIL - same * share) ** 2).sum())
-    return float(candidates[misfit.argmin()])
+    return float(_WIDENINGS[misfit.argmin()])

@@ -7,7 +7,6 @@ noise and the embedding in use.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_number
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS, Calibration
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import Embedding, load_embedding
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY
-from napari_gdls.errors import RecipeError
 from napari_gdls.materials.formula import Formula, mixture, parse_formula
 from napari_gdls.spectra.synthesis import simulate_spectra
 
@@ -28,9 +27,11 @@ Composition: TypeAlias = str | Mapping[str, float]
 """A chemical formula, or mass fractions of elements."""
 
 _MEMBERS = 33
-_COUNTS = (
-    1e6  # Without noise the number changes nothing, as long as the network does not take it for an empty spectrum.
-)
+"""Compositions that are simulated along a solid solution; eight times as many change no answer by more than 0.14 %."""
+
+_COUNTS = 1e6
+"""Counts of the simulated spectra, which are without noise: the number changes nothing, as long as no network takes it
+for an empty spectrum."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +120,21 @@ class SeparatedDifference:
     weight_percent: float | None
 
     @property
+    def amount(self) -> str:
+        """The difference in short: "4.6 mol % andradite (1 wt % Fe)"; "" where none is separated."""
+        if self.mole_percent is None or self.weight_percent is None:
+            return ""
+        mole, weight = _two_digits(self.mole_percent), _two_digits(self.weight_percent)
+        return f"{mole} mol % {self.member} ({weight} wt % {self.element})"
+
+    @property
     def text(self) -> str:
         """One line: "garnet, Fe for Al: 4.6 mol % andradite (1 wt % Fe) beside grossular 50 andradite 50"."""
         series = f"{self.series}, {self.exchange}"
-        if self.mole_percent is None or self.weight_percent is None:
-            return f"{series}: not even {self.start} and {self.end}"
         if self.mole_percent == 0:
             return f"{series}: any difference"
-        return (
-            f"{series}: {_plain(self.mole_percent)} mol % {self.member} ({_plain(self.weight_percent)} wt % "
-            f"{self.element}) beside {self.start}"
+        return f"{series}: " + (
+            f"{self.amount} beside {self.start}" if self.amount else f"not even {self.start} and {self.end}"
         )
 
 
@@ -175,12 +181,11 @@ def tau_z_in_words(
     >>> print(tau_z_in_words(0.25)[0].text)
     garnet, Fe for Al: 4.6 mol % andradite (1 wt % Fe) beside grossular 50 andradite 50
     """
-    if not (math.isfinite(tau_z) and tau_z >= 0):
-        raise RecipeError(f"tau_z is {tau_z}; a finite number, 0 or more, is needed.")
+    threshold = checked_number("tau_z", tau_z)
     embedding = model if isinstance(model, Embedding) else load_embedding(model or "default")
     distances = _distances_from_start(embedding, float(beam_energy))
     return tuple(
-        _smallest_separated(tau_z, solution, _difference(distance, calibration or embedding.calibration))
+        _smallest_separated(threshold, solution, _difference(distance, calibration or embedding.calibration))
         for solution, distance in zip(_SOLID_SOLUTIONS, distances, strict=True)
     )
 
@@ -228,6 +233,7 @@ def distance_of_materials(
 
 
 def _difference(distance: npt.ArrayLike, calibration: Calibration) -> npt.NDArray[np.float64]:
+    """D from distances of simulated spectra, which have neither noise nor scatter that would have to be taken away."""
     return calibration.delta_z(distance, REFERENCE_COUNTS, REFERENCE_COUNTS)
 
 
@@ -281,6 +287,6 @@ def _embedded(
     return embed(spectra, embedding, device="cpu").astype(np.float64)
 
 
-def _plain(number: float) -> str:
+def _two_digits(number: float) -> str:
     """Two digits, as many as the physics of the simulation is worth."""
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"

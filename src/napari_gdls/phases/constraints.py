@@ -17,6 +17,14 @@ from napari_gdls.graph.components import connected_components
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 
 Place = tuple[int, int]
+"""Pixel of a measurement: row, column."""
+
+_LEAST_EFFORT = 1e-6
+"""Of a step along an edge, in medians of delta_z and delta_b, so that of ways without any difference the shortest is
+taken."""
+
+_LEAST_MEDIAN = 1e-9
+"""So that a field whose edges mostly do not differ divides by something."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,7 @@ def _shared_out(
     places: npt.NDArray[np.int64],
     groups: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
-    """Segments anew, where one holds places of several groups."""
+    """Segments, those that hold places of several groups divided among these."""
     import scipy.sparse as sp
     from scipy.sparse.csgraph import dijkstra
 
@@ -218,8 +226,8 @@ def _shared_out(
         number[members] = np.arange(len(members))
         own = inside & (segment[graph.edges[:, 0]] == each)
         ends = number[graph.edges[own]]
-        effort = 1e-6 + graph.delta_z[own] / max(float(np.median(graph.delta_z)), 1e-9)
-        effort += graph.delta_b[own] / max(float(np.median(graph.delta_b)), 1e-9)
+        effort = _LEAST_EFFORT + graph.delta_z[own] / max(float(np.median(graph.delta_z)), _LEAST_MEDIAN)
+        effort += graph.delta_b[own] / max(float(np.median(graph.delta_b)), _LEAST_MEDIAN)
         roads = sp.csr_array((effort, (ends[:, 0], ends[:, 1])), shape=(len(members),) * 2)
         _, _, source = dijkstra(
             roads, directed=False, indices=number[places[here]], min_only=True, return_predecessors=True

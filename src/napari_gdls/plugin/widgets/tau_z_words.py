@@ -79,17 +79,8 @@ def most_telling(differences: tuple[SeparatedDifference, ...]) -> list[str]:
     """Two or three differences in short, of minerals that the threshold separates: commonest minerals first."""
     order = {name: i for i, name in enumerate(_COMMONEST_SERIES)}
     ranked = sorted(differences, key=lambda each: order.get(each.series, len(order)))
-    return [
-        f"{each.series}: {_digits(each.mole_percent)} mol % {each.member} "
-        f"({_digits(each.weight_percent)} wt % {each.element})"
-        for each in ranked
-        if each.mole_percent is not None and each.weight_percent is not None
-    ][:_MOST_NAMED]
+    return [f"{each.series}: {each.amount}" for each in ranked if each.amount][:_MOST_NAMED]
 
 
 def _listed(differences: tuple[SeparatedDifference, ...]) -> str:
     return "\n".join(each.text for each in differences)
-
-
-def _digits(number: float) -> str:
-    return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
