@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from napari_gdls.errors import FieldError
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 _MOST_CHANNELS = 1_000_000
 """Spectrometers have 4,096 as a rule, 16,384 at most; without a limit a damaged file could ask for any memory."""
@@ -124,6 +126,8 @@ def rebinning_matrix(source: EnergyAxis, target: EnergyAxis) -> sp.csr_array:
         ``counts @ matrix`` are the counts on `target`. A row sums to the part of its channel that lies on `target`:
         1 inside, less at the ends, 0 outside. Equal axes give the identity.
     """
+    import scipy.sparse as sp  # here, since it takes longer to load than the whole command line
+
     # Rows of `low`/`high`: the borders of every source channel in units of target channels.
     borders = (source.edges - target.edges[0]) / target.width
     borders = np.where(np.abs(borders - np.round(borders)) < 1e-9, np.round(borders), borders)
@@ -159,6 +163,8 @@ def rebin(counts: Any, source: EnergyAxis, target: EnergyAxis) -> Any:
     --------
     rebinning_matrix
     """
+    import scipy.sparse as sp
+
     if source == target:
         return counts
     shift = (target.offset - source.offset) / source.width

@@ -11,6 +11,7 @@ from napari_gdls._version import __version__
 from napari_gdls.cli.evaluation import evaluate
 from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.models import materials, train
+from napari_gdls.cli.printing import words_alone
 from napari_gdls.cli.segmenting import demo, segment
 from napari_gdls.errors import GdlsError
 
@@ -28,7 +29,8 @@ for command in (demo, info, convert, segment, evaluate, train, materials):
 def main() -> None:
     """Run the command line; errors that the package raises on purpose print one line and exit with 1."""
     try:
-        app()
+        with words_alone():
+            app()
     except GdlsError as error:
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(1)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar
+from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, whole_number
+from napari_gdls.cli.printing import print_files, words_after_results
 from napari_gdls.errors import GdlsError, OutputError
+from napari_gdls.io.text_numbers import number_in
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,7 +33,7 @@ def evaluate(
         typer.Argument(help="Labels taken as true, of the same size. With --sweep a simulated field brings its own."),
     ] = None,
     tolerance: Annotated[
-        int | None, typer.Option(help="Border tolerance in px. Default: 0.0025 of the diagonal.", min=0)
+        int | None, typer.Option(help="Border tolerance in px. Default: 0.0025 of the diagonal.", **whole_number(0))
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     sweep: Annotated[
@@ -95,26 +97,23 @@ def _sweep(
     overwrite: bool,
 ) -> None:
     from napari_gdls.evaluation.sweep import sweep_field
+    from napari_gdls.segmentation.files import require_writable_files
 
     curves = output.with_suffix(".png")
     if output.suffix.lower() != ".csv":
         raise OutputError(f"{output}: scores are written as NAME.csv; give such a name.")
-    # Complain before the work is done, not after it.
-    there = [str(path) for path in (output, curves) if path.exists()]
-    if there and not overwrite:
-        raise OutputError(f"{', '.join(there)}: already there; choose another name or give --overwrite.")
-    if not output.absolute().parent.is_dir():
-        raise OutputError(f"{output}: the folder does not exist; make it first.")
+    files = {"scores": output, "curves": curves}
+    require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
     field = _field(source, *reading)
     reference = _truth(field, source, truth)
     values = {name: given for name, given in planned.items() if given is not None}
     with progress_bar() as progress:
         found = sweep_field(field, reference, planned, values=values, tolerance=tolerance, progress=progress)
-    _print(found)
     found.to_csv(output, overwrite=overwrite)
-    typer.echo(f"scores: {output}")
     found.plot(curves, overwrite=overwrite)
-    typer.echo(f"curves: {curves}")
+    with words_after_results():
+        _print(found)
+        print_files(files)
 
 
 def _planned(wanted: list[str]) -> dict[str, tuple[float, ...] | None]:
@@ -132,12 +131,13 @@ def _planned(wanted: list[str]) -> dict[str, tuple[float, ...] | None]:
                 f"method {name!r} is unknown; choose from {', '.join((*SWEEPS, ALL))}.",
                 param_hint="--sweep",
             )
-        try:
-            planned[name] = tuple(float(value) for value in text.split(",")) if given else None
-        except ValueError:
+        values = [number_in(value) for value in text.split(",")] if given else []
+        known = tuple(value for value in values if value is not None)
+        if len(known) < len(values):
             raise typer.BadParameter(
                 f"{item!r} holds something that is no number; write METHOD=0.5,1,2.", param_hint="--sweep"
-            ) from None
+            )
+        planned[name] = known or None
     return planned
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, reading_options
+from napari_gdls.cli.printing import words_after_results
 from napari_gdls.errors import GdlsError
 
 
@@ -40,8 +41,10 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """Turn any readable field into the native store."""
-    from napari_gdls.io import write_field
+    from napari_gdls.io.store import require_writable_store, write_field
 
+    require_writable_store(output, overwrite=overwrite)
     field = open_field(path, bse, memory_limit)
     write_field(output, field, overwrite=overwrite)
-    typer.echo(f"{output}: {field!r}")
+    with words_after_results():
+        typer.echo(f"{output}: {field!r}")

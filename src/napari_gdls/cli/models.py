@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_gdls.cli.options import progress_bar
+from napari_gdls.cli.options import number, progress_bar
+from napari_gdls.cli.printing import words_after_results
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 
 if TYPE_CHECKING:
@@ -25,22 +26,26 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint beside the output.")] = False,
 ) -> None:
     """Train an embedding on simulated spectra; use it with ``segment --model NAME.safetensors``."""
+    from napari_gdls.io.atomic import require_writable
     from napari_gdls.training.config import load_config
-    from napari_gdls.training.trainer import train as trained
 
+    require_writable(output)
     settings = load_config(config)
     if adapt is not None:
         settings = _adapted(settings, adapt)
+    from napari_gdls.training.trainer import train as trained
+
     with progress_bar() as progress:
         weights = trained(settings, output=output, resume=resume, progress=progress)
-    typer.echo(f"weights: {weights}")
-    typer.echo(f"   card: {weights.with_suffix('.json')}")
+    with words_after_results():
+        typer.echo(f"weights: {weights}")
+        typer.echo(f"   card: {weights.with_suffix('.json')}")
 
 
 def materials(
     name: Annotated[str | None, typer.Argument(help="List what cannot be told apart from this material.")] = None,
-    counts: Annotated[float, typer.Option(help="Counts of the spectra.", min=1)] = 1000,
-    beam_energy: Annotated[float, typer.Option(help="keV.", min=1)] = DEFAULT_BEAM_ENERGY,
+    counts: Annotated[float, typer.Option(help="Counts of the spectra.", **number(1))] = 1000,
+    beam_energy: Annotated[float, typer.Option(help="keV.", **number(1))] = DEFAULT_BEAM_ENERGY,
 ) -> None:
     """List the materials that embeddings are trained on, or what EDS cannot tell apart from one of them."""
     from napari_gdls.materials import load_materials
@@ -71,11 +76,14 @@ def _adapted(settings: TrainingConfig, path: Path) -> TrainingConfig:
     from napari_gdls.training.adaptation import fit_instrument
 
     found = fit_instrument(read_field(path))
-    typer.echo(f"instrument of {path}: {found}")
+    # On standard error, as progress is: the work is still to come, and a reader that has gone must not cost it.
+    typer.echo(f"instrument of {path}: {found}", err=True)
     surprises = found.surprises()
     known = load_embedding().name
     if surprises:
-        typer.echo(f"outside of what the embedding {known!r} knows: {'; '.join(surprises)}.")
+        typer.echo(f"outside of what the embedding {known!r} knows: {'; '.join(surprises)}.", err=True)
     else:
-        typer.echo(f"all of this is inside what the embedding {known!r} was trained for; it can be used as it is.")
+        typer.echo(
+            f"all of this is inside what the embedding {known!r} was trained for; it can be used as it is.", err=True
+        )
     return dataclasses.replace(settings, instrument=found.training_settings())

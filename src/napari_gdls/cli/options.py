@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,13 +11,43 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.io.text_numbers import number_in
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.progress import Progress
 
+
+def number(lowest: float = -math.inf, highest: float = math.inf) -> dict[str, Any]:
+    """Arguments of `typer.Option` for a plain decimal number: Python's "1_0" and digits of other scripts are none."""
+    return {"parser": _parser(float, lowest, highest), "metavar": "NUMBER"}
+
+
+def whole_number(lowest: float = -math.inf, highest: float = math.inf) -> dict[str, Any]:
+    """Arguments of `typer.Option` for a plain whole number."""
+    return {"parser": _parser(int, lowest, highest), "metavar": "INTEGER"}
+
+
+def _parser(kind: type[float] | type[int], lowest: float, highest: float) -> Callable[[str], float]:
+    what = "whole number" if kind is int else "number"
+
+    def parsed(text: str) -> float:
+        found = number_in(text)
+        if found is None or not (lowest <= found <= highest) or (kind is int and not found.is_integer()):
+            least = f" of {lowest:g} or more" if lowest > -math.inf else ""
+            most = f", at most {highest:g}" if highest < math.inf else ""
+            raise typer.BadParameter(f"{text[:40]!r} is no {what}{least}{most}.")
+        return kind(found)
+
+    return parsed
+
+
+_MOST_GIB = 2**33
+"""GiB: 2**63 bytes, more than any computer has."""
+
 MemoryLimit = Annotated[
-    float | None, typer.Option("--memory-limit", help="Most memory that reading may take, in GiB.", min=0.001)
+    float | None,
+    typer.Option("--memory-limit", help="Most memory that reading may take, in GiB.", **number(0.001, _MOST_GIB - 1)),
 ]
 BseChoice = Annotated[
     str | None,
@@ -38,8 +69,6 @@ def open_field(path: Path, bse: str | None, memory_limit: float | None) -> Field
 def reading_options(bse: str | None, memory_limit: float | None) -> tuple[str | int | None, int | None]:
     """Arguments `bse` and `memory_limit` (bytes) of the readers, from the options of these names."""
     choice = int(bse) if bse is not None and bse.isascii() and bse.isdecimal() else bse
-    if memory_limit is not None and not memory_limit * 2**30 < 2**63:
-        raise typer.BadParameter(f"{memory_limit} GiB is more than any computer has.", param_hint="--memory-limit")
     return choice, None if memory_limit is None else int(memory_limit * 2**30)
 
 
@@ -62,13 +91,14 @@ def progress_bar() -> Iterator[Progress]:
     columns = (TextColumn("{task.description:>10}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bars:
         tasks: dict[str, Any] = {}
-        told: set[str] = set()
+        announced = False
 
         def report(stage: str, fraction: float, /) -> None:
+            nonlocal announced
             if stage == COMPILING:
-                if stage not in told:
+                if not announced:
                     bars.console.print("compiling; only once on this machine, for about half a minute")
-                told.add(stage)
+                announced = True
                 return
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=1.0)

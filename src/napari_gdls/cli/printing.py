@@ -1,4 +1,4 @@
-"""What commands print when their results are safe: words must never cost a result."""
+"""What commands print: words must never cost a result, and a terminal that takes none is one line of error."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from napari_gdls.errors import OutputError
 if TYPE_CHECKING:
     from napari_gdls.segmentation import Segmentation
 
+_UNPRINTED = "could not be printed"
+
 _MOST_ROWS = 20
 """Phases that are printed, those of the largest area; the table of phases has them all."""
 
@@ -28,19 +30,32 @@ def words_after_results() -> Iterator[None]:
     A reader that has gone (``| head -1``) is no error. Where the words cannot be written for another reason, that is
     said, and that the results are there.
     """
+    with _printing(f"the results are written, but the summary {_UNPRINTED}"):
+        yield
+
+
+@contextmanager
+def words_alone() -> Iterator[None]:
+    """Print inside of this context where the words are all that a command gives."""
+    with _printing(f"the answer {_UNPRINTED}"):
+        yield
+
+
+@contextmanager
+def _printing(problem: str) -> Iterator[None]:
     if sys.stdout is None:  # closed by the caller (``>&-``)
         return (yield)
     try:
         yield
         sys.stdout.flush()
     except OSError as error:
+        if error.filename is not None:  # of a file that was read or written, not of the terminal
+            raise
         # What is still to be flushed at the end of the program would fail again.
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  (a name of the system, not a path)
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if error.errno not in (errno.EPIPE, errno.EINVAL):
-            raise OutputError(
-                f"the results are written, but the summary could not be printed ({error.strerror})."
-            ) from None
+            raise OutputError(f"{problem} ({error.strerror}).") from None
 
 
 def print_files(files: Mapping[str, Path]) -> None:

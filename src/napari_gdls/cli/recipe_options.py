@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_gdls.cli.options import number, whole_number
 from napari_gdls.recipe import METHODS, Parameter, Recipe
 
 _USUAL, _ADVANCED = "Recipe", "Recipe: seldom needed"
@@ -62,6 +63,7 @@ def _option(name: str, parameter: Parameter) -> Any:
         help=_help(name, parameter),
         rich_help_panel=_ADVANCED if parameter.advanced else _USUAL,
         show_default=False,
+        **({float: number(), int: whole_number()}.get(parameter.kind, {}) if not parameter.choices else {}),
     )
     kind = enum.Enum(name, {choice: choice for choice in parameter.choices}) if parameter.choices else parameter.kind
     return Annotated[typing.Optional[kind], option]  # noqa: UP045  (known at run time only)

@@ -42,16 +42,17 @@ def demo(
         typer.echo(f"A real rock: {field!r}")
         print_summary(result)
         print_files(files)
-    if viewer is None:
-        viewer = _can_show()
-        if not viewer:
-            typer.echo("No display or no Qt binding, so napari was not opened; the picture above shows the result.")
+        if viewer is None:
+            viewer = _can_show()
+            if not viewer:
+                typer.echo("No display or no Qt binding, so napari was not opened; the picture shows the result.")
+        if viewer:
+            typer.echo("Opening napari; close its window to end.")
     if viewer:
         import napari
 
         from napari_gdls.plugin.layers.viewer import show
 
-        typer.echo("Opening napari; close its window to end.")
         show(result)
         napari.run()
 

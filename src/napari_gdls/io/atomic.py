@@ -146,26 +146,37 @@ def _checked_target(path: str | os.PathLike[str], *, overwrite: bool, kind: str)
         found = "folder" if is_folder else "file"
         raise OutputError(f"{name} is a {found}, and a {kind} is to be written there; choose another name.")
     if exists and not overwrite:
-        raise OutputError(f"{name} exists; choose another name, or allow it to be replaced (overwrite=True).")
+        raise OutputError(f"{name} exists; choose another name, or allow it to be replaced (option overwrite).")
     if not target.parent.is_dir():
         raise OutputError(f"{name}: there is no folder {target.parent}; make it first.")
     return target
 
 
-def require_writable(path: str | os.PathLike[str], *, overwrite: bool = True) -> None:
+def require_writable(path: str | os.PathLike[str], *, overwrite: bool = True, folder: bool = False) -> None:
     """Refuse a target that `atomic_file` would refuse, before the work is done whose result is to go there.
+
+    Parameters
+    ----------
+    path : path-like
+    overwrite : bool
+        Whether what is there may be replaced.
+    folder : bool
+        Whether a folder is to be written, by `atomic_folder`.
 
     Raises
     ------
     OutputError
         As `atomic_file`. Nothing is left at the target or beside it.
     """
-    target = _checked_target(path, overwrite=overwrite, kind="file")
+    target = _checked_target(path, overwrite=overwrite, kind="folder" if folder else "file")
     with _explained(path):
         temporary = _sibling(target)
-        with temporary.open("xb"):
-            pass
-        temporary.unlink()
+        if folder:
+            temporary.mkdir()
+            temporary.rmdir()
+        else:
+            temporary.open("xb").close()
+            temporary.unlink()
 
 
 def _sibling(target: Path) -> Path:

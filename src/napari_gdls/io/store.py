@@ -40,6 +40,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, OutputError, RecipeError
 from napari_gdls.field import Counts, Field
 from napari_gdls.io import checksummed
+from napari_gdls.io.atomic import require_writable
 from napari_gdls.io.contracts import FieldSummary, ReadOptions, summarise
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
@@ -48,6 +49,9 @@ from napari_gdls.recipe import Recipe
 
 STORE_ENDINGS = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")
 """Endings of the names of stores."""
+
+_FOLDER_ENDING, _ARCHIVE_ENDINGS = ".zarr", (".zarr.zip", ".gdls.zip")
+"""Endings that are written, as a folder and as one file."""
 
 FORMAT = "gdls-field"
 VERSION = 1
@@ -100,17 +104,32 @@ def write_field(
         If the name has another ending, the target exists, the metadata hold what cannot be stored, the labels do not
         fit, or the system refuses; what stood at the target is untouched.
     """
+    as_archive = _is_archive_name(path)
+    files = _field_files(field, labels, recipe)
+    write = checksummed.write_archive if as_archive else checksummed.write_folder
+    write(path, files, overwrite=overwrite)
+
+
+def require_writable_store(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Refuse a target that `write_field` would refuse, before a field is read that is to go there.
+
+    Raises
+    ------
+    OutputError
+        As `write_field`. Nothing is left at the target or beside it.
+    """
+    require_writable(path, overwrite=overwrite, folder=not _is_archive_name(path))
+
+
+def _is_archive_name(path: str | os.PathLike[str]) -> bool:
+    """Whether the name is that of an archive, or of a folder; others are refused."""
     name = os.fspath(path)
-    as_archive = name.endswith((".zarr.zip", ".gdls.zip"))
-    if not as_archive and not name.endswith(".zarr"):
+    as_archive = name.endswith(_ARCHIVE_ENDINGS)
+    if not as_archive and not name.endswith(_FOLDER_ENDING):
         raise OutputError(
             f"{name}: a field is stored as *.gdls.zarr (a folder) or *.gdls.zarr.zip (one file); name it so."
         )
-    files = _field_files(field, labels, recipe)
-    if as_archive:
-        checksummed.write_archive(path, files, overwrite=overwrite)
-    else:
-        checksummed.write_folder(path, files, overwrite=overwrite)
+    return as_archive
 
 
 def write_quickly(path: str | os.PathLike[str], field: Field) -> None:

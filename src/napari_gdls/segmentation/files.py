@@ -132,7 +132,7 @@ def result_files(
 
 
 def require_writable_files(
-    files: Mapping[str, Path], *, overwrite: bool, permission: str = "allow them to be replaced (overwrite=True)"
+    files: Mapping[str, Path], *, overwrite: bool, permission: str = "allow them to be replaced (option overwrite)"
 ) -> None:
     """Refuse targets that cannot be written, before the work is done whose results are to go there.
 

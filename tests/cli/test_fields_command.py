@@ -1,0 +1,111 @@
+"""``napari-gdls info | convert``, and what all commands share: where words go, how numbers are written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from napari_gdls import simulate_field
+from napari_gdls.cli import app
+from napari_gdls.cli.options import number, whole_number
+from napari_gdls.errors import GdlsError
+from napari_gdls.io import read_field, write_field
+from napari_gdls.simulation import ROCK
+
+FULL = Path("/dev/full")
+
+
+def run(*arguments):
+    """Run the command in this process."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fields") / "small.gdls.zarr"
+    write_field(path, simulate_field((12, 12), seed=3, minerals=ROCK[:2], grain_size=14))
+    return path
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("command", ["--version", "--help", "info {store}", "convert {store} -o {output}"])
+def test_a_terminal_that_takes_no_words_is_one_line_of_error(command, store, tmp_path):
+    output = tmp_path / "copy.gdls.zarr"
+    command = [sys.executable, "-m", "napari_gdls", *command.format(store=store, output=output).split()]
+    with FULL.open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (1, 1)
+    assert "could not be printed" in done.stderr
+    if "convert" in command:
+        assert np.array_equal(read_field(output).bse, read_field(store).bse)
+
+
+@pytest.mark.parametrize(
+    "target", ["no/a.gdls.zarr", "/proc/a.gdls.zarr", f"{'n' * 300}.gdls.zarr.zip", "taken.gdls.zarr", "a.docx"]
+)
+def test_targets_of_convert_are_looked_at_before_the_field_is_read(target, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("taken.gdls.zarr").write_text("mine")
+    done = run("convert", "nowhere", "-o", target, "--overwrite")
+    assert isinstance(done.exception, GdlsError)
+    assert target[:50] in str(done.exception)
+    assert "nowhere" not in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["taken.gdls.zarr"]
+
+
+def test_convert_replaces_nothing_unless_told_to(store, tmp_path):
+    target = tmp_path / "a.gdls.zarr"
+    assert run("convert", store, "-o", target).exit_code == 0
+    assert "overwrite" in str(run("convert", store, "-o", target).exception)
+    assert run("convert", store, "-o", target, "--overwrite").exit_code == 0
+
+
+@pytest.mark.parametrize("target", ["/proc/x.safetensors", "no/x.safetensors"])
+def test_the_target_of_a_training_is_looked_at_before_it_begins(target, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("train", "-c", "pca", "-o", target)
+    assert isinstance(done.exception, GdlsError)
+    assert target in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("evaluate", "a.png", "b.png", "--tolerance"),
+        ("materials", "Quartz", "--counts"),
+        ("info", "nowhere", "--memory-limit"),
+        ("segment", "nowhere", "-o", "a.png", "--tau-z"),
+        ("segment", "nowhere", "-o", "a.png", "--smallest"),
+    ],
+    ids=lambda options: options[-1],
+)
+@pytest.mark.parametrize("text", ["1_0", "\u0661", "nan", "inf", "1e400", "much", ""])
+def test_numbers_on_the_command_line_are_plain(options, text):
+    done = run(*options, text)
+    assert done.exit_code == 2
+    assert "number" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (number, "0.5", 0.5),
+        (number, "2e1", 20.0),
+        (whole_number, "7", 7),
+        (whole_number, "2.5", None),
+        (number, "0.4", None),
+        (number, "21", None),
+        (whole_number, "-3", None),
+    ],
+)
+def test_numbers_are_within_their_limits(kind, text, value):
+    parse = kind(0.5, 20)["parser"]
+    if value is None:
+        with pytest.raises(typer.BadParameter, match="at most 20"):
+            parse(text)
+    else:
+        assert (parse(text), type(parse(text))) == (value, type(value))
