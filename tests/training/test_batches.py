@@ -6,7 +6,7 @@ from napari_gdls.embedding.networks import axis_of
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import mass_fractions
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.training.batches import BatchDesign, BatchGenerator, merge_confusable, separability
+from napari_gdls.training.batches import BatchDesign, BatchGenerator, join_classes, separability
 from napari_gdls.training.families import FamilySource, TrainingMaterials
 from napari_gdls.training.ideal_library import IdealLibrary, Instrument, draw_beams, draw_instruments
 
@@ -98,7 +98,7 @@ def test_members_of_other_families_that_cannot_be_told_apart_are_merged():
     distances[3, 1] = distances[1, 3] = 0.5
     distances[4, 3] = distances[3, 4] = 0.2
     distances[5, 4] = distances[4, 5] = 0.1  # one family: stays apart
-    merged = merge_confusable(np.arange(6), distances, 2)
+    merged = join_classes(np.arange(6), distances, 2)
     assert merged.tolist() == [0, 1, 2, 1, 1, 5]
 
 

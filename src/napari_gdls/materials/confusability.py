@@ -18,6 +18,9 @@ CONFUSABLE_BELOW = 2.3
 _BLOCK = 256
 """Spectra compared at a time, all against all: bounds the memory."""
 
+_ROUNDING = 1e-12
+"""Of 1 - BC: keeps equal spectra together."""
+
 
 def sqrt_probabilities(spectra: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Square roots of spectra that are scaled to sum to 1: rows of unit length.
@@ -108,8 +111,8 @@ def merge_confusable(
     rows = np.arange(n) if order is None else np.asarray(order, dtype=np.int64)
     if not np.array_equal(np.sort(rows), np.arange(n)):
         raise MaterialError(f"order does not hold each of the rows 0..{n - 1} once.")
-    # 1 - BC below this; the margin keeps equal spectra together in spite of rounding.
-    closest = limit / _check_counts(counts) + 1e-12
+    # 1 - BC below this.
+    closest = limit / _check_counts(counts) + _ROUNDING
     roots = roots[rows]
     leaders = np.empty_like(roots)
     leading: list[int] = []

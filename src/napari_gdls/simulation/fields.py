@@ -30,7 +30,7 @@ from napari_gdls.simulation.texture import (
 )
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, LOWEST_BEAM_ENERGY, checked_beam_energy, checked_take_off
-from napari_gdls.spectra.sampling import MOST_COUNTS
+from napari_gdls.spectra.sampling import LARGEST_TOTAL
 
 TIMA_AXIS = EnergyAxis(offset=0.0, width=10.0, size=3000)
 """0 to 30 keV in channels of 10 eV, as in the paper (section 3)."""
@@ -45,7 +45,7 @@ _USUAL_SHAPE = (256, 256)
 """Height and width (px) where neither they nor a texture is given."""
 
 _LIMITS = {
-    "counts": (0.0, MOST_COUNTS),
+    "counts": (0.0, LARGEST_TOTAL),
     "spacing": (1.0, 1e6),
     "blur": (0.0, 1e3),
     "bse_blur": (0.0, 1e3),

@@ -37,6 +37,7 @@ _LEAST_ASPECT = 0.5  # short over long axis; drawn evenly from here to 1
 _VEIN_DISTANCE = 16  # grain sizes along the shorter side for each vein
 _VEIN_MARGIN = 0.2  # part of the sides that the middle of a vein keeps away from the border
 _VEIN_WAVES, _VEIN_SCALE = 0.6, 1.5  # height and scale of the bends of a vein, in grain sizes
+_TINY = 1e-300  # share of minerals that do not occur: keeps logarithms finite
 _FULL_DISC = np.pi / 4  # area of a grain over the square of its diameter, by which seeds are counted
 
 
@@ -307,7 +308,7 @@ def _potts_minerals(rng: np.random.Generator, grains: _Map, share: npt.NDArray[n
     neighbours = _touching(grains)
     n_grains, n_minerals = neighbours.shape[0], len(share)
     area = np.bincount(grains.ravel(), minlength=n_grains) / grains.size
-    wanted = np.log(np.maximum(share, 1e-300))
+    wanted = np.log(np.maximum(share, _TINY))
     field = wanted.copy()
     mineral = rng.choice(n_minerals, n_grains, p=share)
     best, least = mineral.copy(), np.inf
@@ -319,7 +320,7 @@ def _potts_minerals(rng: np.random.Generator, grains: _Map, share: npt.NDArray[n
             # The largest of the log-probabilities plus Gumbel noise is a draw from the distribution.
             mineral[half] = np.argmax(field + attraction + rng.gumbel(size=(len(half), n_minerals)), axis=1)
         drawn = np.bincount(mineral, weights=area, minlength=n_minerals)
-        field += _FIELD_STEP * np.clip(wanted - np.log(np.maximum(drawn, 1e-300)), -1, 1)
+        field += _FIELD_STEP * np.clip(wanted - np.log(np.maximum(drawn, _TINY)), -1, 1)
         # The first sweeps only form aggregates; later ones differ by chance, and the closest to the shares is taken.
         wrong = float(np.abs(drawn - share).sum())
         if sweep >= _POTTS_SWEEPS // 2 and wrong < least:

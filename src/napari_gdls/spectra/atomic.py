@@ -30,7 +30,11 @@ SILICON = 14
 _M4, _M5 = 7, 8  # indices into `SUBSHELLS`
 
 _WEAKEST_RATE = 1e-3
-"""Lines that carry less than this share of their subshell's radiative decays are left out."""
+"""Lines that carry less than this share of their subshell's radiative decays are left out. A choice."""
+
+_ABSORPTION_FROM, _ABSORPTION_TO, _KISSEL_TO = 0.05, 100.0, 1.0
+"""Energies (keV) between which absorption is tabulated, and up to which the cross-sections of Kissel serve; see
+`mass_absorption`."""
 
 # Energies (eV) of M5-N7 (M-alpha) and M4-N6 (M-beta): Bearden (1967), Rev. Mod. Phys. 39:78; Pm, which it lacks, is
 # interpolated. Ba: its M5 and M4 edges, for lines of the resonantly excited 4f level (it has no 4f electron of its
@@ -228,12 +232,12 @@ def mass_absorption(energies: npt.ArrayLike) -> npt.NDArray[np.float64]:
     keV on. The two agree within 0.5 % at 1 keV.
     """
     kev = np.asarray(energies, dtype=np.float64).reshape(-1) / 1000.0
-    if kev.size and not (kev.min() >= 0.05 and kev.max() <= 100.0):
+    if kev.size and not (kev.min() >= _ABSORPTION_FROM and kev.max() <= _ABSORPTION_TO):
         raise RecipeError(
             f"absorption is tabulated from 50 to 100,000 eV; got {kev.min() * 1e3} to {kev.max() * 1e3} eV."
         )
     absorption = np.empty((N_ELEMENTS, kev.size))
-    soft = kev < 1.0
+    soft = kev < _KISSEL_TO
     elements = _all_elements()
     if soft.any():
         absorption[:, soft] = xraylib_np.CS_Photo_Total(elements, kev[soft])

@@ -158,6 +158,7 @@ class Detector:
 
     def _efficiency(self, absorption: FloatArray) -> FloatArray:
         silicon = _SILICON_DENSITY * absorption[SILICON - 1]
+        # 1e-7 cm are a nm, 1e-4 cm are a um.
         contact = np.exp(-1e-7 * self.contact * _ALUMINIUM_DENSITY * absorption[atomic_number("Al") - 1])
         crystal = np.exp(-1e-7 * self.dead_layer * silicon) * -np.expm1(-1e-4 * self.thickness * silicon)
         return np.asarray(WINDOWS[self.window].transmission(absorption) * contact * crystal)

@@ -213,6 +213,7 @@ class Emission:
         if coating is not None:
             symbol, thickness = _checked_coating(coating)
             self._film = atomic_number(symbol) - 1
+            # 1e-7 cm are a nm.
             self._film_mass = 1e-7 * thickness * element_density(self._film + 1)
             wanted[self._film] = True
 

@@ -1,4 +1,4 @@
-"""Lines of the elements as a user sees them: names, energies, energy windows, and maps of their counts."""
+"""Lines of the elements under their usual names: energies, energy windows, and maps of their counts."""
 
 from __future__ import annotations
 

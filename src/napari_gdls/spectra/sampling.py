@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_gdls.checks import checked_whole_number, shown
 from napari_gdls.errors import RecipeError
 
-MOST_COUNTS = 1e9
+LARGEST_TOTAL = 1e9
 """Largest expected total of a spectrum: far above any measurement, and drawn without overflow."""
 
 
@@ -47,7 +47,7 @@ def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int
     """
     number = checked_whole_number("seed", seed, -math.inf) % 2**64
     shape = _as_numbers("probabilities", probabilities, np.float32)
-    totals = checked_counts(counts)
+    totals = checked_totals(counts)
     if shape.ndim == 1:
         shape = shape[None]
     if shape.ndim != 2 or totals.ndim > 1:
@@ -66,18 +66,18 @@ def sample_counts(probabilities: npt.ArrayLike, counts: npt.ArrayLike, seed: int
         raise RecipeError(f"spectrum {np.flatnonzero(sums == 0)[0]} is empty: it has no shape to draw counts from.")
     source = np.ascontiguousarray(np.broadcast_to(np.arange(len(shape)), rows))
     result = np.empty((rows, shape.shape[1]), dtype=np.float32)
-    # numba takes half a second to load; nobody pays for it who draws no counts.
+    # numba takes half a second to load: only where counts are drawn.
     from napari_gdls.spectra._poisson import draw
 
     draw(np.ascontiguousarray(shape), source, totals / sums[source], np.uint64(number), result)
     return result
 
 
-def checked_counts(counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def checked_totals(counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Counts of spectra as they come, in float64; a `RecipeError` if one is no number from 0 to 1e9."""
     totals = _as_numbers("counts", counts, np.float64)
-    if not ((totals >= 0) & (totals <= MOST_COUNTS)).all():
-        raise RecipeError(f"counts must be from 0 to {MOST_COUNTS:g}; got {totals.min()} to {totals.max()}.")
+    if not ((totals >= 0) & (totals <= LARGEST_TOTAL)).all():
+        raise RecipeError(f"counts must be from 0 to {LARGEST_TOTAL:g}; got {totals.min()} to {totals.max()}.")
     return totals
 
 

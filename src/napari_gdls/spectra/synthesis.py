@@ -11,7 +11,7 @@ from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import SYMBOLS, Compositions, mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
-from napari_gdls.spectra.sampling import checked_counts, sample_counts
+from napari_gdls.spectra.sampling import checked_totals, sample_counts
 
 
 def simulate_spectra(
@@ -85,7 +85,7 @@ def simulate_spectra(
         )
     if seed is not None:
         return sample_counts(spectra, 1.0 if counts is None else counts, seed)
-    wanted = np.ones(1) if counts is None else checked_counts(counts)
+    wanted = np.ones(1) if counts is None else checked_totals(counts)
     try:
         scale = np.broadcast_to(wanted, len(spectra)) / totals
     except ValueError:

@@ -15,6 +15,8 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.training.config import available_recipes, load_config
 from napari_gdls.training.trainer import train
 
+_INTERVAL = 5.0  # seconds between two reports
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit status is 0 if weights were written, 1 if not."""
@@ -47,7 +49,7 @@ class _Line:
 
     def __call__(self, stage: str, fraction: float, /) -> None:
         now = time.monotonic()
-        if now - self.shown > 5:
+        if now - self.shown > _INTERVAL:
             self.shown = now
             print(f"\r{stage}: {100 * fraction:5.1f} %", end="", file=sys.stderr, flush=True)
 

@@ -62,7 +62,7 @@ _BACKGROUNDS = ({"C": 1.0}, {"Si": 0.467, "O": 0.533}, {"Fe": 1.0}, {"Pb": 0.87,
 
 @dataclass(frozen=True)
 class FittedInstrument:
-    """What the spectra of a field say of the instrument.
+    """The instrument of a field, as its spectra show it.
 
     Attributes
     ----------

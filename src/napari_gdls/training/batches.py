@@ -208,7 +208,7 @@ class BatchGenerator:
             lines = lines + self._pile_up(response, lines + continuum)
         expected = lines + continuum
         expected = expected / expected.sum(dim=1, keepdim=True)
-        labels = merge_confusable(labels, separability(expected), self.design.members)
+        labels = join_classes(labels, separability(expected), self.design.members)
         samples = self._samples(lines, continuum)
         intensity = self._counts(rng, len(samples), counts)
         drawn = torch.poisson(samples * intensity[:, None], generator=self._generator)
@@ -338,7 +338,7 @@ class BatchGenerator:
         return torch.from_numpy(drawn.astype(np.float32)).to(self._device)
 
 
-def merge_confusable(
+def join_classes(
     labels: npt.NDArray[np.int64], distances: npt.NDArray[np.float64], members: int
 ) -> npt.NDArray[np.int64]:
     """Give members of different families one class where they cannot be told apart.

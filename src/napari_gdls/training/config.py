@@ -120,7 +120,7 @@ class TrainingConfig:
             if not _is_number(value) or not lowest_allowed:
                 raise RecipeError(f"training: {name} is {value!r}; a positive number is needed.")
         if self.architecture == "pca" and self.start_from:
-            raise RecipeError("training: pca is fitted at one go; it cannot start from other weights (start_from).")
+            raise RecipeError("training: pca is fitted in one step; it cannot start from other weights (start_from).")
         if self.held_out >= 1:
             raise RecipeError(f"training: held_out is {self.held_out}; a share below 1 is needed.")
         if self.members < 2 and self.families < 2:

@@ -326,7 +326,8 @@ def _finish(
 
 def _check_same_training(path: Path, state: Checkpoint, config: TrainingConfig, digest: str) -> None:
     free = ("device", "validate_every", "calibration_batches")  # what may change on the way
-    stored = TrainingConfig.from_dict(state.config, where=str(path)).to_dict()  # settings of later versions: as ever
+    # Settings that later versions added have their defaults.
+    stored = TrainingConfig.from_dict(state.config, where=str(path)).to_dict()
     before = {key: value for key, value in stored.items() if key not in free}
     now = {key: value for key, value in config.to_dict().items() if key not in free}
     if before != now:
