@@ -222,7 +222,7 @@ def _shared_out(
         if len(np.unique(groups[here])) < 2:
             continue
         members = np.flatnonzero(segment == each)
-        number = np.full(len(segment), -1)
+        number = np.full(len(segment), -1, dtype=np.int32)  # older scipy finds no ways in matrices of longer indices
         number[members] = np.arange(len(members))
         own = inside & (segment[graph.edges[:, 0]] == each)
         ends = number[graph.edges[own]]
