@@ -4,7 +4,7 @@ import pytest
 from napari_gdls import EnergyAxis, Field, build_graph, embed, load_embedding
 from napari_gdls.embedding import Calibration
 from napari_gdls.energy import CANONICAL_AXIS
-from napari_gdls.errors import EmbeddingError
+from napari_gdls.errors import EmbeddingError, RecipeError
 from napari_gdls.graph.field_calibration import calibrate_on_field
 
 
@@ -54,6 +54,21 @@ def test_f_is_the_scatter_that_counting_does_not_explain():
 def test_equal_seeds_give_equal_calibrations():
     field = two_materials()
     assert calibrate_on_field(field, seed=4) == calibrate_on_field(field, seed=4)
+
+
+def test_a_graph_without_usable_neighbours_says_nothing_of_f():
+    bright = two_materials()
+    spectra = bright.spectra.toarray()
+    spectra[bright.locations.sum(axis=1) % 2 == 1] = 3 * (np.arange(CANONICAL_AXIS.size) == 50)  # three counts each
+    field = bright.with_spectra(spectra)
+    graph = build_graph(field, embed(field, "cosine"))
+    assert calibrate_on_field(field, graph, model="cosine") == calibrate_on_field(field, model="cosine")
+
+
+@pytest.mark.parametrize(("parameter", "value"), [("sample", 99), ("sample", 2.5), ("seed", -1), ("seed", None)])
+def test_odd_samples_and_seeds_are_refused(parameter, value):
+    with pytest.raises(RecipeError, match=parameter):
+        calibrate_on_field(two_materials(shape=(4, 4)), **{parameter: value})
 
 
 def test_what_cannot_be_split_is_refused():

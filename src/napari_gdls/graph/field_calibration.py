@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_whole_number
 from napari_gdls.embedding.calibration import Calibration, counting_noise
 from napari_gdls.embedding.inference import embed
 from napari_gdls.embedding.models import load_embedding
@@ -54,7 +55,7 @@ def calibrate_on_field(
     field : Field
         With whole counts.
     graph : MeasurementGraph, optional
-        Made with the same model. None: `f` is 0.
+        Made with the same model. None: `f` is 0, as it is where fewer than 100 usable spectra have usable neighbours.
     model : str or Embedding, optional
         None: the default embedding.
     device : str
@@ -70,6 +71,8 @@ def calibrate_on_field(
     ------
     EmbeddingError
         If fewer than 100 spectra have 10 counts or more, or counts are fractional.
+    RecipeError
+        If `sample` is no whole number of 100 or more, or `seed` none of 0 or more.
 
     Notes
     -----
@@ -81,18 +84,20 @@ def calibrate_on_field(
     careful estimate, rather too small than too large.
     """
     embedding = load_embedding(model or "default") if model is None or isinstance(model, str) else model
-    rng = np.random.default_rng(seed)
+    sample = checked_whole_number("sample", sample, _LEAST_SPECTRA)
+    rng = np.random.default_rng(checked_whole_number("seed", seed, 0))
     usable = np.flatnonzero(field.total_counts >= _LEAST_COUNTS)
     if len(usable) < _LEAST_SPECTRA:
         raise EmbeddingError(
             f"{len(usable)} spectra with {_LEAST_COUNTS:g} counts or more are too few to calibrate on; "
             f"{_LEAST_SPECTRA} are needed."
         )
-    if graph is None or graph.n_edges == 0:
-        edges = np.empty((0, 2), dtype=np.int64)
+    edges = np.empty((0, 2), dtype=np.int64) if graph is None else graph.edges
+    edges = edges[np.isin(edges, usable).all(axis=1)]
+    if len(np.unique(edges)) < _LEAST_SPECTRA:
+        edges = edges[:0]
         chosen = np.sort(rng.choice(usable, min(sample, len(usable)), replace=False))
     else:
-        edges = graph.edges[np.isin(graph.edges, usable).all(axis=1)]
         edges = edges[rng.choice(len(edges), min(sample, len(edges)), replace=False)]
         chosen, edges = np.unique(edges, return_inverse=True)
         edges = edges.reshape(-1, 2)

@@ -21,19 +21,19 @@ MIXTURE_TOLERANCE = 2 / 3
 Chosen on the benchmark fields."""
 
 _MOST_PARTS_OF_SEGMENTS = 6
-"""The same for segments, which are small and touch few."""
+"""The same for segments, which are small and touch few. A choice."""
 
 _LEAST_MEASUREMENTS = 2
 """Measurements of a segment that may start a phase of its own; a single one may be anything."""
 
 _LEAST_WEIGHT = 0.01
-"""Share of the counts from which on a phase is a part of a mixture."""
+"""Share of the counts from which on a phase is a part of a mixture: less may be left by the fit. A choice."""
 
 _LARGEST_IMPURE = 0.005
-"""A phase of more measurements than this share of all is kept, even if each of them may be a mixture."""
+"""Share of all measurements; a phase that has more is kept, even if each of them may be a mixture. A choice."""
 
 _MOST_LIKE = 5
-"""Phases that an impure one may be mostly of, the most similar ones first."""
+"""Phases that an impure one may be mostly of, the most similar ones first. A choice."""
 
 _LEAST_MAJORITY = 0.4
 """Share of the counts that the phase must have which an impure one is said to be mostly of. Chosen on the benchmark

@@ -16,16 +16,18 @@ from napari_gdls.phases.phase_sums import SegmentedField
 from napari_gdls.phases.relabelling import Assignment
 
 LEAST_COHESION = 0.5
-"""Share of the edges of a grain that stay inside, below which it counts as a speck."""
+"""Share of the edges of a grain that stay inside, below which it counts as a speck: more of it is border."""
 
 LEAST_EXCESS = 0.45
-"""The same for all grains of a common phase, as a part of what is beyond chance."""
+"""The same for all grains of a common phase, as a part of what is beyond chance; a little less than for one grain, as
+small ones are among them. A choice."""
 
 RESEMBLANCE = 1.0
-"""Noise-free difference up to which a speck may be a part of the grain that it touches."""
+"""Noise-free difference D up to which a speck may be a part of the grain that it touches: as much as two spectra of
+1,000 counts of one material differ in one case of twenty."""
 
 _COMMON = 0.05
-"""Share of all measurements from which on a phase is common: rarer ones lie scattered by chance."""
+"""Share of all measurements from which on a phase is common: rarer ones lie scattered by chance. A choice."""
 _BSE_QUANTILES = (0.05, 0.5, 0.95)
 """Ends and middle of the BSE of a patch; the outer twentieths are left to noise and to grains."""
 _LEAST_GRAIN = 5

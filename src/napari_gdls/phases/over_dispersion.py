@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE, REFERENCE_COUNTS
+from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE, counting_noise
 from napari_gdls.phases.difference import Scale
 from napari_gdls.phases.sums import Pool
 
@@ -81,6 +81,6 @@ def estimate_dispersion(segments: Pool, group: npt.NDArray[np.int64], scale: Sca
     unit = MEAN_SQUARE_NOISE * scale.calibration.c**2
     return Dispersion(
         counts=max(float(np.median((pearson - 1) / n)), 0.0),
-        embedded=max(float(np.median(squared / unit - REFERENCE_COUNTS / n)), 0.0),
+        embedded=max(float(np.median(squared / unit - counting_noise(n, np.inf))), 0.0),
         n_segments=int(np.count_nonzero(used)),
     )

@@ -137,7 +137,11 @@ def assign_phases(
 
 
 def bse_misfits(
-    bse: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_], n_phases: int
+    bse: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.int64],
+    inside: npt.NDArray[np.bool_],
+    n_phases: int,
+    poll: Callable[[], None] = lambda: None,
 ) -> npt.NDArray[np.float32]:
     """Half the squared deviation of the BSE of each measurement from that of each phase, (N, K), to be subtracted.
 
@@ -151,12 +155,16 @@ def bse_misfits(
     inside : (N,) array of bool
         Measurements whose neighbours are all of their phase.
     n_phases : int
+    poll : callable
+        Called several times a second; may raise.
     """
     middle, spread = np.zeros(n_phases), np.zeros(n_phases)
-    for k in range(n_phases):
-        own = labels == k
-        chosen = own & inside if np.count_nonzero(own & inside) >= _LEAST_INSIDE else own
-        values = bse[chosen] if chosen.any() else bse
+    order = np.argsort(labels, kind="stable")
+    ends = np.cumsum(np.bincount(labels, minlength=n_phases))[:-1]
+    for k, own in enumerate(np.split(order, ends)):
+        poll()
+        within = own[inside[own]]
+        values = bse[within if len(within) >= _LEAST_INSIDE else own] if len(own) else bse
         middle[k] = np.median(values)
         spread[k] = MAD_TO_SIGMA * np.median(np.abs(values - middle[k]))
     width = _BSE_WIDTH * np.maximum(spread, max(np.median(spread), _LEAST_SPREAD))

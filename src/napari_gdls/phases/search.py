@@ -170,10 +170,11 @@ class _Search:
         now = self._with_what_is_unexplained(seeds)
         self.report("segments", 0.8)
         # Sums of all measurements may be more alike than those that founded the phases were.
-        group = agglomerate(now.pool, self.scale, self.tau_b, self._poll(0.8))
+        poll = self._poll(0.8)
+        group = agglomerate(now.pool, self.scale, self.tau_b, poll)
         founded = np.bincount(group, weights=now.founded) > 0
         labels = group[now.labels]
-        misfit = bse_misfits(self.field.evidence.bse, labels, self.field.near.interior(labels), len(founded))
+        misfit = bse_misfits(self.field.evidence.bse, labels, self.field.near.interior(labels), len(founded), poll)
         found = self._assigned(now.pool.regrouped(group), _LAST_SWEEPS, 0.8, misfit)
         self.report("segments", 0.9)
         found = joined_with_majority(self.field, found, founded, self.scale, self._poll(0.9))
