@@ -1,3 +1,4 @@
+from . import baselines as baselines
 from .baselines import bse_only as bse_only
 from .baselines import bse_ranges as bse_ranges
 from .baselines import pixelwise as pixelwise
