@@ -14,7 +14,7 @@ from napari_gdls.simulation import RockMineral, rock_texture
 _DARK = ("quartz", "SiO2"), ("orthoclase", "K0.85Na0.15AlSi3O8"), ("plagioclase", "Na0.6Ca0.4Al1.4Si2.6O8")
 _MIDDLE = ("muscovite", "KAl3Si3O10(OH)2"), ("calcite", "CaCO3"), ("apatite", "Ca5(PO4)3F")
 _BRIGHT = ("almandine", "Fe2.3Mg0.5Ca0.2Al2Si3O12"), ("ilmenite", "FeTiO3"), ("magnetite", "Fe3O4")
-_CLASS_LIMITS = (12400, 20000)
+_CLASS_LIMITS = (12400, 20000)  # 16-bit values between the classes: by eye, from the histogram of the image
 _MINERALS = [RockMineral(name, formula, 1.0) for name, formula in (*_DARK, *_MIDDLE, *_BRIGHT)]
 
 COARSE_AXIS = EnergyAxis(offset=200.0, width=40.0, size=384)

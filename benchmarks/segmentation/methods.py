@@ -24,8 +24,8 @@ from napari_gdls.methods.published.pixels import label_pixels_as_published
 from napari_gdls.recipe import METHODS
 from napari_gdls.spectra import Detector, simulate_spectra
 
-WATERSHED_DEPTHS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 1.8)
-BSE_STEPS = (0.002, 0.003, 0.005, 0.01)
+WATERSHED_DEPTHS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 1.8)  # of `h`: from far too many segments to far too few
+BSE_STEPS = (0.002, 0.003, 0.005, 0.01)  # of `tolerance`, likewise
 AUTHORS_TAU_Z = (0.2, *PUBLISHED_TAU_Z[::2])
 """Every second published threshold, and one below, which suits some fields better."""
 

@@ -22,13 +22,14 @@ LEAST_FOUND = 0.25
 LEAST_COUNTED = 0.01
 """Phases with a larger part of the area than this are counted."""
 
-LEAST_ASA = 0.94
-LEAST_F = 0.95
-LEAST_F_AT_FEW_COUNTS = 0.93
-FEW_COUNTS = 1000
-FEWEST_COUNTS = 300
-MOST_SEGMENTS = 3.0
-LARGEST_MODAL_ERROR = 1.0
+# What is wanted of the default method.
+LEAST_ASA = 0.94  # or what the ceiling has
+LEAST_F = 0.95  # at `FEW_COUNTS` per spectrum or more
+LEAST_F_AT_FEW_COUNTS = 0.93  # from `FEWEST_COUNTS` to there
+FEW_COUNTS = 1000  # counts per spectrum
+FEWEST_COUNTS = 300  # counts per spectrum
+MOST_SEGMENTS = 3.0  # over the number of true grains
+LARGEST_MODAL_ERROR = 1.0  # percent of the area
 
 
 @dataclass(frozen=True)
