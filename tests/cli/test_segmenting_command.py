@@ -287,6 +287,8 @@ def test_info_tells_whether_results_are_of_one_run(small_store, tmp_path):
         done = run("info", tmp_path / "a.manifest.json")
         assert done.exit_code == 0
         assert "All of one run" in done.output
+    # What the first run wrote and the second did not has gone: it would look like a part of the second.
+    assert not (tmp_path / "a.phases.csv").exists()
     before = (tmp_path / "a.segments.csv").read_bytes()
     assert run("segment", small_store, "-o", tmp_path / "a.ome.tif", "--overwrite").exit_code == 0
     (tmp_path / "a.segments.csv").write_bytes(before)  # as if the run had been killed before it came to this file
@@ -297,3 +299,15 @@ def test_info_tells_whether_results_are_of_one_run(small_store, tmp_path):
     done = run("evaluate", tmp_path / "a.ome.tif", tmp_path / "a.ome.tif")
     assert done.exit_code == 0
     assert "a.segments.csv" in done.output
+    done = run("segment", small_store, "-o", tmp_path / "b.png", "--recipe", tmp_path / "a.recipe.json")
+    assert done.exit_code == 0
+    assert "a.segments.csv" in done.output
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.PNG", "a.segments.csv", "a.recipe.json"])
+def test_results_without_a_manifest_are_told_from_unknown_files(name, tmp_path):
+    (tmp_path / name).write_text("anything")
+    done = run("info", tmp_path / name)
+    assert "was not finished" in str(done.exception)
+    (tmp_path / "a.docx").write_text("anything")
+    assert "no known format" in str(run("info", tmp_path / "a.docx").exception)

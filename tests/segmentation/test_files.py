@@ -1,6 +1,7 @@
 """The files of a result."""
 
 import csv
+import hashlib
 import json
 import subprocess
 import sys
@@ -88,7 +89,24 @@ def test_equal_results_are_equal_files(result, tmp_path):
     assert manifest == files["manifest"]
     assert faults_of_set(manifest) == ()
     assert files_of_set(manifest) == {what: file for what, file in files.items() if what != "manifest"}
-    assert Recipe().replace(**json.loads(manifest.read_text())["recipe"]) == result.recipe
+    assert Recipe.from_json(json.dumps(json.loads(manifest.read_text())["recipe"])) == result.recipe
+
+
+def test_a_set_that_is_replaced_leaves_only_files_that_are_not_its_own(result, tmp_path):
+    files = result_files(tmp_path / "rock.png", result.recipe, confidence=True)
+    write_results(result, files, overwrite=False)
+    files["phases"].write_text("changed by hand")
+    manifest = json.loads(files["manifest"].read_text())
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    manifest["files"].append({"content": "", "name": "photo.jpg", "bytes": 1, "sha256": digest})
+    files["manifest"].write_text(json.dumps(manifest))
+    other = replace(result, recipe=Recipe(method="bse_only"), measurement_phases=None, confidence=None)
+    fewer = result_files(tmp_path / "rock.png", other.recipe)
+    write_results(other, fewer, overwrite=True)
+    kept = {"rock.phases.csv", "photo.jpg"}
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in fewer.values()} | kept
+    assert faults_of_set(fewer["manifest"]) == ()
 
 
 def test_files_of_two_runs_are_told_from_those_of_one(result, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, whole_number
-from napari_gdls.cli.printing import print_files, words_after_results
+from napari_gdls.cli.printing import print_files, warn_of_mixed_results, words_after_results
 from napari_gdls.errors import GdlsError, OutputError
 from napari_gdls.io.text_numbers import number_in
 
@@ -71,19 +71,9 @@ def evaluate(
     from napari_gdls.io import read_labels
 
     for file in (labels, truth):
-        _warn_of_mixed_results(file)
+        warn_of_mixed_results(file)
     scores = scored(read_labels(labels), read_labels(truth), tolerance=tolerance)
     typer.echo(json.dumps(scores.to_dict(), indent=2) if as_json else str(scores))
-
-
-def _warn_of_mixed_results(file: Path) -> None:
-    """Say so where a file of results is not of the run that its manifest tells of."""
-    from napari_gdls.io import faults_of_set, manifest_of
-
-    manifest = manifest_of(file)
-    if manifest is not None:
-        for fault in faults_of_set(manifest):
-            typer.secho(f"Warning: {fault}", fg=typer.colors.YELLOW, err=True)
 
 
 def _sweep(

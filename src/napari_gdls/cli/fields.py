@@ -9,7 +9,7 @@ import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, reading_options
 from napari_gdls.cli.printing import words_after_results
-from napari_gdls.errors import GdlsError
+from napari_gdls.errors import FieldReadError, GdlsError
 
 
 def info(
@@ -19,9 +19,15 @@ def info(
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
     from napari_gdls.io import describe, faults_of_set, files_of_set, manifest_of
+    from napari_gdls.segmentation.files import is_result
 
     choice, limit = reading_options(bse, memory_limit)
     manifest = manifest_of(path)
+    if manifest is None and is_result(path) and path.is_file() and not _is_field(path):
+        raise GdlsError(
+            f"{path}: looks like a file of results, and no *.manifest.json beside it names it: the run that wrote it "
+            "was not finished, another run has replaced its results, or it was moved. Run the segmentation again."
+        )
     if manifest is None:
         typer.echo(str(describe(path, bse=choice, memory_limit=limit)))
         return
@@ -31,6 +37,16 @@ def info(
     if faults:
         raise GdlsError("; ".join(faults) + " Run the segmentation again, or do not use them together.")
     typer.echo("All of one run, and unchanged.")
+
+
+def _is_field(path: Path) -> bool:
+    from napari_gdls.io.registry import find_reader
+
+    try:
+        find_reader(path)
+    except FieldReadError:
+        return False
+    return True
 
 
 def convert(

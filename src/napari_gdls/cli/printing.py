@@ -64,6 +64,16 @@ def print_files(files: Mapping[str, Path]) -> None:
         typer.echo(f"{what:>12}: {path}")
 
 
+def warn_of_mixed_results(file: Path) -> None:
+    """Say so where a file of results is not of the run that its manifest tells of."""
+    from napari_gdls.io import faults_of_set, manifest_of
+
+    manifest = manifest_of(file)
+    if manifest is not None:
+        for fault in faults_of_set(manifest):
+            typer.secho(f"Warning: {fault}", fg=typer.colors.YELLOW, err=True)
+
+
 def print_summary(result: Segmentation) -> None:
     """Numbers of segments and phases, a table of the phases, and what else a user should know."""
     from napari_gdls.segmentation.summary import summary_lines, title_line

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, text_of
-from napari_gdls.cli.printing import print_files, print_summary, words_after_results
+from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.errors import GdlsError, OutputError
 
@@ -88,6 +88,8 @@ def segment(
     from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
 
+    for given in filter(None, (recipe_file, constraints_file)):
+        warn_of_mixed_results(given)
     recipe = Recipe() if recipe_file is None else Recipe.from_json(text_of(recipe_file))
     recipe = recipe.replace(**recipe_changes)
     if confidence and not recipe.gives_confidence:

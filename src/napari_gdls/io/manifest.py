@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from napari_gdls._version import __version__
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.io.atomic import write_text
 
 ENDING = ".manifest.json"
@@ -39,12 +39,17 @@ def write_manifest(path: str | os.PathLike[str], files: Mapping[str, Path], reci
     Raises
     ------
     OutputError
-        If the system refuses.
+        If one of the files has gone, or the system refuses.
     """
-    entries = [
-        {"content": content, "name": file.name, "bytes": file.stat().st_size, "sha256": _digest(file)}
-        for content, file in files.items()
-    ]
+    try:
+        entries = [
+            {"content": content, "name": file.name, "bytes": file.stat().st_size, "sha256": _digest(file)}
+            for content, file in files.items()
+        ]
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename}: written, but cannot be read again ({error.strerror}). Has another program moved it?"
+        ) from None
     manifest = {
         "manifest_version": _VERSION,
         "program": f"napari-gdls {__version__}",
@@ -68,6 +73,33 @@ def manifest_of(file: str | os.PathLike[str]) -> Path | None:
         except FieldReadError:  # of something else
             continue
     return None
+
+
+def remove_set(manifest: Path, names: Collection[str]) -> None:
+    """Remove a manifest, and some of the files that it names, as far as they are still those that were written.
+
+    Parameters
+    ----------
+    manifest : Path
+        Nothing happens if it is not there.
+    names : collection of str
+        Names of files that go with it; others stay.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    try:
+        named = [entry for entry in _entries(manifest) if entry["name"] in names]
+        members = [manifest.with_name(entry["name"]) for entry in named if _is_there(manifest, entry)]
+    except FieldReadError:
+        members = []
+    try:
+        for file in (manifest, *members):  # the manifest first: without it the others are no whole set
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{error.filename}: cannot be replaced ({error.strerror}).") from None
 
 
 def faults_of_set(manifest: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -98,14 +130,20 @@ def _faults(manifest: Path, entries: list[dict[str, Any]]) -> tuple[str, ...]:
     faults = []
     for entry in entries:
         file = manifest.with_name(entry["name"])
-        try:
-            other = file.stat().st_size != entry["bytes"] or _digest(file) != entry["sha256"]
-        except OSError:
+        if not file.is_file():
             faults.append(f"{file}: is missing; {manifest.name} names it.")
-            continue
-        if other:
+        elif not _is_there(manifest, entry):
             faults.append(f"{file}: is not the file that {manifest.name} names: of another run, or changed since.")
     return tuple(faults)
+
+
+def _is_there(manifest: Path, entry: Mapping[str, Any]) -> bool:
+    """Whether the file of an entry is there, as it was written."""
+    file = manifest.with_name(entry["name"])
+    try:
+        return file.is_file() and file.stat().st_size == entry["bytes"] and _digest(file) == entry["sha256"]
+    except OSError:
+        return False
 
 
 def _entries(manifest: Path) -> list[dict[str, Any]]:

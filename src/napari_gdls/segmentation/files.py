@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ from napari_gdls.errors import OutputError
 from napari_gdls.io import labels as label_images
 from napari_gdls.io.atomic import require_writable, write_text
 from napari_gdls.io.manifest import ENDING as MANIFEST_ENDING
-from napari_gdls.io.manifest import write_manifest
+from napari_gdls.io.manifest import remove_set, write_manifest
 from napari_gdls.io.tables import write_table
 from napari_gdls.recipe import LABELLINGS, METHODS
 from napari_gdls.segmentation.picture import segmentation_picture
@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest"
 """Key of the manifest in `result_files`; it is written last."""
+
+_COMPANION_ENDINGS = {
+    "segments": ".segments.csv",
+    "phases": ".phases.csv",
+    "phase merges": ".phase_merges.csv",
+    "confidence": ".confidence.tif",
+    "picture": ".picture.png",
+    "recipe": ".recipe.json",
+    "constraints": ".constraints.json",
+    MANIFEST: MANIFEST_ENDING,
+}
+"""What stands beside the label image NAME.ome.tif, and what is put behind NAME."""
 
 
 def write_labels(
@@ -114,21 +126,18 @@ def result_files(
             f"no confidence comes with the method {recipe.method!r}{how}; do without, or choose the method {methods} "
             f"with the labelling {labellings}."
         )
-    stem, ending = name[: -len(ending)], name[-len(ending) :]
-    files = {"labels": name, "segments": f"{stem}.segments.csv"}
+    names = _names(name, name[: -len(ending)])
+    companions = ["labels", "segments"]
     if recipe.method_row.makes_phases:
-        files |= {
-            "phases": f"{stem}.phases.csv",
-            "phase merges": f"{stem}.phase_merges.csv",
-            "phase map": f"{stem}.phases{ending}",
-        }
-    if confidence:
-        files["confidence"] = f"{stem}.confidence.tif"
-    files |= {"picture": f"{stem}.picture.png", "recipe": f"{stem}.recipe.json"}
-    if constraints:
-        files["constraints"] = f"{stem}.constraints.json"
-    files[MANIFEST] = f"{stem}{MANIFEST_ENDING}"
-    return {what: target.with_name(file) for what, file in files.items()}
+        companions += ["phases", "phase merges", "phase map"]
+    companions += ["confidence"] * confidence + ["picture", "recipe"] + ["constraints"] * constraints + [MANIFEST]
+    return {what: target.with_name(names[what]) for what in companions}
+
+
+def _names(labels: str, stem: str) -> dict[str, str]:
+    """All names that a set of results may have, from that of the label image and its part before the ending."""
+    named = {what: stem + ending for what, ending in _COMPANION_ENDINGS.items()}
+    return {"labels": labels, "phase map": f"{stem}.phases{labels[len(stem) :]}", **named}
 
 
 def require_writable_files(
@@ -182,7 +191,9 @@ def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite:
     field = result.field
     manifest = files[MANIFEST]
     if overwrite:
-        _remove(manifest)  # what it names is about to change
+        # What it names is about to change, and what only another method writes would stay beside the new files.
+        possible = _names(files["labels"].name, manifest.name.removesuffix(MANIFEST_ENDING)).values()
+        remove_set(manifest, set(possible) - {file.name for file in files.values()})
     label_images.write_labels(files["labels"], result.labels, field=field, overwrite=overwrite)
     write_table(files["segments"], result.segment_table(), overwrite=overwrite)
     if "phases" in files:
@@ -199,11 +210,9 @@ def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite:
     if "constraints" in files:
         write_text(files["constraints"], result.constraints.to_json() + "\n", overwrite=overwrite)
     written = {what: path for what, path in files.items() if what != MANIFEST}
-    write_manifest(manifest, written, dataclasses.asdict(result.recipe))
+    write_manifest(manifest, written, json.loads(result.recipe.to_json()))
 
 
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be replaced ({error.strerror or error}).") from None
+def is_result(path: str | os.PathLike[str]) -> bool:
+    """Whether a file has a name that results have, `result_files`."""
+    return os.fspath(path).lower().endswith((*_COMPANION_ENDINGS.values(), *label_images.LABEL_ENDINGS))
