@@ -21,11 +21,11 @@ from napari_gdls import (
     segment,
     simulate_field,
 )
-from napari_gdls.compilation import STAGE as COMPILING
 from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.graph.merging import build_merge_tree
 from napari_gdls.phases.search import find_phases
 from napari_gdls.pipeline import STAGES
+from napari_gdls.progress import COMPILING
 from napari_gdls.recipe import METHODS
 from napari_gdls.segmentation.tables import segment_table
 from napari_gdls.simulation import Disturbances
@@ -319,7 +319,7 @@ def test_the_recipe_names_what_the_defaults_were(small, small_result):
 
 
 @pytest.mark.parametrize("method", ["merge", "threshold", "pixelwise"])
-def test_progress_hears_of_every_stage_and_cancels_each(method):
+def test_progress_receives_every_stage_and_cancels_each(method):
     small = simulate_field((45, 45), seed=11, minerals=PLAIN, grain_size=18)
     heard = []
     segment(small, method=method, progress=lambda stage, fraction: heard.append((stage, fraction)))

@@ -51,7 +51,7 @@ def test_other_counts_axes_and_weights_are_other_entries(cache):
 
 
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", b"nonsense" * 99])
-def test_damaged_entries_are_computed_anew(cache, damage):
+def test_damaged_entries_are_computed_again(cache, damage):
     model = Counting()
     first = embed(field(), model, cache=cache)
     (entry,) = cache.folder.iterdir()

@@ -52,7 +52,9 @@ def test_no_edges_make_each_its_own_segment():
     assert connected_components(np.empty((0, 2), np.int64), 4).tolist() == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("bad", [{"tau_z": -1}, {"tau_b": np.nan}, {"tau_z": np.nan}])
+@pytest.mark.parametrize(
+    "bad", [{"tau_z": -1}, {"tau_b": np.nan}, {"tau_z": np.nan}, {"tau_b": "much"}, {"tau_z": None}]
+)
 def test_bad_parameters_are_refused(bad):
     with pytest.raises(RecipeError, match=next(iter(bad))):
         cut_by_thresholds(random_graph(0), **{"tau_b": 0.1, "tau_z": 1.0} | bad)

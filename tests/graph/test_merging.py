@@ -1,5 +1,6 @@
 """The merge tree, beside a slow and obvious merging of the same regions."""
 
+import dataclasses
 import math
 
 import networkx as nx
@@ -13,7 +14,7 @@ from scipy.stats import chi2, chi2_contingency
 
 from napari_gdls import EnergyAxis, Field, build_graph, label_measurements, segment, simulate_field
 from napari_gdls.bse import noise_of_value
-from napari_gdls.errors import RecipeError
+from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.graph.merge_kernels import (
     DONE,
     Regions,
@@ -346,3 +347,93 @@ def test_a_graph_of_another_field_is_refused():
     ):
         with pytest.raises(RecipeError, match="graph"):
             call()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"edges": [[0, 144]]},
+        {"edges": [[-1, 0]]},
+        {"edges": [[0, 2**40]]},
+        {"edges": [[0.0, 1.0]]},
+        {"edges": [0, 1]},
+        {"edges": [[0, 1, 2]]},
+        {"locations": [[0, 0]]},
+        {"delta_b": [0.0]},
+        {"delta_z": np.nan},
+        {"distance_z": -1.0},
+        {"length": "long"},
+        {"height": [np.nan]},
+    ],
+    ids=str,
+)
+def test_a_graph_that_its_arrays_do_not_make_is_refused(grown, changes):
+    _, graph = grown
+    (name, value), *_ = changes.items()
+    if name not in ("edges", "locations") and np.ndim(value) == 0:
+        value = np.full(graph.n_edges, value)
+    with pytest.raises(GdlsError, match=r"measurements|pairs|needed"):
+        dataclasses.replace(graph, **{name: value})
+
+
+def test_indices_of_other_sizes_are_taken(grown):
+    tree, graph = grown
+    small = dataclasses.replace(graph, edges=graph.edges.astype(np.uint8), locations=graph.locations.astype(np.int16))
+    assert small.edges.dtype == small.locations.dtype == np.int64
+    assert np.array_equal(build_merge_tree(rock(), small).kept, tree.kept)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"absorbed": [200] * 143},
+        {"absorbed": [-1] * 143},
+        {"absorbed": [1] * 143},
+        {"kept": [2**40] * 143},
+        {"kept": [5] * 143},
+        {"kept": [0.5] * 143},
+        {"kept": [1]},
+        {"height": [-1.0] * 143},
+        {"height": [np.nan] * 143},
+        {"height": [[1.0]]},
+        {"n_measurements": 10},
+        {"n_measurements": -1},
+    ],
+    ids=lambda changes: "-".join([*changes, str(next(iter(changes.values())))[:6]]),
+)
+def test_merges_that_make_no_tree_are_refused(grown, changes):
+    tree, _ = grown
+    with pytest.raises(GdlsError, match=r"tree|pairs"):
+        dataclasses.replace(tree, **{name: np.asarray(value) for name, value in changes.items()})
+
+
+@pytest.mark.parametrize(
+    "pairs", [[[0, 144]], [[-1, 3]], [[2**62, 0]], [[0.5, 1]], [1, 2], "ab", [[None, 1]], [[1], [2, 3]]], ids=str
+)
+def test_heights_of_pairs_that_are_none_are_refused(grown, pairs):
+    with pytest.raises(GdlsError, match="pairs"):
+        grown[0].heights_of(pairs)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.full((144, 5), -1),
+        np.full((144, 5), 2**30),
+        np.full((144, 5), 2**63, np.uint64),
+        np.ones((144, 5)),
+        np.ones((143, 5), int),
+        np.ones((144, 0), int),
+        np.ones(144, int),
+        [["a"]] * 144,
+    ],
+    ids=["negative", "too many", "beyond int64", "fractions", "too few", "no windows", "one axis", "text"],
+)
+def test_counts_that_are_no_counts_of_the_field_are_refused(field, grown, counts):
+    with pytest.raises(GdlsError, match="counts"):
+        build_merge_tree(field, grown[1], counts=counts)
+
+
+def test_a_tree_of_the_graph_of_another_field_is_refused(grown):
+    with pytest.raises(RecipeError, match="was not built from this field"):
+        build_merge_tree(rock(size=11), grown[1])

@@ -20,19 +20,21 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
 
 _ENDING = ".embedding.npy"
+"""Of the files: one array each, as `numpy.save` writes it."""
 
 
 class EmbeddingCache:
     """Folder of embedded fields, found by the content of their spectra and by the weights.
 
-    Whatever cannot be read or written is computed anew: a cache never fails a run.
+    Whatever cannot be read or written is computed again: a cache never fails a run.
 
     Parameters
     ----------
     folder : path-like, optional
         None: the cache folder of the user for this program.
     limit : int
-        Bytes to keep; files not used for the longest time go first.
+        Bytes to keep, 1 GiB unless given: a million spectra in 256 dimensions. Files not used for the longest time go
+        first.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, limit: int = 1 << 30) -> None:

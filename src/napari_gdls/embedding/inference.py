@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     from napari_gdls.embedding.cache import EmbeddingCache
 
 _BATCH_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20, "mps": 128 << 20}
-
+"""Bytes of spectra in a batch, as float32, by kind of device: on the CPU about what its caches hold, on others
+enough to keep them busy in a fraction of their memory. Choices; they change speed and memory alone."""
 
 _SMALLEST_BATCH = 64
 """Spectra at a time on a device that is not the CPU: smaller batches are slower there than the CPU is."""
+
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
+"""What torch says on its devices and operating systems where it raises a mere RuntimeError."""
 
 
 def available_devices() -> tuple[str, ...]:
@@ -96,7 +100,7 @@ def embed(
         if known is not None:
             report("embedding", 1.0)
             return known
-    network = embedding.network().to(chosen)
+    network = embedding.network()
     size = batch_size or max(1, _BATCH_BYTES[chosen.split(":")[0]] // (4 * embedding.energy.size))
     out = np.empty((spectra.shape[0], embedding.dimension), dtype=np.float32)
     start, warned = 0, False
@@ -104,7 +108,7 @@ def embed(
     while start < len(out):
         stop = min(start + size, len(out))
         try:
-            out[start:stop] = _embed_batch(network, spectra[start:stop], axis, embedding.energy, chosen)
+            out[start:stop] = _embed_batch(network.to(chosen), spectra[start:stop], axis, embedding.energy, chosen)
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
@@ -116,7 +120,6 @@ def embed(
                     stacklevel=2,
                 )
             warned = True
-            network = network.to(chosen)
             continue
         start = stop
         report("embedding", start / len(out))
@@ -164,7 +167,10 @@ def _spectra_and_axis(
 
 
 def _smaller(size: int, device: str) -> tuple[int, str]:
-    """What to try when a batch does not fit: half of it, then the CPU, there down to a single spectrum."""
+    """What to try when a batch does not fit: half of it, then the CPU, there down to a single spectrum.
+
+    Each step makes batches smaller or leaves the device for good, so there are less than 100 of them.
+    """
     if size > _SMALLEST_BATCH or (device == "cpu" and size > 1):
         return max(size // 2, 1), device
     if device != "cpu":
@@ -217,6 +223,4 @@ def _is_out_of_memory(error: BaseException) -> bool:
     import torch
 
     words = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        phrase in words for phrase in ("out of memory", "can't allocate memory", "cannot allocate memory")
-    )
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(phrase in words for phrase in _OUT_OF_MEMORY)

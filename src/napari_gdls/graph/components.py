@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.errors import RecipeError
+from napari_gdls.checks import checked_number
 from napari_gdls.graph.measurement_graph import MeasurementGraph
 
 
@@ -16,9 +16,9 @@ def cut_by_thresholds(graph: MeasurementGraph, *, tau_b: float, tau_z: float) ->
     ----------
     graph : MeasurementGraph
     tau_b : float
-        Edges with a larger delta_b are cut; a fraction of the full BSE scale.
+        Edges with a larger delta_b are cut; a fraction of the full BSE scale. inf: none is.
     tau_z : float
-        Edges with a larger delta_z are cut; 1 cuts 5 % of the edges inside a material.
+        Edges with a larger delta_z are cut; 1 cuts 5 % of the edges inside a material. inf: none is cut.
 
     Returns
     -------
@@ -28,11 +28,11 @@ def cut_by_thresholds(graph: MeasurementGraph, *, tau_b: float, tau_z: float) ->
     Raises
     ------
     RecipeError
-        If a threshold is negative or NaN.
+        If a threshold is negative or no number.
     """
     for name, value in (("tau_b", tau_b), ("tau_z", tau_z)):
-        if not value >= 0:
-            raise RecipeError(f"{name} is {value}; a number of 0 or more is needed.")
+        if value != np.inf:  # which cuts nothing
+            checked_number(name, value)
     kept = graph.edges[(graph.delta_b <= tau_b) & (graph.delta_z <= tau_z)]
     return connected_components(kept, graph.n_measurements)
 
@@ -48,7 +48,10 @@ def connected_components(edges: npt.NDArray[np.int64], n: int) -> npt.NDArray[np
 
 
 def numbered_by_appearance(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Labels anew, 0, 1, ... in the order in which they first appear; same shape, one dimension."""
+    """Labels renumbered 0, 1, ... in the order in which they first appear; (N,), as they are.
+
+    `skimage.segmentation.relabel_sequential` numbers in the order of the labels instead.
+    """
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

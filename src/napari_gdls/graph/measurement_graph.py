@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.errors import RecipeError
+from napari_gdls.errors import GdlsError, RecipeError
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -39,6 +39,11 @@ class MeasurementGraph:
     height : (E,) array of float64 or None
         Height of the merge tree at which both ends come together; None before there is a tree. See
         `napari_gdls.graph.merging.MergeTree`.
+
+    Raises
+    ------
+    GdlsError
+        If the arrays have other shapes or kinds, an edge joins what is no measurement, or a number is negative or NaN.
     """
 
     locations: npt.NDArray[np.int64]
@@ -48,6 +53,25 @@ class MeasurementGraph:
     distance_z: npt.NDArray[np.float64]
     length: npt.NDArray[np.float64]
     height: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("locations", "edges"):
+            object.__setattr__(self, name, checked_pairs(name, getattr(self, name)))
+        if self.edges.size and not (self.edges.min() >= 0 and self.edges.max() < self.n_measurements):
+            raise GdlsError(
+                f"edges run from {self.edges.min()} to {self.edges.max()} in a graph of {self.n_measurements:,} "
+                "measurements; edges are pairs of indices into `locations`."
+            )
+        for name in ("delta_b", "delta_z", "distance_z", "length", "height"):
+            values = getattr(self, name)
+            if values is None and name == "height":
+                continue
+            values = np.asarray(values)
+            if values.shape != (self.n_edges,) or values.dtype.kind not in "uif" or not (values >= 0).all():
+                raise GdlsError(
+                    f"{name} is {values.dtype} of shape {values.shape}; a number of 0 or more is needed for each of "
+                    f"{self.n_edges:,} edges."
+                )
 
     @property
     def n_measurements(self) -> int:
@@ -107,3 +131,20 @@ class MeasurementGraph:
 
     def __repr__(self) -> str:
         return f"<MeasurementGraph: {self.n_measurements:,} measurements, {self.n_edges:,} edges>"
+
+
+def checked_pairs(name: str, values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Pairs of whole numbers as compiled code takes them, (P, 2) int64.
+
+    Raises
+    ------
+    GdlsError
+        If they are something else.
+    """
+    try:
+        pairs = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise GdlsError(f"{name} are rows of different lengths; pairs of whole numbers, (P, 2), are needed.") from None
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or (pairs.dtype.kind not in "ui" and pairs.size):
+        raise GdlsError(f"{name} are {pairs.dtype} of shape {pairs.shape}; pairs of whole numbers, (P, 2), are needed.")
+    return np.ascontiguousarray(pairs, dtype=np.int64)

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.bse import bse_fractions_at_measurements, noise_of_value
+from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
-from napari_gdls.graph.measurement_graph import MeasurementGraph
+from napari_gdls.field.counts import MOST_COUNTS
+from napari_gdls.graph.measurement_graph import MeasurementGraph, checked_pairs
 from napari_gdls.progress import Progress, silent
 
 _BSE_SCATTER = 4.0
@@ -48,6 +50,11 @@ class MergeTree:
         Never falling.
     degrees_of_freedom : int
         Of the statistic where the two regions are the same: number of energy windows.
+
+    Raises
+    ------
+    GdlsError
+        If these are no merges of so many measurements.
     """
 
     n_measurements: int
@@ -55,6 +62,30 @@ class MergeTree:
     absorbed: npt.NDArray[np.int64]
     height: npt.NDArray[np.float64]
     degrees_of_freedom: int
+
+    def __post_init__(self) -> None:
+        kept, absorbed, height = (np.asarray(each) for each in (self.kept, self.absorbed, self.height))
+        if not kept.shape == absorbed.shape == height.shape or kept.ndim != 1 or self.n_measurements < 0:
+            raise GdlsError(
+                f"{self.n_measurements} measurements, regions of the shapes {kept.shape} and {absorbed.shape} and "
+                f"heights of {height.shape} do not make a tree; use what build_merge_tree returns."
+            )
+        merges = checked_pairs("merges", np.stack([kept, absorbed], axis=1))
+        # Each region is absorbed once, and keeps nothing afterwards: what lies above it was merged later.
+        made = np.full(self.n_measurements, len(merges))
+        inside = bool(((merges >= 0) & (merges < self.n_measurements)).all())
+        if inside:
+            made[merges[:, 1]] = np.arange(len(merges))
+        if not (
+            inside
+            and (np.diff(height, prepend=0.0) >= 0).all()
+            and np.array_equal(made[merges[:, 1]], np.arange(len(merges)))
+            and (made[merges[:, 0]] > np.arange(len(merges))).all()
+        ):
+            raise GdlsError(
+                f"{len(merges):,} merges do not make a tree of {self.n_measurements:,} measurements; use what "
+                "build_merge_tree returns."
+            )
 
     def cut(self, height: float) -> npt.NDArray[np.int64]:
         """Segments that are left when all merges up to a height are made.
@@ -86,10 +117,20 @@ class MergeTree:
         -------
         (P,) array of float64
             inf where they never do.
+
+        Raises
+        ------
+        GdlsError
+            If they are no pairs of measurements.
         """
         from napari_gdls.graph.merge_kernels import joining_heights
 
-        ends = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+        ends = checked_pairs("pairs", pairs)
+        if ends.size and not (ends.min() >= 0 and ends.max() < self.n_measurements):
+            raise GdlsError(
+                f"pairs run from {ends.min()} to {ends.max()} in a tree of {self.n_measurements:,} measurements; give "
+                "their indices."
+            )
         return np.asarray(joining_heights(self.kept, self.absorbed, self.height, self.n_measurements, ends))
 
     def n_segments(self, height: float) -> int:
@@ -160,13 +201,21 @@ def build_merge_tree(
     counts : (N, K) array of int32, optional
         Counts of the measurements in energy windows. None: `napari_gdls.spectra.window_counts`.
     progress : Progress, optional
-        Receives the stage "tree".
+        Receives the stage "tree"; may cancel.
 
     Returns
     -------
     MergeTree
         The same for the same input, whatever the number of threads.
+
+    Raises
+    ------
+    RecipeError
+        If the graph is that of another field.
+    GdlsError
+        If `counts` are not whole numbers of 0 or more, one row for each measurement.
     """
+    graph.require_field(field)
     report = progress or silent
     report("tree", 0.0)
     from napari_gdls.graph.merge_kernels import (
@@ -182,6 +231,8 @@ def build_merge_tree(
         from napari_gdls.spectra.windows import window_counts
 
         counts = window_counts(field)
+    else:
+        _check_counts(counts, field.n_measurements)
     table = entropy_table()
     sums = counts.astype(np.int64)
     entropy, total = entropies_of(sums, table)
@@ -195,6 +246,18 @@ def build_merge_tree(
     return MergeTree(
         graph.n_measurements, state.kept[:done], state.absorbed[:done], state.height[:done], counts.shape[1]
     )
+
+
+def _check_counts(counts: npt.NDArray[np.int32], n_measurements: int) -> None:
+    """Sums of all of them fit 64 bits: there are fewer than 2**32 measurements, of less than 2**31 counts each."""
+    given = np.asarray(counts)
+    if given.ndim != 2 or len(given) != n_measurements or given.shape[1] == 0 or given.dtype.kind not in "ui":
+        raise GdlsError(
+            f"counts are {given.dtype} of shape {given.shape}; whole numbers are needed, a row for each of "
+            f"{n_measurements:,} measurements. window_counts(field) gives them."
+        )
+    if given.min() < 0 or given.sum(axis=1, dtype=np.float64).max() > MOST_COUNTS:
+        raise GdlsError(f"counts must be 0 or more, and no more than {MOST_COUNTS:,} for a measurement.")
 
 
 def expected_false_borders(n_measurements: int, significance: float) -> float:

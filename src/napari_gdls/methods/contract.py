@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.compilation import compilation_reported
 from napari_gdls.errors import RecipeError
 from napari_gdls.phases.constraints import Constraints
-from napari_gdls.progress import Progress, silent
+from napari_gdls.progress import Progress, compilation_reported, silent
 
 if TYPE_CHECKING:
     from napari_gdls.embedding import Calibration, Embedding

@@ -5,11 +5,11 @@ import threading
 import numba as nb
 import pytest
 
-from napari_gdls.compilation import STAGE, compilation_reported
 from napari_gdls.errors import Cancelled
+from napari_gdls.progress import COMPILING, compilation_reported
 
 
-class Heard(list):
+class Received(list):
     def __call__(self, stage, fraction):
         self.append((stage, fraction))
 
@@ -29,14 +29,14 @@ def fresh():
 
 
 def test_a_compilation_is_announced_once_with_all_that_it_needs():
-    heard, function = Heard(), fresh()
-    with compilation_reported(heard):
+    received, function = Received(), fresh()
+    with compilation_reported(received):
         assert function(1) == 3
-    assert heard == [(STAGE, 0.0), (STAGE, 1.0)]
-    heard.clear()
-    with compilation_reported(heard):
+    assert received == [(COMPILING, 0.0), (COMPILING, 1.0)]
+    received.clear()
+    with compilation_reported(received):
         assert function(2) == 4
-    assert heard == []
+    assert received == []
 
 
 def test_code_found_on_disk_is_no_compilation(tmp_path, monkeypatch):
@@ -50,14 +50,14 @@ def test_code_found_on_disk_is_no_compilation(tmp_path, monkeypatch):
         """)
     )
     monkeypatch.syspath_prepend(tmp_path)
-    heard = []
+    received = []
     for _ in range(2):
         sys.modules.pop("kept_on_disk", None)
         module = __import__("kept_on_disk")
-        heard.append(Heard())
-        with compilation_reported(heard[-1]):
+        received.append(Received())
+        with compilation_reported(received[-1]):
             assert module.twice(4) == 8
-    assert heard == [[(STAGE, 0.0), (STAGE, 1.0)], []]
+    assert received == [[(COMPILING, 0.0), (COMPILING, 1.0)], []]
 
 
 def test_it_can_be_cancelled_and_done_again():
@@ -68,16 +68,16 @@ def test_it_can_be_cancelled_and_done_again():
 
     with pytest.raises(Cancelled), compilation_reported(refuse):
         function(1)
-    heard = Heard()
-    with compilation_reported(heard):
+    received = Received()
+    with compilation_reported(received):
         assert function(1) == 3
-    assert heard == [(STAGE, 0.0), (STAGE, 1.0)]
+    assert received == [(COMPILING, 0.0), (COMPILING, 1.0)]
 
 
 def test_other_threads_have_their_own():
-    heard, function = Heard(), fresh()
-    with compilation_reported(heard):
+    received, function = Received(), fresh()
+    with compilation_reported(received):
         other = threading.Thread(target=function, args=(1,))
         other.start()
         other.join()
-    assert heard == []
+    assert received == []
