@@ -1,6 +1,8 @@
 """Corrections by the user hold in the result."""
 
 import itertools
+import json
+import math
 
 import numpy as np
 import pytest
@@ -234,9 +236,32 @@ def test_json_gives_the_constraints_back(constraints):
     assert bool(again) == bool(constraints.links or constraints.cuts or constraints.fixed)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "7", '{"links": 3}', '{"cuts": [[1, 2]]}', '{"fixed": [[[1, 2]]]}', "[" * 9999]
-)
+FOREIGN = [
+    {"links": 3},
+    {"cuts": [[1, 2]]},
+    {"cuts": [[[1, 2], [3, 4.5]]]},
+    {"links": [[[1, 2], "34"]]},
+    {"fixed": [[[1, 2]]]},
+    {"fixed": [[[1, 2], math.inf]]},
+    {"fixed": [[[1, math.nan], 1]]},
+    {"fixed": [[[1, 2, 3], 1]]},
+]
+
+
+@pytest.mark.parametrize("values", FOREIGN)
+def test_what_is_no_whole_number_is_refused(values):
+    with pytest.raises(RecipeError, match="whole numbers"):
+        Constraints(**values)
+
+
+def test_numbers_of_numpy_and_lists_are_taken():
+    rows = np.array([[1, 2], [3, 4]])
+    taken = Constraints(links=[rows], cuts=[rows[::-1]], fixed=[(rows[0], np.int32(7))])
+    assert taken == Constraints((((1, 2), (3, 4)),), (((3, 4), (1, 2)),), (((1, 2), 7),))
+    assert Constraints.from_json(taken.to_json()) == taken
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "[" * 9999, *map(json.dumps, FOREIGN)])
 def test_foreign_json_is_refused(text):
     with pytest.raises(RecipeError, match="constraints"):
         Constraints.from_json(text)

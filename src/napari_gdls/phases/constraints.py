@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -42,11 +43,28 @@ class Constraints:
     fixed : tuple of ((int, int), int)
         Measurements and the number of the segment they shall be in: those with one number are of one segment, those
         with different numbers of different ones. The numbers themselves mean nothing else.
+
+    Raises
+    ------
+    RecipeError
+        If they are something else, or hold other than whole numbers.
     """
 
     links: tuple[tuple[Place, Place], ...] = ()
     cuts: tuple[tuple[Place, Place], ...] = ()
     fixed: tuple[tuple[Place, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            for name in ("links", "cuts"):
+                pairs: Iterable[tuple[Place, Place]] = getattr(self, name)
+                object.__setattr__(self, name, tuple((_place(a), _place(b)) for a, b in pairs))
+            object.__setattr__(self, "fixed", tuple((_place(a), index(number)) for a, number in self.fixed))
+        except (TypeError, ValueError):
+            raise RecipeError(
+                "constraints: links and cuts are pairs of pixels (row, column), fixed ones of a pixel and a number; "
+                "all are whole numbers."
+            ) from None
 
     def __bool__(self) -> bool:
         return bool(self.links or self.cuts or self.fixed)
@@ -74,11 +92,9 @@ class Constraints:
         """
         try:
             values: Any = json.loads(text)
-            return cls(
-                links=tuple((_place(a), _place(b)) for a, b in values.get("links", ())),
-                cuts=tuple((_place(a), _place(b)) for a, b in values.get("cuts", ())),
-                fixed=tuple((_place(a), int(number)) for a, number in values.get("fixed", ())),
-            )
+            return cls(*(values.get(each.name, ()) for each in fields(cls)))
+        except RecipeError:
+            raise
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise RecipeError(f"constraints: not what Constraints.to_json writes ({error}).") from None
 
@@ -131,10 +147,10 @@ def constrained(
     n_phases = int(phases.max()) + 1
     if not constraints:
         return ConstrainedLabels(phases, np.arange(n_phases), np.zeros(n_phases, dtype=np.bool_))
-    index = field.to_map(np.arange(field.n_measurements), fill=-1)
-    links = [(_measurement(index, a), _measurement(index, b)) for a, b in constraints.links]
-    cuts = [(_measurement(index, a), _measurement(index, b)) for a, b in constraints.cuts]
-    fixed = [(_measurement(index, a), number) for a, number in constraints.fixed]
+    at = field.to_map(np.arange(field.n_measurements), fill=-1)
+    links = [(_measurement(at, a), _measurement(at, b)) for a, b in constraints.links]
+    cuts = [(_measurement(at, a), _measurement(at, b)) for a, b in constraints.cuts]
+    fixed = [(_measurement(at, a), number) for a, number in constraints.fixed]
     group = _groups(links, cuts, fixed)
     places = np.array(sorted(group), dtype=np.int64)
     of_place = np.array([group[i] for i in places.tolist()], dtype=np.int64)
@@ -146,7 +162,8 @@ def constrained(
         seeds = np.isin(of_place, sorted(seeding))
         shared = _shared_out(graph, inside, parts, places[seeds], of_place[seeds])
         joined = _joined(shared, places, of_place)
-        # Where links bring together what must be apart, more and more of what they join is shared out.
+        # Where links bring together what must be apart, more and more of what they join is shared out. This ends at the
+        # latest with all constrained measurements seeding: then every part holds those of one group only.
         class_of = dict(zip(of_place.tolist(), joined[places].tolist(), strict=True))
         broken = {pair for pair in apart if class_of[pair[0]] == class_of[pair[1]]}
         if not broken:
@@ -164,17 +181,17 @@ def constrained(
     return ConstrainedLabels(labels, np.array(phase), np.array(single))
 
 
-def _place(value: Iterable[int]) -> Place:
+def _place(value: Iterable[SupportsIndex]) -> Place:
     row, column = value
-    return int(row), int(column)
+    return index(row), index(column)
 
 
-def _measurement(index: npt.NDArray[Any], place: Place) -> int:
+def _measurement(at: npt.NDArray[Any], place: Place) -> int:
     row, column = place
-    inside = 0 <= row < index.shape[0] and 0 <= column < index.shape[1]
-    if not inside or index[row, column] < 0:
+    inside = 0 <= row < at.shape[0] and 0 <= column < at.shape[1]
+    if not inside or at[row, column] < 0:
         raise RecipeError(f"constraints: no measurement at row {row}, column {column}; choose one of the field's.")
-    return int(index[row, column])
+    return int(at[row, column])
 
 
 def _groups(links: list[tuple[int, int]], cuts: list[tuple[int, int]], fixed: list[tuple[int, int]]) -> dict[int, int]:
@@ -184,10 +201,10 @@ def _groups(links: list[tuple[int, int]], cuts: list[tuple[int, int]], fixed: li
         if number_of.setdefault(i, number) != number:
             raise RecipeError("constraints: a measurement is fixed to two segments; keep one of them.")
     places = sorted({i for pair in (*links, *cuts) for i in pair} | set(number_of))
-    index = {i: k for k, i in enumerate(places)}
+    rank = {i: k for k, i in enumerate(places)}
     first: dict[int, int] = {}
     same = [*links, *((first.setdefault(number, i), i) for i, number in number_of.items())]
-    ends = np.array([(index[a], index[b]) for a, b in same], dtype=np.int64).reshape(-1, 2)
+    ends = np.array([(rank[a], rank[b]) for a, b in same], dtype=np.int64).reshape(-1, 2)
     return dict(zip(places, connected_components(ends, len(places)).tolist(), strict=True))
 
 
