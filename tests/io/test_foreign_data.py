@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -10,8 +11,21 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from napari_gdls.errors import FieldReadError, RecipeError
-from napari_gdls.io import describe, read_field
+from napari_gdls.errors import FieldReadError, OutputError, RecipeError
+from napari_gdls.io import (
+    describe,
+    faults_of_set,
+    read_field,
+    read_field_store,
+    read_labels,
+    read_mindif,
+    read_results,
+    read_tima_field,
+    write_float_image,
+    write_labels,
+    write_table,
+    write_text,
+)
 from napari_gdls.io.text_numbers import number_in
 
 pytest.importorskip("rsciio", reason="needs the extra formats")
@@ -45,17 +59,17 @@ def ripple(folder: Path, data: np.ndarray | None = None, *, raw: bytes | None = 
     return folder / "map.rpl"
 
 
-def hyperspy(path: Path, kind: str, width: float, unit: str) -> Path:
-    """A map in the format of HyperSpy, of a signal type and with channels of a width."""
+def hyperspy(path: Path, kind: str, width: float, unit: str, name: str = "a") -> Path:
+    """A map in the format of HyperSpy, of a signal type and with channels of a width; added to a file that is there."""
     data = counts()
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "a") as file:
         file.attrs.update({"file_format": "HyperSpy", "file_format_version": "3.1"})
-        signal = file.create_group("Experiments/a")
+        signal = file.create_group(f"Experiments/{name}")
         signal.create_dataset("data", data=data, chunks=data.shape)
         for i, (size, scale, units) in enumerate(((HEIGHT, 1.0, "um"), (WIDTH, 1.0, "um"), (DEPTH, width, unit))):
             axis = {"name": "yxE"[i], "size": size, "scale": scale, "offset": 0.0, "units": units, "navigate": i < 2}
             signal.create_group(f"axis-{i}").attrs.update(axis)
-        signal.create_group("metadata/General").attrs["title"] = "a"
+        signal.create_group("metadata/General").attrs["title"] = name
         signal.create_group("metadata/Signal").attrs["signal_type"] = kind
         for name in ("original_metadata", "learning_results"):
             signal.create_group(name)
@@ -164,6 +178,56 @@ def test_other_signals_are_not_taken_for_x_rays(tmp_path: Path, kind: str, width
 def test_x_rays_and_what_is_not_said_are_read(tmp_path: Path, kind: str) -> None:
     field = read_field(hyperspy(tmp_path / "a.hspy", kind, 10.0, "eV"), bse="counts")
     assert field.n_measurements == HEIGHT * WIDTH
+
+
+def test_the_one_map_of_x_rays_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.hspy"
+    for name, kind, width in (("a", "EELS", 0.5), ("b", "EDS_TEM", 5.0), ("c", "EELS", 0.1)):
+        hyperspy(path, kind, width, "eV", name)
+    field = read_field(path, bse="counts")
+    assert (field.energy.width, field.metadata["dataset"]) == (5.0, "b")
+    energy = describe(path, bse="counts").energy
+    assert energy is not None
+    assert energy.width == 5.0
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">u4", ">f4", ">f8"])
+def test_the_order_of_bytes_does_not_matter(tmp_path: Path, dtype: str) -> None:
+    kind = "float" if "f" in dtype else "unsigned"
+    path = ripple(tmp_path, counts().astype(dtype), byte_order="big-endian", data_type=kind)
+    field = read_field(path, bse="counts")
+    assert np.array_equal(sp.csr_array(field.spectra).toarray(), counts().reshape(-1, DEPTH))
+
+
+BAD_PATHS = ["", "a\0b", "n" * 300, "no/such/file", "/proc/self/mem", "\udcff"]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [read_field, describe, read_labels, read_mindif, read_tima_field, read_field_store, read_results, faults_of_set],
+)
+@pytest.mark.parametrize("path", BAD_PATHS)
+def test_paths_that_cannot_be_read_are_one_error(function: Callable[[str], object], path: str) -> None:
+    with pytest.raises(FieldReadError):
+        function(path)
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".png", ".csv", ".float.tif", ".txt"])
+@pytest.mark.parametrize("folder", ["no", "/proc", "n" * 300, "a\0b", "taken"])
+def test_targets_that_cannot_be_written_are_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, ending: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("taken").touch()
+    path = f"{folder}/a{ending}"
+    write = {
+        ".csv": lambda: write_table(path, {"a": np.zeros(2)}),
+        ".float.tif": lambda: write_float_image(path, np.zeros((2, 2))),
+        ".txt": lambda: write_text(path, "a"),
+    }.get(ending, lambda: write_labels(path, np.zeros((2, 2), int)))
+    with pytest.raises(OutputError):
+        write()
+    assert [file.name for file in tmp_path.iterdir()] == ["taken"]
 
 
 @pytest.mark.parametrize("change", [-1, 1, 600])

@@ -167,7 +167,7 @@ def test_velox(shared_data: Path) -> None:
 
 def test_phenom(shared_data: Path) -> None:
     path = shared_data / "vendor_files" / "phenom" / "Elid2Version4.elid"
-    with pytest.raises(FieldReadError, match=r"3 maps of spectra.*dataset=.*1: 'Image 1, Map 6'"):
+    with pytest.raises(FieldReadError, match=r"3 maps of spectra.*option dataset.*1: 'Image 1, Map 6'"):
         read_field(path, bse="counts")
     field = read_field(path, bse="counts", dataset="Image 1, Map 6")
     assert field.energy.offset == pytest.approx(-44.78043655810262)
@@ -181,7 +181,7 @@ def test_one_of_several_maps_is_chosen() -> None:
     assert _chosen_map(Path("x"), maps, 1) is maps[1]
     assert _chosen_map(Path("x"), maps, "b") is maps[2]
     for choice in (3, -1, "a", "c", None):
-        with pytest.raises(FieldReadError, match=r"dataset=.*0: 'a' \(1 x 1 x 1\)"):
+        with pytest.raises(FieldReadError, match=r"option dataset.*0: 'a' \(1 x 1 x 1\)"):
             _chosen_map(Path("x"), maps, choice)
 
 
@@ -284,7 +284,7 @@ def test_edax(tmp_path: Path, cube: np.ndarray) -> None:
 def test_memory_limits_come_before_loading(shared_data: Path, hspy: Path) -> None:
     files = ["bruker/Hitachi_TM3030Plus.bcf", "phenom/Elid2Version4.elid"]
     for path in [*(shared_data / "vendor_files" / file for file in files), hspy]:
-        with pytest.raises(FieldReadError, match=r"memory_limit=\d+"):
+        with pytest.raises(FieldReadError, match=r"raise the memory limit to .* GiB \(\d+ bytes\)"):
             read_field(path, bse="counts", dataset=0, memory_limit=1 << 20)
     without_counts = describe(shared_data / "vendor_files" / "bruker" / "Hitachi_TM3030Plus.bcf", memory_limit=1 << 22)
     assert without_counts.shape == (240, 320)
@@ -427,7 +427,7 @@ def test_cubes_become_spectra(density: float, dtype: type) -> None:
         assert np.array_equal(values, cube.reshape(40, 600))
         assert found.dtype == (np.float32 if dtype == np.float32 else np.uint16)
     assert sp.issparse(spectra) == (density < 0.5)
-    with pytest.raises(FieldReadError, match="memory_limit"):
+    with pytest.raises(FieldReadError, match="memory limit"):
         collected_in_one_pass(iter(cube), (40, 600), Path("a"), 1000)
 
 

@@ -309,6 +309,8 @@ def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
         ("<a><PixelSpacing>-3</PixelSpacing></a>", "PixelSpacing"),
         ("<a><DotSpacing>nine</DotSpacing></a>", "DotSpacing"),
         ("<a><XRayCount>nan</XRayCount></a>", "XRayCount"),
+        ("<a><DotSpacing>1e9</DotSpacing><PixelSpacing>1</PixelSpacing></a>", r"profile\.xml: .*DotSpacing 1e\+09"),
+        ("<a><DotSpacing>1</DotSpacing><PixelSpacing>1e9</PixelSpacing></a>", r"profile\.xml: PixelSpacing 1e\+09"),
         ("<a>", "no XML"),
         ('<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]><a>&c;</a>', "harmful"),
         ('<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>', "harmful"),

@@ -149,8 +149,8 @@ def _full_scale(pixels: npt.NDArray[Any]) -> float | None:
 def _advice(images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> str:
     held = "; ".join(f"{i}: {title!r} ({_size(pixels.shape)})" for i, (title, pixels) in enumerate(images)) or "none"
     return (
-        f"Choose with bse=: an image of the file by name or index, an image file of {_size(shape)} px, or 'counts' for "
-        f"the map of total counts. Images in the file: {held}."
+        f"Choose with the option bse: an image of the file by name or index, an image file of {_size(shape)} px, or "
+        f"'counts' for the map of total counts. Images in the file: {held}."
     )
 
 

@@ -53,18 +53,23 @@ def checked_memory_limit(limit: int | None) -> int:
     return max(int(checked_number("memory_limit", limit, "in bytes", positive=True)), 1)
 
 
+class TooLargeError(FieldReadError):
+    """Reading needs more memory than it may take."""
+
+
 def require_memory(path: str | os.PathLike[str], needed: int, limit: int, what: str) -> None:
     """Refuse `what` when it needs more than `limit` bytes.
 
     Raises
     ------
-    FieldReadError
+    TooLargeError
     """
     if needed > limit:
-        raise FieldReadError(
+        raise TooLargeError(
             path,
             f"{what} would take {format_bytes(needed)} of memory; the limit is {format_bytes(limit)}",
-            remedy=f"If you trust the file and have the memory, give memory_limit={needed + needed // 4} (bytes).",
+            remedy="If you trust the file and have the memory, raise the memory limit to "
+            f"{needed * 1.25 / 2**30:.2g} GiB ({needed + needed // 4} bytes).",
         )
 
 

@@ -65,11 +65,11 @@ def read_field(
     RecipeError
         If `memory_limit` is no positive number.
     """
-    place = existing_path(path)
+    file = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
-    with_reader = find_reader(place, reader)
-    with _explained(place, with_reader):
-        return with_reader.read(place, options)
+    with_reader = find_reader(file, reader)
+    with _explained(file, with_reader):
+        return with_reader.read(file, options)
 
 
 def describe(
@@ -92,24 +92,24 @@ def describe(
     FieldReadError
         As in `read_field`.
     """
-    place = existing_path(path)
+    file = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
-    with_reader = find_reader(place, reader)
-    with _explained(place, with_reader):
-        return with_reader.describe(place, options)
+    with_reader = find_reader(file, reader)
+    with _explained(file, with_reader):
+        return with_reader.describe(file, options)
 
 
 @contextmanager
-def _explained(place: Path, reader: FieldReader) -> Iterator[None]:
+def _explained(path: Path, reader: FieldReader) -> Iterator[None]:
     """Turn what a reader lets through into the one error of reading."""
     try:
         yield
     except FieldError as error:
-        raise FieldReadError(place, f"read as {reader.title}, it is no consistent field: {error}") from error
+        raise FieldReadError(path, f"read as {reader.title}, it is no consistent field: {error}") from error
     except MemoryError:
-        raise _out_of_memory(place) from None
+        raise _out_of_memory(path) from None
     except OSError as error:
-        raise FieldReadError(place, f"cannot be read: {error.strerror or error}") from error
+        raise FieldReadError(path, f"cannot be read: {error.strerror or error}") from error
 
 
 def find_reader(path: str | os.PathLike[str], name: str | None = None) -> FieldReader:

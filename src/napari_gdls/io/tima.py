@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldReadError, OutputError
+from napari_gdls.errors import FieldError, FieldReadError, OutputError
 from napari_gdls.field import Field
 from napari_gdls.field.counts import total_counts
+from napari_gdls.field.geometry import checked_sampling_distance
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.contracts import (
     LOW_COUNT_SHARE,
@@ -29,7 +30,7 @@ from napari_gdls.io.contracts import (
     summarise,
 )
 from napari_gdls.io.images import png_bytes, png_header, read_image
-from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.limits import TooLargeError, checked_memory_limit, existing_path, member, read_bounded
 from napari_gdls.io.text_numbers import number_in
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
 
@@ -54,12 +55,32 @@ class TimaProfile:
     x_ray_count : float or None
         Counts per spectrum that the measurement aimed at.
     beam_energy : float or None, keV
+    file : Path or None
+        Where it was read.
     """
 
     pixel_spacing: float | None = None
     dot_spacing: float | None = None
     x_ray_count: float | None = None
     beam_energy: float | None = None
+    file: Path | None = None
+
+    def sampling_distance(self, locations: npt.NDArray[np.int64], shape: tuple[int, int]) -> float | None:
+        """Distance of neighbouring measurements in px, None where it is not known.
+
+        Raises
+        ------
+        FieldReadError
+            If it does not fit the image.
+        """
+        if self.file is None or not self.pixel_spacing or not self.dot_spacing:
+            return None
+        try:
+            return checked_sampling_distance(self.dot_spacing / self.pixel_spacing, locations, np.ones(shape, bool))
+        except FieldError as error:
+            raise FieldReadError(
+                self.file, f"PixelSpacing {self.pixel_spacing:g} and DotSpacing {self.dot_spacing:g} cannot be: {error}"
+            ) from None
 
 
 def read_tima_field(
@@ -102,9 +123,7 @@ def read_tima_field(
     _, spectra = read_map(map_file, limit)
     dense = measured is None
     locations = np.argwhere(np.ones(shape, bool) if measured is None else measured)
-    distance = 1.0 if dense else None
-    if not dense and profile.pixel_spacing and profile.dot_spacing:
-        distance = profile.dot_spacing / profile.pixel_spacing
+    distance = 1.0 if dense else profile.sampling_distance(locations, shape)
     if low_counts is None:
         low_counts = LOW_COUNTS if profile.x_ray_count is None else LOW_COUNT_SHARE * profile.x_ray_count
     field = Field(
@@ -209,6 +228,7 @@ def read_profile(folder: Path) -> TimaProfile:
         dot_spacing=_positive(file, texts, "DotSpacing"),
         x_ray_count=_positive(file, texts, "XRayCount"),
         beam_energy=beam / 1000 if beam and beam > 100 else beam,
+        file=file,
     )
 
 
@@ -310,9 +330,7 @@ class TimaReader:
         profile = read_profile(folder)
         try:
             return summarise(path, self.title, self.read(path, options), images)
-        except FieldReadError as error:
-            if "memory_limit" not in error.remedy:
-                raise
+        except TooLargeError as error:
             return FieldSummary(
                 path=os.fspath(path),
                 format=self.title,

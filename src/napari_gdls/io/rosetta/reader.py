@@ -53,7 +53,7 @@ class RosettaReader:
         return (read_apart if self.kind.compiled else reading.read_here)(self.kind, path, options)
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
-        """What is in the file; counts are told where the spectra fit into the memory limit."""
+        """What is in the file; counts are given where the spectra fit into the memory limit."""
         reading.require_installed(self.kind, path)
         return (describe_apart if self.kind.compiled else reading.describe_here)(self.kind, path, options)
 

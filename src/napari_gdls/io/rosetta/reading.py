@@ -39,7 +39,7 @@ def read_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
 
 
 def describe_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldSummary:
-    """What is in the file, in this process; counts are told where the spectra fit into the memory limit."""
+    """What is in the file, in this process; counts are given where the spectra fit into the memory limit."""
     images, maps = _contents(kind, path, options)
     warnings: list[str] = []
     if len(maps) > 1 and options.dataset is None:
@@ -219,7 +219,7 @@ def _chosen_map(path: Path, maps: list[SignalMap], dataset: str | int | None) ->
 
 def _map_choice(maps: list[SignalMap]) -> str:
     held = "; ".join(f"{i}: {found.title!r} ({' x '.join(map(str, found.shape))})" for i, found in enumerate(maps))
-    return f"Choose with dataset=, by name or index. Maps in the file: {held}."
+    return f"Choose with the option dataset, by name or index. Maps in the file: {held}."
 
 
 def _require_whole_bzip2(path: Path, limit: int) -> None:

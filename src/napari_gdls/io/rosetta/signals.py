@@ -106,16 +106,16 @@ def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
     energies = [i for i, axis in enumerate(axes) if _is_energy(axis)]
     if len(energies) != 1:
         return None
-    (place,) = energies
-    rows, columns = (axis for i, axis in enumerate(axes) if i != place)
-    counts = data if place == 2 else data.transpose([i for i in range(3) if i != place] + [place])
+    (last,) = energies
+    rows, columns = (axis for i, axis in enumerate(axes) if i != last)
+    counts = data if last == 2 else data.transpose([i for i in range(3) if i != last] + [last])
     size, notes = _pixel_size(rows, columns)
     measured = _measured(signal)
     instrument = _plain(signal.get("metadata", {}).get("Acquisition_instrument") or {})
     return SignalMap(
         title=_title(signal),
         counts=counts,
-        energy=_energy(path, signal, axes[place], plausible=not measured),
+        energy=_energy(path, signal, axes[last], plausible=not measured),
         pixel_size=size,
         beam_energy=_beam_energy(signal, instrument),
         acquisition=instrument,
@@ -126,11 +126,11 @@ def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
 
 def _beam_energy(signal: Mapping[str, Any], instrument: Mapping[str, Any]) -> float | None:
     """Energy of the beam in keV, from where RosettaSciIO puts it, or where the formats of FEI leave it, in volts."""
-    places: list[tuple[Any, tuple[str, ...], float]] = [(part, ("beam_energy",), 1.0) for part in instrument.values()]
+    known: list[tuple[Any, tuple[str, ...], float]] = [(part, ("beam_energy",), 1.0) for part in instrument.values()]
     original = signal.get("original_metadata", {})
-    places.append((original, ("Optics", "AccelerationVoltage"), 1e-3))  # Velox
-    places.append((original, ("acquisition", "scan", "detectors", "EDS", "high_tension"), 1e-3))  # Phenom
-    for tree, keys, to_kev in places:
+    known.append((original, ("Optics", "AccelerationVoltage"), 1e-3))  # Velox
+    known.append((original, ("acquisition", "scan", "detectors", "EDS", "high_tension"), 1e-3))  # Phenom
+    for tree, keys, to_kev in known:
         for key in keys:
             tree = tree.get(key) if isinstance(tree, Mapping) else None
         value = _number(tree)
