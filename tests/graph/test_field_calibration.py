@@ -71,6 +71,12 @@ def test_odd_samples_and_seeds_are_refused(parameter, value):
         calibrate_on_field(two_materials(shape=(4, 4)), **{parameter: value})
 
 
+def test_a_graph_of_another_field_is_refused():
+    other = two_materials(shape=(12, 10))
+    with pytest.raises(RecipeError, match="was not built from this field"):
+        calibrate_on_field(two_materials(), build_graph(other, embed(other, "cosine")), model="cosine")
+
+
 def test_what_cannot_be_split_is_refused():
     axis = EnergyAxis(200, 10, 1536)
     few = Field(np.zeros((3, 3), np.uint8), np.ones((9, 1536)), np.argwhere(np.ones((3, 3), bool)), axis)

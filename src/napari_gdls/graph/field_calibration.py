@@ -72,7 +72,7 @@ def calibrate_on_field(
     EmbeddingError
         If fewer than 100 spectra have 10 counts or more, or counts are fractional.
     RecipeError
-        If `sample` is no whole number of 100 or more, or `seed` none of 0 or more.
+        If `sample` is no whole number of 100 or more, `seed` none of 0 or more, or the graph that of another field.
 
     Notes
     -----
@@ -92,6 +92,8 @@ def calibrate_on_field(
             f"{len(usable)} spectra with {_LEAST_COUNTS:g} counts or more are too few to calibrate on; "
             f"{_LEAST_SPECTRA} are needed."
         )
+    if graph is not None:
+        graph.require_field(field)
     edges = np.empty((0, 2), dtype=np.int64) if graph is None else graph.edges
     edges = edges[np.isin(edges, usable).all(axis=1)]
     if len(np.unique(edges)) < _LEAST_SPECTRA:

@@ -95,9 +95,9 @@ def find_phases(
     Raises
     ------
     RecipeError
-        If a threshold is negative or not finite.
+        If a threshold is negative or not finite, or the graph is that of another field.
     FieldError
-        If the field, graph, tree, `z` and `counts` are not of the same measurements, or hold impossible values.
+        If the tree, `z` or `counts` are not of the measurements of the field, or hold impossible values.
     Cancelled
         If `progress` asks for it.
     """
@@ -126,9 +126,9 @@ def _check_same_measurements(
     counts: npt.NDArray[np.int32],
 ) -> None:
     """Compiled code relies on this."""
+    graph.require_field(field)
     n = field.n_measurements
-    lengths = {"graph": graph.n_measurements, "tree": tree.n_measurements, "z": len(z), "counts": len(counts)}
-    for name, length in lengths.items():
+    for name, length in {"tree": tree.n_measurements, "z": len(z), "counts": len(counts)}.items():
         if length != n:
             raise FieldError(f"{name}: of {length:,} measurements, but the field has {n:,}; give those of one field.")
     if not np.isfinite(z).all():
