@@ -23,6 +23,7 @@ from napari_gdls.io.text_numbers import number_in
 
 _FILES = ("measurement.xml", "fields.xml", "phases.xml")
 _MAX_XML_BYTES = 64 * 1024**2
+"""Longest XML file that is parsed: far above that of an export with thousands of fields."""
 _NAME = re.compile(r"[^/\\\0]{1,200}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 

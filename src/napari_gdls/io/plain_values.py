@@ -25,7 +25,9 @@ ARRAY_DTYPES = frozenset(
 """Names of the dtypes of arrays that can be stored."""
 
 _MAX_DEPTH = 64
+"""Levels of nesting: far above what metadata have, and far below where Python's recursion ends."""
 _MAX_TEXT_BYTES = 64 * 1024**2
+"""Largest array of text, as numpy holds it: a declared width is no reason to allocate more."""
 
 
 def to_plain(value: Any, store_array: Callable[[npt.NDArray[Any]], str], where: str = "metadata") -> JSON:

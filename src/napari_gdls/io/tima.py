@@ -39,6 +39,9 @@ CHANNEL_WIDTH = 10.0
 
 _MAP_NAMES = ("xray.map", "xray.map.gz")
 _MAX_PROFILE_BYTES = 16 * 1024**2
+"""Longest profile that is parsed; the public one has some kilobytes."""
+_MOST = 1e12
+"""Of any number in a profile, whatever its unit: more is damage."""
 # Names under which profiles may give the energy of the beam; the public one does not give it. Over 100 it is in volts.
 _BEAM_NAMES = ("BeamEnergy", "AcceleratingVoltage", "HV")
 
@@ -244,10 +247,6 @@ def _parts(path: Path) -> tuple[Path, Path]:
     raise FieldReadError(
         path, "holds no xray.map", remedy="Give the folder of one field, with bse.png and xray.map in it."
     )
-
-
-_MOST = 1e12
-"""Of any number in a profile, whatever its unit: more is damage."""
 
 
 def _required(folder: Path, name: str) -> Path:

@@ -17,9 +17,10 @@ from napari_gdls.io.plain_values import ARRAY_DTYPES
 CHUNK_BYTES = 4 * 1024**2
 """Raw size of a chunk: larger ones did not compress better on real maps; smaller ones cost a file each."""
 
-# Measured on the dacite map (6,701 and 122 counts per pixel): level 9 saves 4 % more for 20 times the time.
 LEVEL = 6
+"""Of zstd; measured on the dacite map (6,701 and 122 counts per pixel): 9 saves 4 % more for 20 times the time."""
 _CRC_BYTES = 4
+"""Of the CRC-32C behind every chunk."""
 
 Shuffle = Literal["shuffle", "bitshuffle"]
 
