@@ -13,6 +13,10 @@ class GdlsError(Exception):
     """Base class of all errors of this package."""
 
 
+class GdlsWarning(UserWarning):
+    """Something that was done to the data, or that limits a result, and that a user should know."""
+
+
 class FieldError(GdlsError, ValueError):
     """The parts of a `Field` do not fit together or hold impossible values."""
 

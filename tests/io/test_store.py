@@ -107,6 +107,7 @@ def fields(draw: st.DrawFn) -> Field:
         beam_energy=draw(st.none() | st.floats(0.1, 300)),
         valid=valid,
         bse_full_scale=draw(st.floats(1, 1e6)),
+        gain=1,
         name=draw(st.text(max_size=20)),
         metadata=draw(st.dictionaries(st.text(max_size=5), VALUES, max_size=4)),
     )

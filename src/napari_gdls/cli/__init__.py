@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.models import materials, train
 from napari_gdls.cli.printing import words_alone
 from napari_gdls.cli.segmenting import demo, segment
-from napari_gdls.errors import GdlsError
+from napari_gdls.errors import GdlsError, GdlsWarning
 
 app = typer.Typer(
     name="napari-gdls",
@@ -28,12 +29,19 @@ for command in (demo, info, convert, segment, evaluate, train, materials):
 
 def main() -> None:
     """Run the command line; errors that the package raises on purpose print one line and exit with 1."""
+    warnings.showwarning = _show_warning
     try:
         with words_alone():
             app()
     except GdlsError as error:
         typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
         sys.exit(1)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: object, **how: object) -> None:
+    """Print a warning of the package in one line; other ones are for programmers and left out."""
+    if issubclass(category, GdlsWarning):
+        typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
 
 
 def _print_version(wanted: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, reading_options
+from napari_gdls.cli.options import BseChoice, Gain, MemoryLimit, Overwrite, open_field, reading_options
 from napari_gdls.cli.printing import words_after_results
 from napari_gdls.errors import FieldReadError, GdlsError
 
@@ -16,6 +16,7 @@ def info(
     path: Annotated[Path, typer.Argument(help="File or folder of a field, or a file of results.")],
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
+    gain: Gain = None,
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
     from napari_gdls.io import describe, faults_of_set, files_of_set, manifest_of
@@ -29,7 +30,7 @@ def info(
             "was not finished, another run has replaced its results, or it was moved. Run the segmentation again."
         )
     if manifest is None:
-        typer.echo(str(describe(path, bse=choice, memory_limit=limit)))
+        typer.echo(str(describe(path, bse=choice, memory_limit=limit, gain=gain)))
         return
     faults = faults_of_set(manifest)
     for what, file in files_of_set(manifest).items():
@@ -54,13 +55,14 @@ def convert(
     output: Annotated[Path, typer.Option("--output", "-o", help="Native store: NAME.gdls.zarr or NAME.gdls.zarr.zip.")],
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
+    gain: Gain = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn any readable field into the native store."""
     from napari_gdls.io.store import require_writable_store, write_field
 
     require_writable_store(output, overwrite=overwrite)
-    field = open_field(path, bse, memory_limit)
+    field = open_field(path, bse, memory_limit, gain)
     write_field(output, field, overwrite=overwrite)
     with words_after_results():
         typer.echo(f"{output}: {field!r}")

@@ -55,15 +55,21 @@ BseChoice = Annotated[
         "--bse", help="Which image is the BSE: its name or number in the file, an image file, or 'counts' for none."
     ),
 ]
+Gain = Annotated[
+    float | None,
+    typer.Option(
+        "--gain", help="Value of one count in the spectra, where they are scaled; 1 for counts. Found if not given."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 
 
-def open_field(path: Path, bse: str | None, memory_limit: float | None) -> Field:
-    """Read a field; `bse` and `memory_limit` (GiB) as the options of these names give them."""
+def open_field(path: Path, bse: str | None, memory_limit: float | None, gain: float | None = None) -> Field:
+    """Read a field; `bse`, `memory_limit` (GiB) and `gain` as the options of these names give them."""
     from napari_gdls.io import read_field
 
     choice, limit = reading_options(bse, memory_limit)
-    return read_field(path, bse=choice, memory_limit=limit)
+    return read_field(path, bse=choice, memory_limit=limit, gain=gain)
 
 
 def reading_options(bse: str | None, memory_limit: float | None) -> tuple[str | int | None, int | None]:

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, ZERO_PEAK_END, EnergyAxis, rebin
 from napari_gdls.errors import FieldError
 from napari_gdls.field.counts import Counts, check_sums, checked_counts, smaller_form, thinned_counts, total_counts
+from napari_gdls.field.gain import as_counts, estimated_gain, warn_of_gain
 from napari_gdls.field.geometry import checked_locations, checked_sampling_distance, checked_valid
 from napari_gdls.field.image import checked_bse, checked_full_scale
 from napari_gdls.field.measured import not_measured, pixels_not_measured, without_counts
@@ -22,6 +23,8 @@ from napari_gdls.field.numbers import number_within
 
 _PIXEL_SIZES = (1e-6, 1e5)
 """um: from 1 pm, less than what any microscope resolves, to 10 cm, more than the chamber of one takes."""
+_GAINS = (1e-30, 1e30)
+"""Far from where float32, in which spectra are embedded, ends."""
 _BEAM_ENERGIES = (0.1, 3000.0)
 """keV: from the softest beams of scanning microscopes to those of high-voltage transmission microscopes. Electronvolts
 given by mistake lie above."""
@@ -56,6 +59,9 @@ class Field:
         Pixels that belong to the specimen; others get label 0. None: all.
     bse_full_scale : float, optional
         BSE value that counts as 1 in delta_b. None: 256 for uint8, 65,536 for uint16; other dtypes must declare it.
+    gain : float, optional
+        Value of one count in `spectra`, by which they are divided. 1: they are counts. None: found, with a warning
+        where they are scaled, averaged or normalised counts; see `napari_gdls.field.gain`.
     name : str, optional
         For titles and file names.
     metadata : mapping, optional
@@ -75,6 +81,8 @@ class Field:
     unmeasured : (M, 2) array of int64, in raster order
         Locations that were given with a spectrum that was not measured.
     bse_full_scale : float
+    gain : float
+        Value that one count had in the spectra that were given; the median where each had its own.
     input_order : (N,) array of int64
         ``locations == given_locations[input_order]``.
     name : str
@@ -100,6 +108,7 @@ class Field:
         beam_energy: float | None = None,
         valid: npt.ArrayLike | None = None,
         bse_full_scale: float | None = None,
+        gain: float | None = None,
         name: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
@@ -108,6 +117,9 @@ class Field:
         self.valid = checked_valid(valid, self.bse.shape)
         places = checked_locations(locations, self.valid)
         counts = checked_counts(spectra, len(places), energy)
+        given_gain = number_within("gain", gain, "per count", *_GAINS)
+        if given_gain is not None and given_gain != 1:
+            counts = as_counts(counts, given_gain)
         check_sums(counts)
         order = np.lexsort((places[:, 1], places[:, 0]))
         if not np.array_equal(order, np.arange(len(order))):
@@ -123,7 +135,19 @@ class Field:
         self.sampling_distance = checked_sampling_distance(sampling_distance, places, self.valid)
         self.unmeasured = np.empty((0, 2), dtype=np.int64)
         self._leave_out_unmeasured()
+        self.gain = 1.0 if given_gain is None else given_gain
+        if given_gain is None:
+            self._divide_by_gain()
         self.spectra = smaller_form(self.spectra)
+
+    def _divide_by_gain(self) -> None:
+        gain = estimated_gain(self.spectra)
+        if np.array_equal(gain, 1.0):
+            return
+        self.spectra = as_counts(self.spectra, gain, whole=True)
+        check_sums(self.spectra)
+        self.gain = float(np.median(gain))
+        warn_of_gain(self.gain, stacklevel=3)
 
     def _leave_out_unmeasured(self) -> None:
         empty = without_counts(self.spectra)
@@ -273,5 +297,6 @@ class Field:
         return (
             f"<Field{title}: {height} x {width} px, {self.n_measurements:,} spectra ({kind}), "
             f"{np.median(self.total_counts):,.0f} counts each, {self.energy.size} channels of {self.energy.width:g} eV"
-            f"{f', {len(self.unmeasured):,} not measured' if len(self.unmeasured) else ''}>"
+            f"{f', {len(self.unmeasured):,} not measured' if len(self.unmeasured) else ''}"
+            f"{f', gain {self.gain:.4g}' if self.gain != 1 else ''}>"
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.field import Field
+from napari_gdls.field.gain import gain_in_words
 from napari_gdls.io.limits import DEFAULT_MEMORY_LIMIT
 
 LOW_COUNTS = 800.0
@@ -39,11 +40,14 @@ class ReadOptions:
         of total counts. None: the one that the file calls so.
     dataset : str, int or None
         Which map to take from a file that holds several, by title or index.
+    gain : float or None
+        Value of one count in the spectra; see `Field`. None: found.
     """
 
     memory_limit: int = DEFAULT_MEMORY_LIMIT
     bse: str | int | os.PathLike[str] | None = None
     dataset: str | int | None = None
+    gain: float | None = None
 
 
 class FieldReader(Protocol):
@@ -189,5 +193,8 @@ def summarise(path: Path, title: str, field: Field, images: tuple[ImageInfo, ...
         counts={q: float(np.percentile(field.total_counts, q)) for q in _PERCENTILES},
         low_counts=(n_low, threshold),
         n_unmeasured=len(field.unmeasured),
-        warnings=tuple(map(str, field.metadata.get("warnings", ()))),
+        warnings=(
+            *map(str, field.metadata.get("warnings", ())),
+            *([gain_in_words(field.gain)] if field.gain != 1 else []),
+        ),
     )

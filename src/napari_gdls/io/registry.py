@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from napari_gdls.errors import FieldError, FieldReadError
+from napari_gdls.errors import FieldError, FieldReadError, GdlsWarning
 from napari_gdls.field import Field
 from napari_gdls.io.contracts import FieldReader, FieldSummary, ReadOptions
 from napari_gdls.io.limits import checked_memory_limit, existing_path
@@ -34,6 +35,7 @@ def read_field(
     memory_limit: int | None = None,
     bse: str | int | os.PathLike[str] | None = None,
     dataset: str | int | None = None,
+    gain: float | None = None,
 ) -> Field:
     """Read a field from a file or folder of any supported format.
 
@@ -52,6 +54,9 @@ def read_field(
         in the frame of the map, or "counts" for the map of total counts. None: the image that the file calls so.
     dataset : str or int, optional
         For files that hold several maps: name or index of the one to read.
+    gain : float, optional
+        Value of one count in the spectra of the file, by which they are divided; 1 for counts. None: found, with a
+        warning where it is not 1. Fields in the native store hold counts.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def read_field(
         If `memory_limit` is no positive number.
     """
     file = existing_path(path)
-    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
+    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain)
     with_reader = find_reader(file, reader)
     with _explained(file, with_reader):
         return with_reader.read(file, options)
@@ -79,12 +84,13 @@ def describe(
     memory_limit: int | None = None,
     bse: str | int | os.PathLike[str] | None = None,
     dataset: str | int | None = None,
+    gain: float | None = None,
 ) -> FieldSummary:
     """What a file holds: images, spectra, calibration, counts; also where `read_field` would ask for a choice.
 
     Parameters
     ----------
-    path, reader, memory_limit, bse, dataset
+    path, reader, memory_limit, bse, dataset, gain
         As in `read_field`. A file that needs more than `memory_limit` is described without its counts.
 
     Raises
@@ -93,9 +99,10 @@ def describe(
         As in `read_field`.
     """
     file = existing_path(path)
-    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset)
+    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain)
     with_reader = find_reader(file, reader)
-    with _explained(file, with_reader):
+    with _explained(file, with_reader), warnings.catch_warnings():
+        warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
         return with_reader.describe(file, options)
 
 

@@ -26,6 +26,7 @@ compress 20 % better than spectrum by spectrum: neighbouring measurements are of
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ from napari_gdls._version import __version__
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, OutputError, RecipeError
 from napari_gdls.field import Counts, Field
+from napari_gdls.field.gain import as_counts
 from napari_gdls.io import checksummed
 from napari_gdls.io.atomic import require_writable
 from napari_gdls.io.contracts import FieldSummary, ReadOptions, summarise
@@ -202,6 +204,7 @@ def _field_files(
         "written_by": f"napari-gdls {__version__}",
         "name": field.name,
         "energy": field.energy.to_dict(),
+        **({"gain": field.gain} if field.gain != 1 else {}),
         **{scalar: getattr(field, scalar) for scalar in _SCALARS},
         "metadata": to_plain(field.metadata, store_array),
     }
@@ -292,6 +295,7 @@ class _Store:
             locations,
             energy,
             valid=valid,
+            gain=1.0,  # it was found when the field was made
             name=self.attributes["name"],
             metadata=from_plain(self.attributes["metadata"], lambda name: read_array(self.files, f"metadata/{name}")),
             **{scalar: self.attributes[scalar] for scalar in _SCALARS},
@@ -311,7 +315,10 @@ class _Store:
             inside = unmeasured.ndim == 2 and unmeasured.shape[1] == 2 and unmeasured.dtype.kind in "ui"
             if not inside or field.valid[tuple(np.clip(unmeasured.T, 0, np.array([field.shape]).T - 1))].any():
                 raise StoreError("unmeasured does not name pixels that are not valid")
-            field.unmeasured = unmeasured.astype(np.int64)
+            field.unmeasured = np.unique(np.concatenate([field.unmeasured, unmeasured.astype(np.int64)]), axis=0)
+        field.gain = float(self.attributes.get("gain", 1.0))
+        if not (math.isfinite(field.gain) and field.gain > 0):
+            raise StoreError(f"the gain is {field.gain}")
         return field
 
     def _counts(self, arrays: set[str], shape: tuple[int, int]) -> Counts:
@@ -370,7 +377,12 @@ class StoreReader:
 
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; `bse` and `dataset` have no meaning here."""
-        return read_field_store(path, memory_limit=options.memory_limit)
+        field = read_field_store(path, memory_limit=options.memory_limit)
+        if options.gain is None or options.gain == 1:
+            return field
+        divided = field.with_spectra(as_counts(field.spectra, options.gain))
+        divided.gain = field.gain * options.gain
+        return divided
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the store holds."""

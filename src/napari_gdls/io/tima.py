@@ -87,7 +87,11 @@ class TimaProfile:
 
 
 def read_tima_field(
-    path: str | os.PathLike[str], *, memory_limit: int | None = None, low_counts: float | None = None
+    path: str | os.PathLike[str],
+    *,
+    memory_limit: int | None = None,
+    low_counts: float | None = None,
+    gain: float | None = None,
 ) -> Field:
     """Read a TIMA field.
 
@@ -99,6 +103,8 @@ def read_tima_field(
         Most bytes that reading may take. None: 4 GiB.
     low_counts : float, optional
         Spectra with at most so many counts are flagged. None: 80 % of the ``XRayCount`` of the profile, or 800 without.
+    gain : float, optional
+        Value of one count in the spectra. None: found.
 
     Returns
     -------
@@ -137,6 +143,7 @@ def read_tima_field(
         sampling_distance=distance,
         pixel_size=profile.pixel_spacing,
         beam_energy=profile.beam_energy,
+        gain=gain,
         name=folder.resolve().name,
         metadata={
             "format": TimaReader.title,
@@ -318,7 +325,7 @@ class TimaReader:
 
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; the format has one BSE image and one map."""
-        return read_tima_field(path, memory_limit=options.memory_limit)
+        return read_tima_field(path, memory_limit=options.memory_limit, gain=options.gain)
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the field holds; without its counts when it needs more than the memory limit."""

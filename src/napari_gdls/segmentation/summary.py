@@ -6,8 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS
+from napari_gdls.field.gain import gain_in_words
 
 if TYPE_CHECKING:
+    from napari_gdls.field import Field
     from napari_gdls.phases.over_dispersion import Dispersion
     from napari_gdls.segmentation.result import Segmentation
 
@@ -26,10 +28,10 @@ def title_line(result: Segmentation) -> str:
 def summary_lines(result: Segmentation) -> list[str]:
     """What a user should know of a result besides its numbers of segments and phases.
 
-    Thresholds and the false borders to be expected; scatter, where it limits what can be told apart; drift, where it is
-    notable; seconds by stage.
+    Spectra that were not measured or are no counts; thresholds and the false borders to be expected; scatter, where
+    it limits what can be told apart; drift, where it is notable; seconds by stage.
     """
-    lines = []
+    lines = _faults_of_field(result.field)
     if result.measurement_phases is not None:
         lines.append(
             f"tau_z {result.recipe.tau_z:g}; at a significance of {result.recipe.significance:.1f} about "
@@ -41,6 +43,19 @@ def summary_lines(result: Segmentation) -> list[str]:
         done = "corrected" if result.recipe.drift == "correct" else "the choice 'correct' of energy drift corrects it"
         lines.append(f"The energy calibration drifts: {result.drift}; {done}.")
     lines.append(", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in result.timings.items() if seconds > 0))
+    return lines
+
+
+def _faults_of_field(field: Field) -> list[str]:
+    lines = []
+    if len(field.unmeasured):
+        share = 100 * len(field.unmeasured) / (len(field.unmeasured) + field.n_measurements)
+        lines.append(
+            f"{len(field.unmeasured):,} measurements ({share:.2g} %) hold no count and were not measured: label 0, no "
+            "part in the shares of the phases."
+        )
+    if field.gain != 1:
+        lines.append(f"{gain_in_words(field.gain).capitalize()}.")
     return lines
 
 

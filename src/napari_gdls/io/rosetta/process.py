@@ -19,6 +19,7 @@ from typing import Any
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.field import Field
+from napari_gdls.field.gain import warn_of_gain
 from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
 from napari_gdls.io.rosetta.reading import describe_here, read_here
@@ -40,7 +41,10 @@ def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
         store = Path(scratch, "field.gdls.zarr")
         _answer(kind, path, options, store)
         # Unpacking the store takes twice its size, which is no more than what the reader took over there.
-        return read_field_store(store, memory_limit=3 * options.memory_limit)
+        field = read_field_store(store, memory_limit=3 * options.memory_limit)
+    if options.gain is None and field.gain != 1:
+        warn_of_gain(field.gain)
+    return field
 
 
 def describe_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldSummary:

@@ -150,6 +150,7 @@ def _field(
         pixel_size=chosen.pixel_size,
         beam_energy=chosen.beam_energy,
         bse_full_scale=bse.full_scale,
+        gain=options.gain,
         name=path.stem,
         metadata={
             "format": kind.title,
