@@ -31,14 +31,14 @@ def test_drift_is_found_and_taken_back(offset, gain):
     drift = measure_drift(field)
     assert (np.abs(drift.offset - offset) < 5 * drift.offset_error + 0.1).all()
     assert (np.abs(drift.gain - gain) < 5 * drift.gain_error + 3e-5).all()
-    assert drift.significance > 10
+    assert drift.standard_errors > 10
     better = measure_drift(without_drift(field, drift))
     assert better.shift(6000) < 0.15 * drift.shift(6000)
 
 
 def test_a_steady_field_shows_none():
     found = [measure_drift(drifting(seed=seed)) for seed in range(5)]
-    assert all(drift.significance < 5 for drift in found)
+    assert all(drift.standard_errors < 5 for drift in found)
     assert all(drift.shift(6000) < 1.0 for drift in found)
 
 

@@ -1,4 +1,4 @@
-"""Drift of the energy calibration over a field: found from the lines themselves, reported, and taken back."""
+"""Drift of the energy calibration over a field: found from the lines themselves, reported, and corrected."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from napari_gdls.bse import MAD_TO_SIGMA
 from napari_gdls.energy import EnergyAxis, rebinning_matrix
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
@@ -16,10 +17,24 @@ from napari_gdls.field import Field
 FloatArray = npt.NDArray[np.float64]
 
 _BLOCKS = 6
+"""Blocks of the field along each side: enough to see a slope, few enough for thousands of counts in a line of each."""
 _MOST_LINES = 12
+"""Strongest lines that are followed; further ones are too weak to say anything."""
 _LEAST_COUNTS = 200
-_STEP = 0.5  # eV: measurements whose calibration differs by less share a rebinning matrix
-_REFERENCE = 6000.0  # eV: where the effect of the gain is quoted
+"""Counts of a line in a block, and prominence of a line in the sum spectrum, below which its shift drowns in noise:
+with 200 counts a line of 130 eV is found to 130 / 2.35 / sqrt(200) = 4 eV."""
+_LEAST_PROMINENCE = 0.2
+"""Prominence of a line over the median of the spectrum, so that noise of the continuum is no line."""
+_SMOOTHING = 20.0
+"""Width (standard deviation, eV) of the smoothing before lines are looked for; less than that of a line, 55 eV."""
+_HALF_WIDTH = 0.8
+"""Half width of the window of a line over its full width at half maximum: nearly all of the line, little beside it."""
+_STEP = 0.5
+"""eV; measurements whose calibration differs by less share a rebinning matrix."""
+_REFERENCE = 6000.0
+"""eV; where the effect of the gain is quoted (Fe Ka is at 6.4 keV)."""
+_NOTABLE_ERRORS, _NOTABLE_SHIFT = 5.0, 2.0
+"""Drift is notable beyond so many standard errors (beyond doubt) and eV at 6 keV (a fifth of a usual channel)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Drift:
     gain : (2,) array of float64
         Likewise of the gain, as a fraction.
     offset_error, gain_error : (2,) arrays of float64
-        Standard errors.
+        Standard errors; infinite, with a change of 0, along a side that is one pixel long or says nothing.
     n_lines : int
         Lines that were followed.
     """
@@ -45,15 +60,15 @@ class Drift:
     n_lines: int
 
     @property
-    def significance(self) -> float:
-        """Largest of the four changes in its standard errors."""
+    def standard_errors(self) -> float:
+        """Largest of the four changes, in its standard errors; changes that were not measured do not count."""
         errors = np.concatenate([self.offset_error, self.gain_error])
         return float(np.max(np.abs(np.concatenate([self.offset, self.gain])) / np.maximum(errors, 1e-12)))
 
     @property
     def is_notable(self) -> bool:
         """Whether the drift is beyond doubt and large enough to matter: 5 standard errors and 2 eV at 6 keV."""
-        return self.significance > 5 and self.shift(_REFERENCE) > 2
+        return self.standard_errors > _NOTABLE_ERRORS and self.shift(_REFERENCE) > _NOTABLE_SHIFT
 
     def shift(self, energy: float) -> float:
         """Largest change of the position of a line at `energy` (eV) between two points of the field, in eV."""
@@ -63,7 +78,7 @@ class Drift:
         return (
             f"lines at 6 keV move by {self.shift(_REFERENCE):.1f} eV over the field "
             f"(offset {np.abs(self.offset).sum():.1f} eV, gain {100 * np.abs(self.gain).sum():.3f} %, "
-            f"{self.significance:.0f} standard errors, {self.n_lines} lines)"
+            f"{self.standard_errors:.0f} standard errors, {self.n_lines} lines)"
         )
 
 
@@ -117,14 +132,17 @@ def measure_drift(field: Field) -> Drift:
     fit = least_squares(lambda x: weighted @ x - value / error, np.zeros(design.shape[1]), loss="soft_l1")
     residual = weighted @ fit.x - value / error
     # Scatter beyond counting (other lines, topography) widens the errors.
-    inflation = max(1.0, 1.4826 * float(np.median(np.abs(residual))))
+    inflation = max(1.0, MAD_TO_SIGMA * float(np.median(np.abs(residual))))
     covariance = np.linalg.pinv(weighted.T @ weighted) * inflation**2
-    standard = np.sqrt(np.diag(covariance))
+    # Rounding can make the variance of what was not measured negative.
+    standard = np.sqrt(np.maximum(np.diag(covariance), 0))
+    known = np.tile([np.ptp(place[:, 0]) > 0, np.ptp(place[:, 1]) > 0], 2) & (standard[:4] > 0)
+    change, standard = np.where(known, fit.x[:4], 0.0), np.where(known, standard[:4], np.inf)
     return Drift(
-        offset=fit.x[:2],
-        gain=fit.x[2:4] / _REFERENCE,
+        offset=change[:2],
+        gain=change[2:] / _REFERENCE,
         offset_error=standard[:2],
-        gain_error=standard[2:4] / _REFERENCE,
+        gain_error=standard[2:] / _REFERENCE,
         n_lines=len(shifts),
     )
 
@@ -169,14 +187,14 @@ def _strong_lines(total: FloatArray, axis: EnergyAxis) -> list[tuple[int, int]]:
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import find_peaks, peak_widths
 
-    smooth = gaussian_filter1d(total, max(20.0 / axis.width, 0.5))
+    smooth = gaussian_filter1d(total, max(_SMOOTHING / axis.width, 0.5))
     smooth[: max(axis.index(200.0), 0)] = 0
-    peaks, properties = find_peaks(smooth, prominence=max(_LEAST_COUNTS, 0.2 * float(np.median(smooth))))
+    peaks, properties = find_peaks(smooth, prominence=max(_LEAST_COUNTS, _LEAST_PROMINENCE * float(np.median(smooth))))
     strongest = np.sort(peaks[np.argsort(-properties["prominences"])[:_MOST_LINES]])
     widths = peak_widths(smooth, strongest, rel_height=0.5)[0]
     windows = []
     for peak, full_width in zip(strongest, widths, strict=True):
-        half = max(3, round(0.8 * full_width))
+        half = max(3, round(_HALF_WIDTH * full_width))
         if peak - half >= 1 and peak + half + 2 <= axis.size:
             windows.append((int(peak - half), int(peak + half + 1)))
     return windows
