@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from skimage.segmentation import find_boundaries
@@ -12,6 +12,7 @@ from napari_gdls.lattice import border_pixels, neighbours
 IMAGES = hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(0, 3))
 
 
+@settings(deadline=None)
 @given(IMAGES)
 def test_every_pair_of_pixels_that_share_a_side_comes_once(image):
     height, width = image.shape
@@ -22,11 +23,13 @@ def test_every_pair_of_pixels_that_share_a_side_comes_once(image):
     assert pairs == expected
 
 
+@settings(deadline=None)
 @given(IMAGES)
 def test_borders_are_those_of_skimage(image):
     np.testing.assert_array_equal(border_pixels(image), find_boundaries(image, connectivity=1, mode="thick"))
 
 
+@settings(deadline=None)
 @given(st.data(), IMAGES)
 def test_pixels_that_do_not_count_make_no_border(data, image):
     where = data.draw(hnp.arrays(np.bool_, image.shape))

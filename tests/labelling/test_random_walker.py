@@ -12,8 +12,9 @@ from napari_gdls.bse import noise_of_step
 from napari_gdls.errors import Cancelled, FieldError, RecipeError
 from napari_gdls.graph import nearest_measurement
 from napari_gdls.graph.construction import voronoi_neighbours
-from napari_gdls.labelling.colouring import colour_labels
+from napari_gdls.labelling import label_with_confidence
 from napari_gdls.labelling.conductances import conductances, default_beta
+from napari_gdls.labelling.graph_colouring import colours_of_labels
 
 AXIS = EnergyAxis(1000, 10, 2)
 
@@ -128,7 +129,7 @@ def test_labels_that_can_meet_differ_in_colour(seed, n_labels):
     labels = rng.integers(0, n_labels, len(locations))
     labels = np.unique(labels, return_inverse=True)[1]
     neighbours = voronoi_neighbours(field, nearest_measurement(field)[0])
-    colour = colour_labels(neighbours, labels)
+    colour = colours_of_labels(neighbours, labels)
     step = np.eye(len(locations), dtype=bool)
     step[tuple(neighbours.T)] = step[tuple(neighbours.T[::-1])] = True
     a, b = np.nonzero(step @ step)
@@ -181,3 +182,29 @@ def test_labels_must_be_whole_and_not_negative():
     for bad in (labels.astype(float), labels - 1):
         with pytest.raises(FieldError):
             label_pixels(field, bad)
+
+
+@pytest.mark.parametrize("label", [label_pixels, label_with_confidence])
+def test_the_steepest_conductances_are_finite(label):
+    """A contrast beyond all numbers stops at every step of the BSE, as a large one does."""
+    field, labels, _, _ = grains(2)
+    steep, steepest = (label(field, labels, beta=beta) for beta in (1e20, 1e300))
+    np.testing.assert_array_equal(np.asarray(steepest), np.asarray(steep))
+
+
+@pytest.mark.parametrize("label", [label_pixels, label_with_confidence])
+@pytest.mark.parametrize(
+    ("name", "value"), [("beta", -1.0), ("beta", np.inf), ("beta", "1"), ("reach", 0.0), ("reach", np.nan)]
+)
+def test_parameters_out_of_range_are_refused(label, name, value):
+    field, labels, _, _ = grains(2)
+    with pytest.raises(RecipeError, match=name):
+        label(field, labels, **{name: value})
+
+
+def test_progress_comes_with_every_sweep():
+    field, labels, _, _ = grains(3)
+    seen = []
+    label_pixels(field, labels, progress=lambda stage, fraction: seen.append(fraction))
+    assert seen == sorted(seen)
+    assert np.count_nonzero((np.array(seen) > 0.2) & (np.array(seen) < 1)) % 8 == 0

@@ -26,6 +26,7 @@ def is_numbered_in_raster_order(regions):
     return (np.diff(first) > 0).all() and numbers[-1] == np.count_nonzero(numbers)
 
 
+@settings(deadline=None)
 @given(label_images())
 def test_regions_are_the_connected_pixels_of_one_label(labels):
     regions = connected_regions(labels)
@@ -40,7 +41,7 @@ def test_regions_are_the_connected_pixels_of_one_label(labels):
     assert regions.max() == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(label_images(), st.integers(0, 2**32), st.integers(0, 6))
 def test_what_cannot_stand_is_absorbed(labels, seed, n_anchors):
     rng = np.random.default_rng(seed)
@@ -61,7 +62,7 @@ def test_what_cannot_stand_is_absorbed(labels, seed, n_anchors):
             assert (regions[own] == regions[row, column]).all()
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(label_images(), st.integers(1, 12))
 def test_no_region_is_too_small_unless_all_that_is_joined_is(labels, smallest):
     regions = connected_regions(labels, smallest=smallest)

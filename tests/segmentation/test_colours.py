@@ -69,25 +69,36 @@ def test_dock_picture_and_table_show_one_colour(result):
     assert layer.features["colour"].tolist() == table.tolist()
 
 
-def test_frequent_phases_keep_their_colours_from_run_to_run(result):
-    """Whatever small phases come and go at another tau_z: those of most of the area look the same."""
-    colours, own = phase_colours(result), result.measurement_phases.labels
-    for tau_z in (0.25, 0.35):
-        other = segment(result.field, embedding=result.embedding, graph=result.graph, tau_z=tau_z)
-        others, labels = phase_colours(other), other.measurement_phases.labels
-        pairs, count = np.unique(np.stack([own, labels]), axis=1, return_counts=True)
-        moved = np.array([difference(colours[a], others[b]) for a, b in pairs.T])
-        order = np.argsort(moved)
-        share = np.cumsum(count[order]) / count.sum()
-        assert moved[order][np.searchsorted(share, 0.8)] < 3
+def moved(first, second):
+    """By how much the colours differ of phases that two segmentations of one field share, and 2 % of it lie in."""
+    labels = [part.measurement_phases.labels for part in (first, second)]
+    pairs, count = np.unique(np.stack(labels), axis=1, return_counts=True)
+    sizes = [np.bincount(label)[phase] for label, phase in zip(labels, pairs, strict=True)]
+    shared = (count > 0.02 * len(labels[0])) & (count > 0.8 * np.maximum(*sizes))
+    assert count[shared].sum() > 0.6 * len(labels[0])
+    return np.array([difference(first.phase_colours[a], second.phase_colours[b]) for a, b in pairs[:, shared].T])
 
 
-def test_half_the_counts_give_nearly_the_same_colours():
-    field = sample_field("dacite")
-    half = segment(field.thinned(0.5, seed=1))
-    whole = segment(field)
-    largest = [np.bincount(found.measurement_phases.labels).argmax() for found in (whole, half)]
-    assert difference(phase_colours(whole)[largest[0]], phase_colours(half)[largest[1]]) < 3
+@pytest.mark.parametrize("tau_z", [0.2, 0.45])
+def test_phases_keep_their_colours_whatever_small_ones_come_and_go_at_another_tau_z(result, tau_z):
+    """By less than the distance to any other phase, also where there are a third more."""
+    other = segment(result.field, embedding=result.embedding, graph=result.graph, tau_z=tau_z)
+    assert (moved(result, other) < 8).all()
+
+
+@pytest.mark.parametrize("result", ["dacite", "synthetic"], indirect=True)
+def test_phases_keep_their_colours_with_half_the_counts(result):
+    assert (moved(result, segment(result.field.thinned(0.5, seed=1))) < 8).all()
+
+
+def test_phases_taken_together_have_the_colour_of_the_largest(result):
+    size = np.bincount(result.measurement_phases.labels)
+    one = result.with_phases_merged(np.zeros(result.n_phases, dtype=int))
+    assert np.array_equal(one.phase_colours, result.phase_colours[[size.argmax()]])
+    two = result.with_phases_merged(np.minimum(np.arange(result.n_phases), 1))
+    assert np.array_equal(two.phase_colours[0], result.phase_colours[0])
+    assert np.array_equal(two.with_phases_merged([0, 0]).phase_colours, one.phase_colours)
+    assert len(result.coarsened(0.8).phase_colours) == result.coarsened(0.8).n_phases
 
 
 def test_equal_input_gives_equal_colours(result):
@@ -98,7 +109,7 @@ def test_similar_compositions_have_similar_colours():
     albite, oligoclase, _ = composition_colours(1e5 * spectra_of(*FELDSPARS), AXIS)
     others = composition_colours(1e5 * spectra_of("FeS2", "Mg2SiO4", "CaCO3", "SiO2"), AXIS)
     near = difference(albite, oligoclase)
-    assert near < 10
+    assert near < 12
     assert all(difference(albite, other) > 1.5 * near for other in others)
 
 

@@ -11,10 +11,17 @@ import numpy.typing as npt
 
 from napari_gdls.field import Field
 
-_MIXED_WEIGHT = np.float32(0.15)  # of a mixed measurement in the mean BSE of its label
+_MIXED_WEIGHT = np.float32(0.15)
+"""Weight of a mixed measurement in the mean BSE of its label, where a pure one has 1; chosen on benchmark fields."""
 _GLOBAL_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Weights of the mean over the field that are tried, in measurements; about 6 are seen around a pixel."""
+_USUAL_GLOBAL_WEIGHT = np.float32(4)
+"""Likewise, where no measurement is pure, so that none can be tried: the middle of those above."""
 _SPREAD_QUANTILE = 0.8
-_SPREAD_WEIGHT = 20.0  # of the spread of all labels beside that of one, in measurements
+"""Of the deviations, which the spread is computed from: the fifth beyond it may be stray. Chosen on the benchmark
+fields."""
+_SPREAD_WEIGHT = 20.0
+"""Weight of the spread of all labels beside that of one, in measurements; likewise."""
 
 
 class Measurements(NamedTuple):
@@ -82,7 +89,7 @@ def label_brightness(measured: Measurements, radius: float, least_spread: float)
     mean = (total / np.maximum(weight, _MIXED_WEIGHT)).astype(np.float32)
     pure = measured.purity == 1
     if not pure.any():
-        return LabelBrightness(mean, np.full(len(mean), least_spread, dtype=np.float32), np.float32(4))
+        return LabelBrightness(mean, np.full(len(mean), least_spread, dtype=np.float32), _USUAL_GLOBAL_WEIGHT)
     deviations = _deviations(measured, mean, np.array(_GLOBAL_WEIGHTS, dtype=np.float32), radius)[:, pure]
     best = int(np.argmin(deviations.mean(axis=1, dtype=np.float64)))
     spread = _spreads(deviations[best], measured.label[pure], len(mean))

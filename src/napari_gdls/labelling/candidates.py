@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -18,15 +19,25 @@ NOTHING = np.int32(-1)
 """In `Candidates.state`: no measurement is within reach, or the pixel is invalid."""
 
 MOST_CANDIDATES = 5
+"""Labels that compete for a pixel, at most: those with the largest shares of the measurements around."""
 
 # Found on simulated fields with known truth, some with measured BSE images; around these values little changes.
-_RADIUS = 1.4  # sampling distances: on a square grid, each pixel then sees at least four measurements
-_WIDTH = 0.65  # of the Gaussian weight of a measurement, exp(-(d / width)^2), in sampling distances
-_LEAST_RADIUS = 1.5  # px, so that pixels of a dense field see their eight neighbours
-_TAIL = np.float32(3)  # degrees of freedom of Student's t, so that its density falls with the power (3 + 1) / 2 = 2
-_LEAST_WEIGHT = np.float32(1e-3)  # of a measurement of purity 0, which keeps its label possible
-_LEAST_PRIOR = np.float32(1e-3)  # labels that are less likely are left out
+_RADIUS = 1.4
+"""Of the window around a pixel, in sampling distances: on a square grid, each pixel sees at least four measurements."""
+_LEAST_RADIUS = 1.5
+"""px, so that pixels of a dense field see their eight neighbours."""
+_WIDTH = 0.65
+"""Of the Gaussian weight of a measurement, exp(-(d / width)^2), in sampling distances."""
+_LEAST_CLOSENESS = np.float32(1e-30)
+"""Lower limit of that weight. Only ratios at one pixel matter, and far from everything none may vanish in float32."""
+_TAIL = np.float32(3)
+"""Degrees of freedom of Student's t, so that its density falls with the power (3 + 1) / 2 = 2."""
+_LEAST_WEIGHT = np.float32(1e-3)
+"""Weight of a measurement of purity 0, which keeps its label possible."""
+_LEAST_PRIOR = np.float32(1e-3)
+"""Labels that are less likely are left out."""
 _ROWS_AT_A_TIME = 128
+"""Rows between two reports of progress: 0.03 s where they are 1,000 px wide."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +104,7 @@ def find_candidates(
     half = min(int(radius), max(height, width))
     squared_distance = np.arange(2 * (half + 1) ** 2 + 1)
     closeness = np.exp(-squared_distance / (_WIDTH * spacing) ** 2).astype(np.float32)
-    # Only ratios at one pixel matter, and far from everything none may vanish.
-    closeness = np.maximum(closeness, np.float32(1e-30))
+    closeness = np.maximum(closeness, _LEAST_CLOSENESS)
     # Compiled code is for one layout of arrays in memory.
     bse = np.ascontiguousarray(bse_fractions(field))
     valid = np.ascontiguousarray(field.valid)
@@ -144,6 +154,17 @@ def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.boo
 
 # Compiled code here relies on arrays of one (H, W), on measurements inside of it in raster order, and on labels that
 # index `brightness`; windows around a pixel are cut at the border of the image.
+class _Around(NamedTuple):
+    """Labels of the measurements around a pixel, in the order in which they come; arrays with room for all of them."""
+
+    label: npt.NDArray[np.int32]
+    share: npt.NDArray[np.float32]
+    """Sum of closeness times purity."""
+    bse: npt.NDArray[np.float32]
+    """Weighted sum of their BSE values."""
+    bse_weight: npt.NDArray[np.float32]
+
+
 @nb.njit(cache=True, nogil=True)
 def _candidates_of_rows(
     rows: tuple[int, int],
@@ -160,18 +181,19 @@ def _candidates_of_rows(
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Fill `state` in the given rows; of their contested pixels: number of candidates, labels, priors, pixel."""
     row_start, columns, labels = measured.row_start, measured.column, measured.label
-    spread, global_weight = brightness.spread, brightness.global_weight
     top, bottom = rows
     height, width = state.shape
     widths = half_widths(radius)
     half = len(widths) - 1
     first = np.empty(2 * half + 1, dtype=np.int64)
     most = min((2 * half + 1) ** 2, len(labels))
-    found = np.empty(most, dtype=np.int32)
-    share = np.empty(most, dtype=np.float32)
-    total = np.empty(most, dtype=np.float32)
-    sum_of_weights = np.empty(most, dtype=np.float32)
-    seen = np.zeros((2 * half + 1, 2 * half + 1), dtype=np.bool_)
+    around = _Around(
+        np.empty(most, dtype=np.int32),
+        np.empty(most, dtype=np.float32),
+        np.empty(most, dtype=np.float32),
+        np.empty(most, dtype=np.float32),
+    )
+    seen = np.ones((2 * half + 1, 2 * half + 1), dtype=np.bool_)
     queue = np.empty(((2 * half + 1) ** 2, 2), dtype=np.int64)
     n_pixels = (bottom - top) * width
     lengths = np.empty(n_pixels, dtype=np.int32)
@@ -195,61 +217,121 @@ def _candidates_of_rows(
                 continue
             if walled[y, x]:
                 _look_around(valid, y, x, half, seen, queue)
-            n = 0
-            nearest = len(closeness)
-            for yy in range(highest, lowest + 1):
-                dy = abs(yy - y)
-                reach = widths[dy]
-                j = first[yy - highest]
-                while j < row_start[yy + 1] and columns[j] < x - reach:
-                    j += 1
-                first[yy - highest] = j
-                while j < row_start[yy + 1] and columns[j] <= x + reach:
-                    if not walled[y, x] or seen[yy - y + half, columns[j] - x + half]:
-                        squared = dy * dy + (columns[j] - x) ** 2
-                        nearest = min(nearest, squared)
-                        k = 0
-                        while k < n and found[k] != labels[j]:
-                            k += 1
-                        if k == n:
-                            n += 1
-                            found[k] = labels[j]
-                            share[k], total[k], sum_of_weights[k] = 0, 0, 0
-                        share[k] += max(measured.purity[j], _LEAST_WEIGHT) * closeness[squared]
-                        total[k] += measured.bse_weight[j] * measured.bse[j]
-                        sum_of_weights[k] += measured.bse_weight[j]
-                    j += 1
+            n, nearest = _labels_around(
+                y, x, highest, lowest, first, widths, walled[y, x], seen, measured, closeness, around
+            )
             if n == 0 or nearest > farthest * farthest:
                 continue
-            n_kept = _most_likely(n, found, share, total, sum_of_weights)
-            all_in_all = np.float32(0)
-            for k in range(n_kept):
-                label = found[k]
-                expected = (total[k] + global_weight * brightness.mean[label]) / (sum_of_weights[k] + global_weight)
-                step = (bse[y, x] - expected) / spread[label]
-                tail = 1 + step * step / _TAIL
-                share[k] /= tail * tail * spread[label]
-                all_in_all += share[k]
-            before = c
-            rest = np.float32(0)
-            best = 0
-            for k in range(n_kept):
-                if share[k] > share[best]:
-                    best = k
-                if share[k] >= _LEAST_PRIOR * all_in_all:
-                    out_label[c], out_prior[c] = found[k], share[k]
-                    rest += share[k]
-                    c += 1
-            if c - before == 1:
-                c = before
-                state[y, x] = -2 - found[best]
+            n = _largest_shares_first(n, around)
+            _weigh_by_brightness(n, bse[y, x], brightness, around)
+            best, end = _taken_over(n, around, c, out_label, out_prior)
+            if end - c == 1:
+                state[y, x] = -2 - around.label[best]
                 continue
-            for k in range(before, c):
-                out_prior[k] /= rest
             state[y, x] = n_contested + m
-            lengths[m], pixels[m] = c - before, y * width + x
+            lengths[m], pixels[m] = end - c, y * width + x
             m += 1
+            c = end
     return lengths[:m].copy(), out_label[:c].copy(), out_prior[:c].copy(), pixels[:m].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _labels_around(
+    y: int,
+    x: int,
+    highest: int,
+    lowest: int,
+    first: npt.NDArray[np.int64],
+    widths: npt.NDArray[np.int64],
+    is_walled: bool,
+    seen: npt.NDArray[np.bool_],
+    measured: Measurements,
+    closeness: npt.NDArray[np.float32],
+    around: _Around,
+) -> tuple[int, int]:
+    """Gather the labels of the measurements around (y, x): how many, and the least squared distance of one (px^2).
+
+    In each row from `highest` to `lowest`, `first` is moved on to the first measurement of the window. Where the pixel
+    is walled, only what is `seen` counts.
+    """
+    row_start, columns, labels = measured.row_start, measured.column, measured.label
+    half = len(widths) - 1
+    n, nearest = 0, len(closeness)
+    for yy in range(highest, lowest + 1):
+        dy = abs(yy - y)
+        reach = widths[dy]
+        j = first[yy - highest]
+        while j < row_start[yy + 1] and columns[j] < x - reach:
+            j += 1
+        first[yy - highest] = j
+        while j < row_start[yy + 1] and columns[j] <= x + reach:
+            if not is_walled or seen[yy - y + half, columns[j] - x + half]:
+                squared = dy * dy + (columns[j] - x) ** 2
+                nearest = min(nearest, squared)
+                k = 0
+                while k < n and around.label[k] != labels[j]:
+                    k += 1
+                if k == n:
+                    n += 1
+                    around.label[k] = labels[j]
+                    around.share[k], around.bse[k], around.bse_weight[k] = 0, 0, 0
+                around.share[k] += max(measured.purity[j], _LEAST_WEIGHT) * closeness[squared]
+                around.bse[k] += measured.bse_weight[j] * measured.bse[j]
+                around.bse_weight[k] += measured.bse_weight[j]
+            j += 1
+    return n, nearest
+
+
+@nb.njit(cache=True, nogil=True)
+def _largest_shares_first(n: int, around: _Around) -> int:
+    """Move the labels with the largest shares to the front, in place; how many there are."""
+    n_kept = min(n, MOST_CANDIDATES)
+    for k in range(n_kept):
+        best = k
+        for j in range(k + 1, n):
+            if around.share[j] > around.share[best]:
+                best = j
+        for values in (around.share, around.bse, around.bse_weight):
+            values[k], values[best] = values[best], values[k]
+        around.label[k], around.label[best] = around.label[best], around.label[k]
+    return n_kept
+
+
+@nb.njit(cache=True, nogil=True)
+def _weigh_by_brightness(n: int, bse: np.float32, brightness: LabelBrightness, around: _Around) -> None:
+    """Multiply the shares of the first n labels by the likelihood of the BSE value of the pixel, in place."""
+    global_weight = brightness.global_weight
+    for k in range(n):
+        label = around.label[k]
+        expected = (around.bse[k] + global_weight * brightness.mean[label]) / (around.bse_weight[k] + global_weight)
+        step = (bse - expected) / brightness.spread[label]
+        tail = 1 + step * step / _TAIL
+        around.share[k] /= tail * tail * brightness.spread[label]
+
+
+@nb.njit(cache=True, nogil=True)
+def _taken_over(
+    n: int, around: _Around, start: int, label: npt.NDArray[np.int32], prior: npt.NDArray[np.float32]
+) -> tuple[int, int]:
+    """Write those of the first n labels that are likely enough to `label` and `prior`, from `start` on.
+
+    Returns the most likely one, and the end of what was written; the priors sum to 1.
+    """
+    whole = np.float32(0)
+    for k in range(n):
+        whole += around.share[k]
+    kept = np.float32(0)
+    best, end = 0, start
+    for k in range(n):
+        if around.share[k] > around.share[best]:
+            best = k
+        if around.share[k] >= _LEAST_PRIOR * whole:
+            label[end], prior[end] = around.label[k], around.share[k]
+            kept += around.share[k]
+            end += 1
+    for k in range(start, end):
+        prior[k] /= kept
+    return best, end
 
 
 @nb.njit(cache=True, nogil=True)
@@ -279,28 +361,6 @@ def _look_around(
                 seen[yy - y + half, xx - x + half] = True
                 queue[tail, 0], queue[tail, 1] = yy, xx
                 tail += 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _most_likely(
-    n: int,
-    found: npt.NDArray[np.int32],
-    share: npt.NDArray[np.float32],
-    total: npt.NDArray[np.float32],
-    sum_of_weights: npt.NDArray[np.float32],
-) -> int:
-    """Move the candidates with the largest shares to the front, in place; how many there are."""
-    n_kept = min(n, MOST_CANDIDATES)
-    for k in range(n_kept):
-        best = k
-        for j in range(k + 1, n):
-            if share[j] > share[best]:
-                best = j
-        found[k], found[best] = found[best], found[k]
-        share[k], share[best] = share[best], share[k]
-        total[k], total[best] = total[best], total[k]
-        sum_of_weights[k], sum_of_weights[best] = sum_of_weights[best], sum_of_weights[k]
-    return n_kept
 
 
 @nb.njit(cache=True, nogil=True)

@@ -10,6 +10,10 @@ from napari_gdls.field import Field
 from napari_gdls.lattice import neighbours
 
 _LEAST_CONDUCTANCE = 0.01
+"""Where that of equal brightness is 1.01: what is closed in by a BSE border is still reached. On the synthetic
+sample a tenth of it changes 0.06 % of the labels, ten times as much 0.5 %."""
+_LARGEST_BETA = 1e30
+"""Beyond it exp(-beta step^2) is 0 for any step that a BSE image can hold, and float32 ends."""
 
 
 def default_beta(field: Field) -> float:
@@ -47,6 +51,7 @@ def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], np
     """
     right = np.zeros(field.shape, dtype=np.float32)
     down = np.zeros(field.shape, dtype=np.float32)
+    beta = min(beta, _LARGEST_BETA)
     pairs = zip(neighbours(bse_fractions(field)), neighbours(field.valid), strict=True)
     for weight, ((a, b), (valid, valid_b)) in zip((right[:, :-1], down[:-1]), pairs, strict=True):
         weight[:] = np.exp(-beta * (b - a) ** 2) + _LEAST_CONDUCTANCE

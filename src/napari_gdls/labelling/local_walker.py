@@ -7,24 +7,34 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.bse import bse_fractions, noise_of_step
-from napari_gdls.errors import FieldError, RecipeError
+from napari_gdls.checks import checked_number
+from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
-from napari_gdls.labelling.candidates import NOTHING, Candidates, find_candidates
+from napari_gdls.labelling.candidates import MOST_CANDIDATES, NOTHING, Candidates, find_candidates
 from napari_gdls.labelling.conductances import conductances
 from napari_gdls.labelling.random_walker import checked_labels
 from napari_gdls.lattice import neighbours
 from napari_gdls.progress import Progress, silent
 
 # Found on simulated fields with known truth, some with measured BSE images; around these values little changes.
-_PRIOR_WEIGHT = np.float32(0.5)  # beside that of a neighbour of equal brightness
-_CONTRAST = 0.25  # beta, times the variance of the BSE step within a label
+_PRIOR_WEIGHT = np.float32(0.5)
+"""Weight of the prior of a pixel, where a neighbour of equal brightness has 1."""
+_CONTRAST = 0.25
+"""beta times the variance of the BSE step within a label; without a unit."""
 _NOISE_QUANTILE = 0.9
+"""Of the steps, which that variance is computed from."""
 _FEWEST_STEPS = 200
-_SHARPENING = 1.8  # power of the walker's probabilities that makes them right as often as they say
+"""Steps that are needed for it: with 20 of them beyond the quantile, it is no matter of a single grain border."""
+_SHARPENING = 1.8
+"""Power of the walker's probabilities that makes them right as often as they say."""
 
 _TOLERANCE = np.float32(2e-3)
+"""Change of a probability in a sweep below which a pixel is at rest; as in `random_walker`."""
 _MOST_SWEEPS = 100
+_USUAL_SWEEPS = 20
+"""Sweeps at most, and those that progress counts on; 7 to 8 are needed for the samples."""
 _OVERRELAXATION = np.float32(1.2)
+"""Factor of each step of the successive over-relaxation, 1 to 2; chosen for speed."""
 
 
 def label_with_confidence(
@@ -84,10 +94,9 @@ def label_with_confidence(
     """
     names, labels = np.unique(checked_labels(field, measurement_labels), return_inverse=True)
     weights = _checked_purity(field, purity)
-    if beta is not None and not 0 <= beta < np.inf:
-        raise RecipeError(f"beta is {beta}; it must be 0 or more.")
-    if not reach > 0:
-        raise RecipeError(f"reach is {reach}; it must be positive, in sampling distances.")
+    if beta is not None:
+        beta = checked_number("beta", beta)
+    reach = checked_number("reach", reach, "in sampling distances", positive=True)
     report = progress or silent
     report("labelling", 0.0)
     candidates = find_candidates(field, labels.astype(np.int32), weights, reach, report)
@@ -159,7 +168,7 @@ def _walk(
                 right,
                 down,
             )
-        report("labelling", 0.6 + 0.3 * min(sweep / 20, 1))
+        report("labelling", 0.6 + 0.3 * min(sweep / _USUAL_SWEEPS, 1))
     return probability
 
 
@@ -182,7 +191,7 @@ def _relax(
     width = state.shape[1]
     weight = np.empty(4, dtype=np.float32)
     beside = np.empty(4, dtype=np.int32)
-    total = np.empty(8, dtype=np.float32)
+    total = np.empty(MOST_CANDIDATES, dtype=np.float32)
     for k in range(len(pixel)):
         if not awake[k]:
             continue

@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_whole_number
 from napari_gdls.errors import GdlsError
 from napari_gdls.lattice import neighbours
 
@@ -41,12 +42,12 @@ def connected_regions(
     Raises
     ------
     GdlsError
-        If `labels` is no image of whole numbers of 0 or more, anchors lie outside it, or `smallest` is negative.
+        If `labels` is no image of whole numbers of 0 or more, anchors lie outside it, or `smallest` is no whole number
+        of 0 or more.
     """
     image = _checked_labels(labels)
     places = None if anchors is None else _checked_anchors(anchors, image.shape)
-    if smallest < 0:
-        raise GdlsError(f"smallest is {smallest}; it must be 0 or more, in pixels.")
+    smallest = checked_whole_number("smallest", smallest, 0)
     regions = _numbered(image)
     stands = np.ones(int(regions.max()) + 1, dtype=bool)
     if places is not None:

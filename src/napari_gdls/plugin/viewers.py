@@ -70,7 +70,7 @@ class ViewerSession:
 
         def derived(progress: Progress) -> tuple[Result, LayerContents]:
             wanted = merged if lowest is None or tau_z <= lowest else merged.coarsened(tau_z)
-            return run, contents_of_merged(run, wanted, progress)
+            return run, contents_of_merged(wanted, progress)
 
         self._latest.ask(derived)
 

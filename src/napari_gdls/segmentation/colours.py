@@ -1,13 +1,12 @@
 """Colours of phases: alike for alike compositions, and told apart by people with and without colour vision.
 
 A composition has a place in CIELAB that does not depend on what else is in the field. Phases that would come too close
-are moved to the nearest free colour, the most frequent ones first. So a phase keeps its colour, or nearly so, from run
-to run of one field, and the dock, the picture and the tables show the same one.
+push each other away, small ones further than large ones, in small steps. So a phase keeps its colour, or nearly so,
+from run to run of one field, and the dock, the picture and the tables show the same one.
 """
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -61,22 +60,38 @@ _STRETCH = ((30.0, 0.0, 0.0), (-20.0, 60.0, 260.0), (40.0, 280.0, 0.0))
 """From the three axes (rows) to L*, a*, b*: what varies most among silicates becomes blue against yellow, which nearly
 everybody sees; the third axis green against red. By eye, so that common minerals fill the gamut."""
 
+_REST = (0.25, 80.0)
+"""What the three axes leave of a composition, in the units of the roots: its usual size, and L* per unit above. So
+minerals of P, Ti, Zr, Cl are lighter than those that they would be taken for. By eye, and because phases that are told
+apart keep their colours better from run to run."""
+
 _LIGHTNESS = (38.0, 88.0)
 """Range of L* of all colours, so that neither black nor white comes up."""
 
-_GRID = (7.0, 12.0, 12.0)
-"""Steps of L*, a*, b* between the colours that are free to be taken: about the smallest distance that is wanted."""
-
-_WANTED_DISTANCE = 10.0
-"""CIEDE2000 between any two phases, for the eye of whichever kind sees the least difference: about six times what is
+_ENOUGH = 8.0
+"""CIEDE2000 between any two phases, for the eye of whichever kind sees the least difference: about five times what is
 just noticeable side by side."""
 
-_LEAST_DISTANCE = 2.0
-_RELAXATION = 0.9
-"""The wanted distance is lowered by this factor until a colour is free, down to the least one."""
+_AIM = 9.0
+"""What pairs closer than that are pushed to, so that a finite number of steps is enough."""
 
-_MOST_APART = 64
+_STEP = 0.5
+"""Part of what two phases lack that is made up for in a step. Larger steps depend on chance, as tried on the samples:
+equal phases of two runs then come out in other colours; smaller ones take longer."""
+
+_LONGEST_STEP = 6.0
+_FLATTEST = 0.05
+"""Limits of a step: its length, in CIELAB, and the squared slope of CIEDE2000 that it is computed with, which goes to 0
+at the edge of the gamut."""
+
+_MOST_STEPS = 400
+"""About 100 to 300 are needed for the samples; then colours stay as far apart as they have come."""
+
+_MOST_APART = 32
 """Phases that are kept apart, the most frequent ones; more than can be told apart anyway."""
+
+_LEAST_SHARE = 1e-3
+"""Share of the measurements below which a phase weighs no less."""
 
 # Colour vision without the cones for long and for middle wavelengths, on linear sRGB: G. M. Machado, M. M. Oliveira,
 # L. A. F. Fernandes, A physiologically-based model for simulation of color vision deficiency, IEEE TVCG 15 (2009)
@@ -96,30 +111,34 @@ def segment_colours(
     ----------
     segmentation : Segmentation
     of_phases : (P, 3) array, optional
-        From `phase_colours`; None: made here.
+        The colours of the phases. None: `Segmentation.phase_colours`.
     """
     if not segmentation.has_phases:
         return composition_colours(segmentation.spectra(), segmentation.field.energy)
-    return (phase_colours(segmentation) if of_phases is None else of_phases)[segmentation.phases]
+    return (segmentation.phase_colours if of_phases is None else of_phases)[segmentation.phases]
 
 
 def phase_colours(segmentation: Segmentation) -> npt.NDArray[np.float64]:
     """Colour of every phase, (P, 3) sRGB: by the composition of its pure measurements, where it has any.
+
+    Where phases have been taken together (`Segmentation.with_phases_merged`) one has the colour of its largest part.
+    `Segmentation.phase_colours` is the same, computed once.
 
     Raises
     ------
     RecipeError
         If the method made no phases.
     """
-    found = segmentation.measurement_phases
+    found, before = segmentation.measurement_phases, segmentation.merged_from
     if found is None:
         raise RecipeError(f"the method {segmentation.recipe.method!r} makes no phases; 'merge' does.")
+    if before is not None and before.measurement_phases is not None:
+        return before.phase_colours[_largest_parts(before.measurement_phases.labels, found.labels)]
     pure = found.partner < 0
     has_pure = np.bincount(found.labels[pure], minlength=found.n_phases) > 0
     spectra = segmentation.field.summed_spectra(np.where(pure | ~has_pure[found.labels], found.labels, -1))
-    wanted = _lab_of_compositions(spectra, segmentation.field.energy)
-    frequency = np.bincount(found.labels, minlength=found.n_phases)
-    return _in_gamut(_kept_apart(wanted, np.argsort(-frequency, kind="stable")))
+    share = np.bincount(found.labels, minlength=found.n_phases) / len(found.labels)
+    return _kept_apart(_in_gamut(_lab_of_compositions(spectra, segmentation.field.energy)), share)
 
 
 def composition_colours(spectra: npt.ArrayLike, energy: EnergyAxis) -> npt.NDArray[np.float64]:
@@ -160,54 +179,67 @@ def smallest_distances(colours: npt.ArrayLike) -> npt.NDArray[np.float64]:
 def _lab_of_compositions(spectra: npt.NDArray[np.float64], energy: EnergyAxis) -> npt.NDArray[np.float64]:
     """Place of each summed spectrum in CIELAB, (K, 3), not always inside of sRGB."""
     total = np.maximum(spectra[:, energy.window(_LOWEST_CHANNEL, np.inf)].sum(axis=1), 1.0)
-    scores = np.zeros((len(spectra), 3))
-    for window in _WINDOWS.values():
-        share = spectra[:, energy.window(window.low, window.high)].sum(axis=1) / total
-        scores += (np.sqrt(share) - window.mean)[:, None] * np.array(window.axes)
-    return np.asarray(np.array(_MIDDLE) + scores @ np.array(_STRETCH))
+    counts = [spectra[:, energy.window(window.low, window.high)].sum(axis=1) for window in _WINDOWS.values()]
+    roots = np.sqrt(np.stack(counts, axis=1) / total[:, None])
+    centred = roots - [window.mean for window in _WINDOWS.values()]
+    axes = np.array([window.axes for window in _WINDOWS.values()])
+    scores = centred @ axes
+    lab = np.array(_MIDDLE) + scores @ np.array(_STRETCH)
+    usual, stretch = _REST
+    lab[:, 0] += stretch * (np.linalg.norm(centred - scores @ axes.T, axis=1) - usual)
+    # Bent to the range of lightness, so that no two are the same for being beyond it.
+    middle, half = np.mean(_LIGHTNESS), np.ptp(_LIGHTNESS) / 2
+    lab[:, 0] = middle + half * np.tanh((lab[:, 0] - middle) / half)
+    return np.asarray(lab)
 
 
-def _kept_apart(wanted: npt.NDArray[np.float64], order: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """CIELAB colours, (P, 3), near the wanted ones and as far from each other as there is room for."""
-    free = _free_colours()
-    free_seen = _as_seen(_in_gamut(free))
-    wanted = _lab(_in_gamut(wanted))
-    chosen = wanted.copy()
-    taken = np.empty((3, 0, 3))
-    nearest = np.full(len(free), np.inf)  # of each free colour to those that are taken
-    for phase in order[:_MOST_APART]:
-        own = _as_seen(_in_gamut(wanted[phase][None]))
-        distance = np.append(_distance(taken, own).min(initial=np.inf), nearest)
-        candidates = np.vstack([wanted[phase][None], free])
-        moved = np.linalg.norm(candidates - wanted[phase], axis=1)
-        least = _WANTED_DISTANCE
-        while least > _LEAST_DISTANCE and not (distance >= least).any():
-            least *= _RELAXATION
-        possible = np.where(distance >= least, moved, np.inf) if (distance >= least).any() else -distance
-        chosen[phase] = candidates[int(np.argmin(possible))]
-        seen = _as_seen(_in_gamut(chosen[phase][None]))
-        taken = np.concatenate([taken, seen], axis=1)
-        nearest = np.minimum(nearest, _distance(free_seen, seen).min(axis=0))
-    return chosen
+def _largest_parts(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Label before of the largest part of each label after, (P,); of equal ones the first."""
+    pair, size = np.unique(np.stack([after, before]), axis=1, return_counts=True)
+    order = np.lexsort((pair[1], -size, pair[0]))
+    _, largest = np.unique(pair[0, order], return_index=True)
+    return np.asarray(pair[1, order][largest])
 
 
-@cache
-def _free_colours() -> npt.NDArray[np.float64]:
-    """A lattice of CIELAB colours inside of sRGB, (C, 3)."""
-    steps = (
-        np.arange(_LIGHTNESS[0], _LIGHTNESS[1] + 1e-9, _GRID[0]),
-        np.arange(-96.0, 97.0, _GRID[1]),
-        np.arange(-96.0, 97.0, _GRID[2]),
-    )
-    lattice = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    inside = np.abs(_lab(_in_gamut(lattice)) - lattice).max(axis=1) < 0.5
-    return np.asarray(lattice[inside])
+def _kept_apart(colours: npt.NDArray[np.float64], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Colours near the given ones, (P, 3) sRGB, but not so near each other, in the eyes of any kind.
+
+    In each step all pairs that are too close move apart along the slope of their CIEDE2000, each phase by the share of
+    the measurements that the other has. Small steps of all pairs at once make the outcome a smooth function of colours
+    and shares as far as may be; choosing one after the other, or minimising, does not.
+    """
+    order = np.argsort(-share, kind="stable")[:_MOST_APART]
+    first, second = np.triu_indices(len(order), 1)
+    weight = np.maximum(share[order], _LEAST_SHARE)
+    lab = _lab(colours[order])
+    probes = np.concatenate([np.zeros((1, 3)), np.eye(3), -np.eye(3)])[:, None]
+    for _ in range(_MOST_STEPS if len(order) > 1 else 0):
+        seen = _as_seen(_clipped((lab + probes).reshape(-1, 3))).reshape(3, len(probes), len(order), 3)
+        distance = _distance(seen[:, 0, first], seen[:, 0, second])
+        close = np.flatnonzero(distance.min(axis=0) < _ENOUGH)
+        if len(close) == 0:
+            break
+        eye, lack = distance[:, close].argmin(axis=0), _AIM - distance[:, close].min(axis=0)
+        move, number = np.zeros_like(lab), np.zeros(len(lab))
+        for here, there in ((first[close], second[close]), (second[close], first[close])):
+            probed = _distance(seen[eye, 1:, here], seen[eye, 0, there][:, None])
+            slope = (probed[:, :3] - probed[:, 3:]) / 2
+            part = lack * weight[there] / (weight[here] + weight[there])
+            step = slope * (part / np.maximum((slope**2).sum(axis=1), _FLATTEST))[:, None]
+            length = np.linalg.norm(step, axis=1, keepdims=True)
+            step *= np.minimum(1.0, _LONGEST_STEP / np.maximum(length, 1e-9))
+            np.add.at(move, here, step)
+            np.add.at(number, here, 1)
+        lab += _STEP * move / np.sqrt(np.maximum(number, 1))[:, None]
+        lab[:, 0] = np.clip(lab[:, 0], *_LIGHTNESS)
+        lab = _lab(_clipped(lab))
+    apart = colours.copy()
+    apart[order] = _clipped(lab)
+    return apart
 
 
 def _in_gamut(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """SRGB of CIELAB colours, (K, 3); where there is none of such chroma, the most colourful one of the same hue."""
-    from skimage.color import lab2rgb
-
     colour = lab.copy()
     colour[:, 0] = np.clip(colour[:, 0], *_LIGHTNESS)
     low, high = np.zeros(len(lab)), np.ones(len(lab))
@@ -218,19 +250,23 @@ def _in_gamut(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         low, high = np.where(fits, middle, low), np.where(fits, high, middle)
     fits = _lab_error(colour) < 0.5
     colour[:, 1:] *= np.where(fits, 1.0, low)[:, None]
-    return np.asarray(np.clip(lab2rgb(colour), 0, 1))
+    return _clipped(colour)
 
 
 def _lab_error(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How far colours lie outside of sRGB: what clipping moves them by in CIELAB, (K,)."""
+    return np.asarray(np.linalg.norm(_lab(_clipped(lab)) - lab, axis=1))
+
+
+def _clipped(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """SRGB of CIELAB colours, each part limited to 0..1."""
     import warnings
 
     from skimage.color import lab2rgb
 
-    with warnings.catch_warnings():  # scikit-image warns of colours that do not exist, which are looked for here
+    with warnings.catch_warnings():  # scikit-image warns of colours that do not exist, which come up on the way
         warnings.simplefilter("ignore", UserWarning)
-        clipped = np.clip(lab2rgb(lab), 0, 1)
-    return np.asarray(np.linalg.norm(_lab(clipped) - lab, axis=1))
+        return np.asarray(np.clip(lab2rgb(lab), 0, 1))
 
 
 def _lab(rgb: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -8,15 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.lattice import border_pixels
-from napari_gdls.segmentation.colours import phase_colours, segment_colours
+from napari_gdls.segmentation.colours import segment_colours
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
 
+# Pixels, chosen by eye.
 _SMALLEST_WIDTH = 600
+"""Of each of the two panels."""
 _LINE = 24
+"""Height of a line of the legend; letters have half of it."""
 _COLUMN = 180
+"""Width of a column of the legend: "phase 12: 12.3 %, mixture" fits."""
 _MOST_LINES = 6
+_SHADE = 0.6
+"""Share of a colour that does not depend on the BSE image below it; by eye."""
+_BORDER = 0.35
+"""By which the colours at the borders of segments are multiplied; by eye."""
 
 
 def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
@@ -38,12 +46,12 @@ def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
     labels = np.kron(segmentation.labels, np.ones((factor, factor), dtype=segmentation.labels.dtype))
     grey = np.kron(_stretched(field.bse, field.valid), np.ones((factor, factor)))
     colours = np.vstack([np.zeros(3), segment_colours(segmentation)])
-    right = colours[labels] * (0.6 + 0.4 * grey[..., None])
-    right[border_pixels(labels) & (labels > 0)] *= 0.35
+    right = colours[labels] * (_SHADE + (1 - _SHADE) * grey[..., None])
+    right[border_pixels(labels) & (labels > 0)] *= _BORDER
     left = np.repeat(grey[..., None], 3, axis=2)
     gap = np.ones((len(left), 4 * factor if factor < 4 else 12, 3))
     picture = np.round(255 * np.concatenate([left, gap, right], axis=1)).astype(np.uint8)
-    if segmentation.measurement_phases is None:
+    if not segmentation.has_phases:
         return picture
     return np.concatenate([picture, _legend(segmentation, picture.shape[1])])
 
@@ -57,12 +65,12 @@ def _legend(segmentation: Segmentation, width: int) -> npt.NDArray[np.uint8]:
     percent = segmentation.modal.percent
     order = np.argsort(-percent, kind="stable")[: columns * _MOST_LINES]
     lines = -(-len(order) // columns)
-    colours = np.round(255 * phase_colours(segmentation)).astype(int)
+    colours = np.round(255 * segmentation.phase_colours).astype(int)
     image = Image.new("RGB", (width, lines * _LINE + _LINE // 2), (255, 255, 255))
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(size=_LINE // 2)
-    for place, phase in enumerate(order):
-        x, y = place // lines * _COLUMN, place % lines * _LINE + _LINE // 2
+    for k, phase in enumerate(order):
+        x, y = k // lines * _COLUMN, k % lines * _LINE + _LINE // 2
         draw.rectangle((x, y, x + 28, y + _LINE - 8), fill=tuple(colours[phase].tolist()), outline=(90, 90, 90))
         mixture = ", mixture" if segmentation.measurement_phases.intergrown[phase] else ""
         draw.text((x + 38, y + 2), f"phase {phase + 1}: {percent[phase]:.1f} %{mixture}", fill=(0, 0, 0), font=font)

@@ -23,6 +23,7 @@ from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.merge_candidates import PhaseMerge, phase_merges
 from napari_gdls.phases.modal import Modal, modal_composition
 from napari_gdls.recipe import Recipe
+from napari_gdls.segmentation.colours import phase_colours
 from napari_gdls.segmentation.tables import segment_table
 from napari_gdls.spectra import Drift
 
@@ -38,7 +39,7 @@ class Segmentation:
     measurement_labels : (N,) array of int64
         Segment of every measurement, counted from 0: segment k is label k + 1.
     phases : (K,) array of int64
-        Phase of each segment, counted from 0. Methods other than "merge" do not group segments: each is its own phase.
+        Phase of each segment, counted from 0; where the method made no phases (`has_phases`), each is its own.
     graph : MeasurementGraph
     embedding : (N, d) array of float32
         Unit vector of every spectrum.
@@ -54,13 +55,15 @@ class Segmentation:
     calibration : Calibration or None
         Scale of delta_z.
     confidence : (H, W) array of float32 or None
-        Probability of the phase of every pixel, 0 where the label is 0; None where the method does not tell.
+        Probability of the phase of every pixel, 0 where the label is 0; None where the method gives none.
     tree : MergeTree or None
-        Of the method "merge".
+        Of methods that build one.
     measurement_phases : MeasurementPhases or None
-        Of the method "merge": phase, second phase and fraction of mixed measurements, confidence.
+        Of methods that make phases: phase, second phase and fraction of mixed measurements, confidence.
     constraints : Constraints
         That the segments keep.
+    merged_from : Segmentation or None
+        Result of the run whose phases have been taken together here; None for the result of a run itself.
     """
 
     labels: npt.NDArray[np.int32]
@@ -77,6 +80,7 @@ class Segmentation:
     tree: MergeTree | None = None
     measurement_phases: MeasurementPhases | None = None
     constraints: Constraints = dataclass_field(default_factory=Constraints)
+    merged_from: Segmentation | None = None
 
     @property
     def n_segments(self) -> int:
@@ -91,9 +95,7 @@ class Segmentation:
     @property
     def n_phases(self) -> int:
         """Number of phases; some may have measurements but no segment, where `smallest` left none of theirs."""
-        if self.measurement_phases is not None:
-            return self.measurement_phases.n_phases
-        return self.n_segments
+        return self.n_segments if self.measurement_phases is None else self.measurement_phases.n_phases
 
     def spectra(self) -> npt.NDArray[np.float64]:
         """Cumulative spectrum of every segment, (K, D) counts on the energy axis of the field."""
@@ -112,6 +114,17 @@ class Segmentation:
     def phase_map(self) -> npt.NDArray[np.int32]:
         """Phase of every pixel counted from 1, (H, W); 0 where the label is 0."""
         return np.concatenate([[0], self.phases + 1])[self.labels].astype(np.int32)
+
+    @cached_property
+    def phase_colours(self) -> npt.NDArray[np.float64]:
+        """Colour of every phase, (P, 3) sRGB, 0 to 1; see `napari_gdls.segmentation.colours`.
+
+        Raises
+        ------
+        RecipeError
+            If the method made no phases.
+        """
+        return phase_colours(self)
 
     @cached_property
     def modal(self) -> Modal:
@@ -185,6 +198,7 @@ class Segmentation:
             measurement_labels=segment[self.measurement_labels],
             phases=phases[first],
             measurement_phases=grouped.merged(number),
+            merged_from=self.merged_from or self,
         )
 
     def coarsened(self, tau_z: float) -> Segmentation:
@@ -213,7 +227,7 @@ class Segmentation:
     def __repr__(self) -> str:
         height, width = self.labels.shape
         title = f" of {self.field.name!r}" if self.field.name else ""
-        phases = f" of {self.n_phases} phases" if self.measurement_phases is not None else ""
+        phases = f" of {self.n_phases} phases" if self.has_phases else ""
         return (
             f"<Segmentation{title}: {height} x {width} px, {self.n_segments:,} segments{phases} ({self.recipe.method})>"
         )

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
-from napari_gdls.segmentation.colours import phase_colours
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
@@ -105,7 +104,7 @@ def phase_table(
     segmentation : Segmentation
         Of a method that makes phases.
     of_phases : (P, 3) array, optional
-        The colours that they are shown in, from `phase_colours`; None: made here.
+        The colours that they are shown in. None: `Segmentation.phase_colours`.
 
     Returns
     -------
@@ -125,7 +124,7 @@ def phase_table(
     found = segmentation.measurement_phases
     assert found is not None  # or there would be no modal composition
     field, n = segmentation.field, found.n_phases
-    colours = phase_colours(segmentation) if of_phases is None else of_phases
+    colours = segmentation.phase_colours if of_phases is None else of_phases
     return {
         "phase": np.arange(1, n + 1),
         "area [%]": modal.percent,

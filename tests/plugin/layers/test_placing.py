@@ -30,8 +30,8 @@ def run(field: gdls.Field, earlier: LayerContents | None = None, **changes: Any)
     return contents_of_run(field, recipe, silent, embedding=known.embedding, graph=known.graph)
 
 
-def merged_of(contents: LayerContents, segmentation: gdls.Segmentation) -> LayerContents:
-    return contents_of_merged(contents.result, segmentation, silent)
+def merged_of(segmentation: gdls.Segmentation) -> LayerContents:
+    return contents_of_merged(segmentation, silent)
 
 
 @pytest.fixture
@@ -210,19 +210,19 @@ def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, met
 def test_merged_phases_keep_the_colour_of_the_larger_one(first):
     segmentation = first.result.segmentation
     sizes = np.bincount(segmentation.measurement_phases.labels)
-    merged = merged_of(first, segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)))
+    merged = merged_of(segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)))
     np.testing.assert_array_equal(merged.result.phase_colours, first.result.phase_colours[[sizes.argmax()]])
     np.testing.assert_array_equal(
         merged.colormap.map(1)[:3], first.result.phase_colours[sizes.argmax()].astype(np.float32)
     )
-    np.testing.assert_array_equal(merged_of(first, segmentation).result.phase_colours, first.result.phase_colours)
+    np.testing.assert_array_equal(merged_of(segmentation).result.phase_colours, first.result.phase_colours)
 
 
 def test_layers_are_updated_in_place_unless_edited(viewer, first):
     place_layers(viewer, first)
     before = list(viewer.layers)
     n_phases = first.result.segmentation.n_phases
-    merged = merged_of(first, first.result.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)))
+    merged = merged_of(first.result.segmentation.with_phases_merged(np.zeros(n_phases, dtype=int)))
     update_layers(viewer, merged)
     assert list(viewer.layers) == before
     segments = layer_of(viewer, "segments")

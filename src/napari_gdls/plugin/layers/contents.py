@@ -14,7 +14,7 @@ from napari_gdls.plugin.layers.graph import merge_heights
 from napari_gdls.plugin.layers.segments import segment_features
 from napari_gdls.plugin.session import Result
 from napari_gdls.segmentation import phase_table
-from napari_gdls.segmentation.colours import phase_colours, segment_colours
+from napari_gdls.segmentation.colours import segment_colours
 
 if TYPE_CHECKING:
     from napari.utils.colormaps import DirectLabelColormap
@@ -75,48 +75,33 @@ def contents_of_run(
     from napari_gdls.pipeline import segment
 
     segmentation = segment(field, recipe, constraints=constraints, embedding=embedding, graph=graph, progress=progress)
-    colours = phase_colours(segmentation) if segmentation.has_phases else None
-    contents = _contents(segmentation, colours, merge_heights(segmentation, segmentation.graph.edges), progress)
+    contents = _contents(segmentation, merge_heights(segmentation, segmentation.graph.edges), progress)
     # Once in a session these compile, and take a second each: here they hold up nobody.
     contents.colormap.map(segmentation.labels[:1, :1])
     edge_lines.fault()
     return contents
 
 
-def contents_of_merged(run: Result, merged: Segmentation, progress: Progress) -> LayerContents:
+def contents_of_merged(merged: Segmentation, progress: Progress) -> LayerContents:
     """What the layers show of a segmentation that came of a run by merging phases.
 
-    Colours stay while a slider is moved: a phase has that of its largest part.
+    Colours stay while a slider is moved; see `napari_gdls.segmentation.colours.phase_colours`.
 
     Parameters
     ----------
-    run : Result
-        Of a method that makes phases.
     merged : Segmentation
     progress : Progress
     """
-    before, after, colours = run.segmentation.measurement_phases, merged.measurement_phases, run.phase_colours
-    assert before is not None
-    assert after is not None
-    assert colours is not None
-    pair, size = np.unique(np.stack([after.labels, before.labels]), axis=1, return_counts=True)
-    order = np.lexsort((pair[1], -size, pair[0]))
-    _, largest = np.unique(pair[0, order], return_index=True)
-    return _contents(merged, colours[pair[1, order][largest]], None, progress)
+    return _contents(merged, None, progress)
 
 
-def _contents(
-    segmentation: Segmentation,
-    of_phases: npt.NDArray[np.float64] | None,
-    heights: npt.NDArray[np.float64] | None,
-    progress: Progress,
-) -> LayerContents:
+def _contents(segmentation: Segmentation, heights: npt.NDArray[np.float64] | None, progress: Progress) -> LayerContents:
     progress("table", 0.0)
     features = segment_features(segmentation)
     progress("table", 0.5)
-    colormap = label_colormap(segment_colours(segmentation, of_phases))
-    table = None
+    colormap = label_colormap(segment_colours(segmentation))
+    colours = table = None
     if segmentation.has_phases:
         _ = segmentation.merges  # they are kept
-        table = phase_table(segmentation, of_phases=of_phases)
-    return LayerContents(Result(segmentation, of_phases, table), features, colormap, heights)
+        colours, table = segmentation.phase_colours, phase_table(segmentation)
+    return LayerContents(Result(segmentation, colours, table), features, colormap, heights)

@@ -17,7 +17,6 @@ from napari_gdls.plugin.layers.appearance import (
     scale_and_units,
 )
 from napari_gdls.plugin.layers.metadata import layer_metadata
-from napari_gdls.segmentation.colours import phase_colours
 from napari_gdls.segmentation.tables import phase_table
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def phase_layer(
     ----------
     segmentation : Segmentation
     colours : (P, 3) array, optional
-        From `napari_gdls.segmentation.colours.phase_colours`; None: made here.
+        None: `Segmentation.phase_colours`.
     table : mapping, optional
         From `napari_gdls.segmentation.phase_table`; None: made here.
 
@@ -56,7 +55,7 @@ def phase_layer(
     if not segmentation.has_phases:
         return None
     field = segmentation.field
-    known = phase_colours(segmentation) if colours is None else colours
+    known = segmentation.phase_colours if colours is None else colours
     columns = phase_table(segmentation, of_phases=known) if table is None else table
     return Labels(
         segmentation.phase_map(),
@@ -93,7 +92,7 @@ def mixed_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] 
     ----------
     segmentation : Segmentation
     colours : (P, 3) array, optional
-        From `napari_gdls.segmentation.colours.phase_colours`; None: made here.
+        None: `Segmentation.phase_colours`.
 
     Returns
     -------
@@ -109,7 +108,7 @@ def mixed_layer(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] 
     if len(mixed) == 0:
         return None
     partner = phases.partner[mixed]
-    known = phase_colours(segmentation) if colours is None else colours
+    known = segmentation.phase_colours if colours is None else colours
     return Points(
         field.locations[mixed].astype(np.float64),
         name=f"{layer_title(field)}: mixed measurements ({method_and_thresholds(segmentation.recipe)})",

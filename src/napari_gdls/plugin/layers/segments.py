@@ -20,7 +20,7 @@ from napari_gdls.plugin.layers.appearance import (
 from napari_gdls.plugin.layers.graph import graph_layers_of
 from napari_gdls.plugin.layers.metadata import layer_metadata
 from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
-from napari_gdls.segmentation.colours import composition_colours, phase_colours, segment_colours
+from napari_gdls.segmentation.colours import composition_colours, segment_colours
 from napari_gdls.segmentation.tables import segment_table
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     -------
     list of Layer
     """
-    colours = phase_colours(segmentation) if segmentation.has_phases else None
+    colours = segmentation.phase_colours if segmentation.has_phases else None
     layers: list[Layer | None] = [
         phase_layer(segmentation, colours=colours),
         confidence_layer(segmentation),

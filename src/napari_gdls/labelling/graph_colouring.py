@@ -1,4 +1,4 @@
-"""A few colours for many labels, so that labels that can meet at a pixel differ in colour."""
+"""Graph colouring: a few numbers for many labels, such that labels that can meet at a pixel have different ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 
-def colour_labels(
+def colours_of_labels(
     neighbours: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], hops: int = 2
 ) -> npt.NDArray[np.int64]:
-    """Greedy colouring of the labels.
+    """Greedy colouring of the graph of labels in conflict (Welsh & Powell 1967).
 
     Two labels conflict when some of their measurements are within `hops` steps of each other. Labels with many
     conflicts choose first, so the result is the same for the same input.
@@ -23,11 +23,17 @@ def colour_labels(
     labels : (N,) array of int64
         Label of every measurement, 0..K-1.
     hops : int
+        1 or more.
 
     Returns
     -------
     (K,) array of int64
         Colour of every label, from 0.
+
+    References
+    ----------
+    D. J. A. Welsh, M. B. Powell, An upper bound for the chromatic number of a graph and its application to timetabling
+    problems, The Computer Journal 10 (1967) 85-86.
     """
     n, n_labels = len(labels), int(labels.max()) + 1
     ones = np.ones(len(neighbours), dtype=np.int8)
@@ -46,7 +52,7 @@ def colour_labels(
 
 
 # Relies on a graph in compressed rows whose `indices` are nodes, and on `order` that holds every node once.
-@nb.njit(cache=True)
+@nb.njit(cache=True, nogil=True)
 def _greedy(
     indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
