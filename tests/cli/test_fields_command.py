@@ -109,3 +109,14 @@ def test_numbers_are_within_their_limits(kind, text, value):
             parse(text)
     else:
         assert (parse(text), type(parse(text))) == (value, type(value))
+
+
+def test_one_of_several_maps_is_chosen_by_name_or_number(shared_data):
+    """The message that asks for the choice names the option."""
+    path = next((shared_data / "vendor_files" / "phenom").rglob("*.elid"))
+    asked = run("convert", path, "-o", "x.gdls.zarr.zip", "--bse", "counts")
+    several = "dataset" in str(asked.exception)
+    done = run("info", path, "--bse", "counts", "--dataset", "0")
+    assert done.exit_code == 0 or not several
+    wrong = run("info", path, "--bse", "counts", "--dataset", "no such map")
+    assert "no maps called 'no such map'" in str(wrong.exception)

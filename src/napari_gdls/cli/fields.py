@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, Gain, MemoryLimit, Overwrite, open_field, reading_options
+from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, open_field, reading_options
 from napari_gdls.cli.printing import words_after_results
 from napari_gdls.errors import FieldReadError, GdlsError
 
@@ -17,12 +17,12 @@ def info(
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
+    dataset: Dataset = None,
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
     from napari_gdls.io import describe, faults_of_set, files_of_set, manifest_of
     from napari_gdls.segmentation.files import is_result
 
-    choice, limit = reading_options(bse, memory_limit)
     manifest = manifest_of(path)
     if manifest is None and is_result(path) and path.is_file() and not _is_field(path):
         raise GdlsError(
@@ -30,7 +30,7 @@ def info(
             "was not finished, another run has replaced its results, or it was moved. Run the segmentation again."
         )
     if manifest is None:
-        typer.echo(str(describe(path, bse=choice, memory_limit=limit, gain=gain)))
+        typer.echo(str(describe(path, **reading_options(bse, memory_limit, gain, dataset))))
         return
     faults = faults_of_set(manifest)
     for what, file in files_of_set(manifest).items():
@@ -56,13 +56,14 @@ def convert(
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
+    dataset: Dataset = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn any readable field into the native store."""
     from napari_gdls.io.store import require_writable_store, write_field
 
     require_writable_store(output, overwrite=overwrite)
-    field = open_field(path, bse, memory_limit, gain)
+    field = open_field(path, bse, memory_limit, gain, dataset)
     write_field(output, field, overwrite=overwrite)
     with words_after_results():
         typer.echo(f"{output}: {field!r}")

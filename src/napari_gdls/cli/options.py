@@ -58,24 +58,40 @@ BseChoice = Annotated[
 Gain = Annotated[
     float | None,
     typer.Option(
-        "--gain", help="Value of one count in the spectra, where they are scaled; 1 for counts. Found if not given."
+        "--gain",
+        help="Value of one count in the spectra, where they are scaled; 1 for counts. Found if not given.",
+        **number(),
     ),
+]
+Dataset = Annotated[
+    str | None, typer.Option("--dataset", help="Which map to take from a file that holds several: its name or number.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 
 
-def open_field(path: Path, bse: str | None, memory_limit: float | None, gain: float | None = None) -> Field:
-    """Read a field; `bse`, `memory_limit` (GiB) and `gain` as the options of these names give them."""
+def open_field(
+    path: Path, bse: str | None, memory_limit: float | None, gain: float | None = None, dataset: str | None = None
+) -> Field:
+    """Read a field; the arguments are as the options of these names give them (`memory_limit` in GiB)."""
     from napari_gdls.io import read_field
 
-    choice, limit = reading_options(bse, memory_limit)
-    return read_field(path, bse=choice, memory_limit=limit, gain=gain)
+    return read_field(path, **reading_options(bse, memory_limit, gain, dataset))
 
 
-def reading_options(bse: str | None, memory_limit: float | None) -> tuple[str | int | None, int | None]:
-    """Arguments `bse` and `memory_limit` (bytes) of the readers, from the options of these names."""
-    choice = int(bse) if bse is not None and bse.isascii() and bse.isdecimal() else bse
-    return choice, None if memory_limit is None else int(memory_limit * 2**30)
+def reading_options(
+    bse: str | None, memory_limit: float | None, gain: float | None = None, dataset: str | None = None
+) -> dict[str, Any]:
+    """Arguments of the readers, with numbers where numbers are meant and `memory_limit` in bytes."""
+    return {
+        "bse": _name_or_number(bse),
+        "memory_limit": None if memory_limit is None else int(memory_limit * 2**30),
+        "gain": gain,
+        "dataset": _name_or_number(dataset),
+    }
+
+
+def _name_or_number(text: str | None) -> str | int | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else text
 
 
 def text_of(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, Gain, MemoryLimit, Overwrite, open_field, progress_bar, text_of
+from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, open_field, progress_bar, text_of
 from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.errors import GdlsError, OutputError
@@ -76,6 +76,7 @@ def segment(
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
+    dataset: Dataset = None,
     overwrite: Overwrite = False,
     cache: Annotated[bool, typer.Option(help="Keep embedded spectra from run to run, in the user's cache.")] = True,
 ) -> None:
@@ -101,7 +102,8 @@ def segment(
     constraints = None if constraints_file is None else Constraints.from_json(text_of(constraints_file))
     files = result_files(output, recipe, confidence=confidence, constraints=constraints is not None)
     require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
-    result = _segmented(open_field(path, bse, memory_limit, gain), recipe, constraints=constraints, cache=cache)
+    field = open_field(path, bse, memory_limit, gain, dataset)
+    result = _segmented(field, recipe, constraints=constraints, cache=cache)
     write_results(result, files, overwrite=overwrite)
     with words_after_results():
         print_summary(result)
