@@ -38,7 +38,7 @@ lint: $(VENV)/.tests-installed $(VENV)/.linters-installed
 	$(VENV)/bin/npe2 validate napari-gdls
 
 packages: $(VENV)/.builders-installed
-	rm -rf build dist
+	rm -rf build dist && mkdir build
 	$(VENV)/bin/python -m build --outdir dist
 
 # Tests of windows need a Qt binding, whose oldest version is no matter of this package; those of benchmarks are not about
@@ -51,7 +51,7 @@ oldest: packages
 	build/oldest/bin/npe2 validate napari-gdls
 	build/oldest/bin/napari-gdls --version
 	build/oldest/bin/napari-gdls demo --output build/demo --no-viewer
-	mkdir build/sdist && tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1 && rm -r build/sdist/src
+	mkdir -p build/sdist && tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1 && rm -r build/sdist/src
 	cd build/sdist && GDLS_DATA=$(DATA) ../oldest/bin/python -m pytest -q -o addopts="-m 'not slow'" -p no:pytest-qt \
 	  --ignore tests/plugin --ignore tests/benchmarks --ignore tests/test_exit_status.py
 
