@@ -1,7 +1,8 @@
 # make demo   install into .venv, segment the real rock that comes with the project, and show it
 # make test   install with test dependencies and system packages, then run the tests
 # make lint   ruff, mypy, the layers of imports, the check of the napari manifest
-# make oldest build the packages, install the wheel with the oldest versions it allows, and try it with the tests of the sdist
+# make smoke  build the packages, install the wheel with the oldest versions it allows, and segment the real rock with it
+# make oldest the same, and then the tests of the sdist on what was installed
 # make bench  quality and speed of segmentations on small fields; python -m benchmarks.segmentation for all
 # Each can be repeated; what is done already is not done again.
 
@@ -12,7 +13,7 @@ INSTALL = $(PIP) install --quiet -c constraints.txt
 DATA = $(or $(GDLS_DATA),$(abspath ../shared/data))
 XVFB = $(shell command -v xvfb-run >/dev/null && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
 
-.PHONY: demo test test-slow lint packages oldest bench screenshots clean
+.PHONY: demo test test-slow lint packages smoke oldest bench screenshots clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/napari-gdls demo
@@ -41,9 +42,7 @@ packages: $(VENV)/.builders-installed
 	rm -rf build dist && mkdir build
 	$(VENV)/bin/python -m build --outdir dist
 
-# Tests of windows need a Qt binding, whose oldest version is no matter of this package; those of benchmarks are not about
-# the package. The sdist is unpacked, so that its tests find the installed package and no sources.
-oldest: packages
+smoke: packages
 	$(VENV)/bin/python tools/lowest_versions.py build/lowest.txt
 	$(PYTHON) -m venv --clear build/oldest
 	build/oldest/bin/python -m pip --disable-pip-version-check install --quiet --upgrade pip
@@ -51,6 +50,10 @@ oldest: packages
 	build/oldest/bin/npe2 validate napari-gdls
 	build/oldest/bin/napari-gdls --version
 	build/oldest/bin/napari-gdls demo --output build/demo --no-viewer
+
+# Tests of windows need a Qt binding, whose oldest version is no matter of this package; those of benchmarks are not about
+# the package. The sdist is unpacked, so that its tests find the installed package and no sources.
+oldest: smoke
 	mkdir -p build/sdist && tar -xzf dist/*.tar.gz -C build/sdist --strip-components 1 && rm -r build/sdist/src
 	cd build/sdist && GDLS_DATA=$(DATA) ../oldest/bin/python -m pytest -q -o addopts="-m 'not slow'" -p no:pytest-qt \
 	  --ignore tests/plugin --ignore tests/benchmarks --ignore tests/test_exit_status.py
