@@ -253,7 +253,7 @@ def _gain_of_row(row: npt.NDArray[Any], relative: float) -> float | None:
 
 
 def _gain_from_scatter(counts: Any) -> float:
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv
 
     a, b = (_in_parts(each, _WINDOWS) for each in _neighbours(counts))
     total_a, total_b = a.sum(axis=1, keepdims=True), b.sum(axis=1, keepdims=True)
@@ -265,7 +265,7 @@ def _gain_from_scatter(counts: Any) -> float:
     deviation = np.divide((a * total_b - b * total_a) ** 2, a + b, out=np.zeros_like(a), where=seen)
     statistic = (deviation / (total_a * total_b)).sum(axis=1)
     freedom = np.maximum(seen.sum(axis=1) - 1, 1)
-    gain = float(np.quantile(statistic / chi2.ppf(0.25, freedom), 0.25))
+    gain = float(np.quantile(statistic / (2 * gammaincinv(freedom / 2, 0.25)), 0.25))
     if _TAKEN_AS_COUNTS[0] <= gain <= _TAKEN_AS_COUNTS[1]:
         return 1.0
     return max(gain, float(np.median(total_a)) / _MOST_COUNTS)
