@@ -2,7 +2,7 @@
 
 Segments the same fields with the version at hand and with that of another checkout (``git worktree add ../before
 COMMIT``). Each version runs in a process of its own that stays alive, and both take turns, so that a machine that is
-busy for a while is so for both. What counts is the processor time of all cores together: the median over the pairs of
+busy for a while is so for both. What counts is the processor time on one thread: the median over the pairs of
 its ratio, new over old, with the quartiles of the pairs.
 """
 
@@ -29,6 +29,9 @@ PAIRS = 7
 
 ALLOWED = 1.03
 """Largest ratio that passes."""
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+"""Threads that wait for each other take processor time, the more the busier the machine is."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,7 +84,7 @@ def _turn(versions: Sequence[subprocess.Popen[str]], name: str, *, first: int) -
 def _version(checkout: Path) -> Iterator[subprocess.Popen[str]]:
     """A process that segments with the package of a checkout."""
     command = [sys.executable, str(Path(__file__).resolve()), "--run", str(checkout)]
-    environment = {**os.environ, "PYTHONPATH": str(checkout / "src")}
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(checkout / "src")}
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process
