@@ -9,38 +9,6 @@ from pathlib import Path
 
 import pytest
 
-NOT_YET = (
-    "embedding/inference.py",
-    "field/counts.py",
-    "field/image.py",
-    "graph/merge_kernels.py",
-    "io/atomic.py",
-    "io/checksummed.py",
-    "io/contracts.py",
-    "io/hdf5.py",
-    "io/manifest.py",
-    "io/mindif.py",
-    "io/plain_values.py",
-    "io/rosetta/signals.py",
-    "io/store.py",
-    "io/tima.py",
-    "io/tima_map.py",
-    "io/zarr_arrays.py",
-    "labelling/brightness.py",
-    "labelling/candidates.py",
-    "labelling/conductances.py",
-    "labelling/local_walker.py",
-    "labelling/random_walker.py",
-    "methods/published/measurements.py",
-    "methods/published/pixels.py",
-    "recipe/recipe.py",
-    "segmentation/colours.py",
-    "segmentation/picture.py",
-    "spectra/drift.py",
-    "spectra/windows.py",
-)
-"""Modules that still have constants without a word; no other may come."""
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "napari_gdls"
 
@@ -65,41 +33,49 @@ def is_number(value: ast.expr | None) -> bool:
     return False
 
 
+def constant_names(statement: ast.stmt) -> list[str]:
+    """Names of the numeric constants that a statement defines."""
+    match statement:
+        case ast.Assign(targets=targets, value=value):
+            pass
+        case ast.AnnAssign(target=target, value=value):
+            targets = [target]
+        case _:
+            return []
+    names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+    return names if is_number(value) and all(name.isupper() for name in names) else []
+
+
 def wordless_constants(source: str) -> list[str]:
-    """Names of the numeric constants of a module with no comment in or above their lines and no docstring below."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    """Names of the numeric constants of a module without a word.
+
+    A word is a comment in their lines or alone in the line above, or a docstring below; that of the last of some lines
+    of constants is the word of all.
+    """
     comments = {
         token.start[0]: not token.line[: token.start[1]].strip()  # whether it has the line for itself
-        for token in tokens
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT and not token.string.startswith(("# fmt:", "# noqa", "# type:"))
     }
-    body = ast.parse(source).body
-    wordless = []
-    for statement, following in zip(body, [*body[1:], None], strict=True):
+    wordless: list[str] = []
+    following: tuple[int, bool] = (0, False)  # line of the statement below, and whether a docstring explains it
+    for statement in reversed(ast.parse(source).body):
+        last_line = statement.end_lineno or statement.lineno
+        names = constant_names(statement)
         match statement:
-            case ast.Assign(targets=targets, value=value):
-                pass
-            case ast.AnnAssign(target=target, value=value):
-                targets = [target]
-            case _:
-                continue
-        names = [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
-        if not all(name.isupper() for name in names) or not is_number(value):
-            continue
-        own_lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-        explained = comments.get(statement.lineno - 1, False) or not comments.keys().isdisjoint(own_lines)
-        match following:
             case ast.Expr(value=ast.Constant(value=str())):
-                continue
-        if not explained:
-            wordless += names
+                explained_below = True
+            case _:
+                explained_below = bool(names) and following == (last_line + 1, True)
+        commented = not comments.keys().isdisjoint(range(statement.lineno, last_line + 1))
+        if not (explained_below or commented or comments.get(statement.lineno - 1, False)):
+            wordless = names + wordless
+        following = (statement.lineno, explained_below)
     return wordless
 
 
 MODULES = [
-    path.relative_to(ROOT).as_posix()
-    for path in sorted([*PACKAGE.rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
-    if not (path.is_relative_to(PACKAGE) and path.relative_to(PACKAGE).as_posix() in NOT_YET)
+    path.relative_to(ROOT).as_posix() for path in sorted([*PACKAGE.rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
 ]
 
 
@@ -117,6 +93,8 @@ def test_every_numeric_constant_says_what_it_is(module: str) -> None:
         ("# In pixels.\nSIZE: float = -2 / 3\n", []),
         ("# In pixels.\n\nSIZE = 3\n", ["SIZE"]),
         ("LOW = 1  # eV\nHIGH = 2\n", ["HIGH"]),
+        ('LOW = 1\nHIGH = 2\n"""In eV."""\n', []),
+        ('LOW = 1\n\nHIGH = 2\n"""In eV."""\n', ["LOW"]),
         ("LOW, HIGH = 1, 2\n", ["LOW", "HIGH"]),
         ("LIMITS = {'low': (1.0, 2.0)}\n", ["LIMITS"]),
         ("STEP = np.float32(0.5)\n", ["STEP"]),

@@ -20,7 +20,7 @@ MOST_COUNTS = 2**31 - 1
 MOST_COUNTS_OF_FIELD = 2**53
 """Most counts of a field: sums of spectra are held as int64 and as float64, which is exact up to here."""
 
-_ROWS_AT_A_TIME = 8192
+_ROWS_AT_A_TIME = 8192  # spectra that are summed at a time: bounds the memory
 
 
 def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldError
 from napari_gdls.field.numbers import native_numbers, number_within
 
-_FULL_SCALES = {np.dtype(np.uint8): 256.0, np.dtype(np.uint16): 65536.0}
+_FULL_SCALES = {np.dtype(np.uint8): 256.0, np.dtype(np.uint16): 65536.0}  # BSE units: one above the largest value
 _LEAST_SCALE, _MOST_SCALE = 1e-30, 1e30
 """Limits of a full scale, in BSE units: with room to spare for float32, in which images are compared."""
 _MOST_FRACTION = 1e6

@@ -16,7 +16,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-_TABLE_SIZE = 1 << 14
+_TABLE_SIZE = 1 << 14  # counts up to which n ln n comes from a table; larger ones are rare
 
 
 def entropy_table() -> npt.NDArray[np.float64]:
@@ -182,7 +182,7 @@ class Merging(NamedTuple):
     """(2,) number of merges made, and length of the heap."""
 
 
-DONE, LENGTH = 0, 1
+DONE, LENGTH = 0, 1  # indices into `progress`
 
 
 @nb.njit(cache=True, nogil=True)

@@ -25,7 +25,7 @@ from typing import BinaryIO
 from napari_gdls.errors import OutputError
 
 _RENAME_EXCHANGE = 2  # Linux renameat2(2); the same value is RENAME_SWAP in macOS renamex_np(2)
-_AT_FDCWD = -100
+_AT_FDCWD = -100  # Linux: paths are relative to the working folder (openat(2))
 
 
 @contextlib.contextmanager

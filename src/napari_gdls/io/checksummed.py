@@ -25,7 +25,7 @@ from napari_gdls.io.limits import member, read_bounded, require_memory, require_
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*)\n")
 _COMMENT = re.compile(rb"sha256 before this comment: ([0-9a-f]{64})")
-_MAX_SUMS_BYTES = 16 * 1024**2
+_MAX_SUMS_BYTES = 16 * 1024**2  # of a list of sums that is read: more than 100,000 files, far beyond any store
 _DAMAGED = "Copy it again from its source, or restore it from a backup."
 
 

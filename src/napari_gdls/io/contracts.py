@@ -24,7 +24,7 @@ The paper's authors leave such spectra out; here they are flagged and kept.
 LOW_COUNT_SHARE = 0.8
 """Share of the counts that the measurement aimed at, where that is known, below which a spectrum is called low."""
 
-_PERCENTILES = (5, 25, 50, 75, 95)
+_PERCENTILES = (5, 25, 50, 75, 95)  # of the counts, in a summary of a field
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from napari_gdls.io.limits import SAFE_BYTES, format_bytes
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
-_MAX_OBJECTS = 100_000
+_MAX_OBJECTS = 100_000  # groups and data sets of a file that is read; far beyond what vendors write
 # Deflate cannot expand more than 1,032 times, and maps with a few counts per pixel come close to that.
 _MAX_EXPANSION = 1100
 

@@ -20,7 +20,7 @@ from napari_gdls.io.atomic import write_text
 
 ENDING = ".manifest.json"
 
-_VERSION = 1
+_VERSION = 1  # of the format of manifests
 _LARGEST = 1 << 20
 """Bytes of a manifest; that of a run has two thousand."""
 

@@ -56,7 +56,7 @@ _FOLDER_ENDING, _ARCHIVE_ENDINGS = ".zarr", (".zarr.zip", ".gdls.zip")
 """Endings that are written, as a folder and as one file."""
 
 FORMAT = "gdls-field"
-VERSION = 1
+VERSION = 1  # of the format, see docs/formats.md
 
 _SCALARS = ("sampling_distance", "pixel_size", "beam_energy", "bse_full_scale")
 

@@ -34,7 +34,7 @@ _RECORD_BYTES, _KEY_BYTES = 80, 9
 """A record of the head, and the key in it; of the format."""
 _MAX_RECORDS, _MAX_CHANNELS, _MAX_SIDE = 1000, 1 << 16, 1 << 31
 """Of a head that is read; real ones have tens of records, thousands of channels and of spectra a side."""
-_DEPTHS = (0, 1, 2, 4, 8, 16, 32)
+_DEPTHS = (0, 1, 2, 4, 8, 16, 32)  # bits per value that a channel may be packed with; of the format
 _PIECE = 8192  # most spectra that are unpacked at a time
 _EXPORT_AGAIN = "Copy it again from the instrument."
 

@@ -16,7 +16,7 @@ from napari_gdls.recipe.parameters import Parameter
 RECIPE_VERSION = 2
 """Of the JSON text. 1: the authors' chain was the method "threshold" with the labelling "paper"."""
 
-_READABLE_VERSIONS = (1, 2)
+_READABLE_VERSIONS = (1, 2)  # of the JSON text
 
 
 def _described(default: Any, parameter: Parameter) -> Any:

@@ -20,7 +20,7 @@ _LINE = 24
 """Height of a line of the legend; letters have half of it."""
 _COLUMN = 180
 """Width of a column of the legend: "phase 12: 12.3 %, mixture" fits."""
-_MOST_LINES = 6
+_MOST_LINES = 6  # of a column of the legend
 _SHADE = 0.6
 """Share of a colour that does not depend on the BSE image below it; by eye."""
 _BORDER = 0.35

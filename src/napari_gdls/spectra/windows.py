@@ -28,8 +28,8 @@ _ELEMENTS = (
 )
 # fmt: on
 _LINES = ("Ka", "La", "Ma")
-_LEAST_WEIGHT = 0.12
-_LEAST_DISTANCE = 80.0
+_LEAST_WEIGHT = 0.12  # of a line beside the strongest one of its element: a choice
+_LEAST_DISTANCE = 80.0  # eV between centres; about the resolution of a detector below 1 keV
 
 
 def element_windows(beam_energy: float = DEFAULT_BEAM_ENERGY, highest: float = HIGHEST) -> npt.NDArray[np.float64]:

@@ -18,7 +18,7 @@ from napari_gdls.io.text_numbers import number_in
 
 _TO_EV = {"ev": 1.0, "kev": 1000.0}
 _TO_UM = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "å": 1e-4, "pm": 1e-6}
-
+"""eV and um in the units that files state, by their names in lower case."""
 
 _CATHODOLUMINESCENCE = "cathodoluminescence (CL)"
 _OTHER_SIGNALS = {

@@ -23,9 +23,10 @@ from napari_gdls.progress import Progress, silent
 N_NEAREST = 20
 """Measurements that must not share a colour, the measurement itself among them."""
 
-BSE_FACTOR = 10.0
-BETA = 0.01
-_BACKGROUND = 1
+# Of the published program.
+BSE_FACTOR = 10.0  # by which the BSE image, as a fraction of its full scale, is multiplied for the random walker
+BETA = 0.01  # `beta` of the random walker, see scikit-image
+_BACKGROUND = 1  # marker of pixels far from all measurements
 
 
 def label_pixels_as_published(
