@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import sys
@@ -64,9 +65,11 @@ def test_every_package_that_the_code_imports_at_once_is_declared() -> None:
     declared |= {"skimage", "pil", "xraylib_np", "napari_gdls"}  # of scikit-image, pillow and xraylib
     imported = set()
     for path in resources.files("napari_gdls").joinpath().rglob("*.py"):  # type: ignore[attr-defined]
-        for line in path.read_text().splitlines():
-            if found := re.match(r"(?:from|import) (\w+)", line):
-                imported.add(found[1].lower())
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.Import):
+                imported |= {name.name.partition(".")[0].lower() for name in statement.names}
+            elif isinstance(statement, ast.ImportFrom) and not statement.level:
+                imported.add(str(statement.module).partition(".")[0].lower())
     assert imported - {name.lower() for name in sys.stdlib_module_names} <= declared | {"__future__"}
 
 

@@ -79,7 +79,7 @@ def test_drift_is_what_measuring_it_finds(offset: tuple[float, float], gain: tup
     found = measure_drift(field)
     assert (np.abs(found.offset - offset) < 5 * found.offset_error + 0.2).all()
     assert (np.abs(found.gain - gain) < 5 * found.gain_error + 5e-5).all()
-    assert found.significance > 10
+    assert found.standard_errors > 10
 
 
 def test_drift_moves_lines_and_keeps_counts() -> None:

@@ -50,7 +50,7 @@ def atomic_number(symbol: str) -> int:
     try:
         return _COLUMN[symbol] + 1
     except (KeyError, TypeError):
-        raise CompositionError(f"{symbol!r} is no element symbol; write one from H to Pu, as in 'Fe'.") from None
+        raise CompositionError(f"{shown(symbol)} is no element symbol; write one from H to Pu, as in 'Fe'.") from None
 
 
 def mass_fractions(compositions: Compositions) -> npt.NDArray[np.float64]:
