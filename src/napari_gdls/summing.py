@@ -32,8 +32,6 @@ def summed_by_group(spectra: Any, group: npt.NDArray[np.int64], n_groups: int) -
     return out
 
 
-# Both rely on groups below the length of `out`, which `Field.summed_spectra` checks, and on a csr_array whose indices
-# lie inside of its shape, which `Field` checks. Negative groups are left out.
 @nb.njit(cache=True, nogil=True)
 def _add_csr(
     data: npt.NDArray[Any],
@@ -42,6 +40,11 @@ def _add_csr(
     group: npt.NDArray[np.int64],
     out: npt.NDArray[np.float64],
 ) -> None:
+    """Add each row of a csr_array to that of its group; negative groups are left out.
+
+    Relies on a group for each row, below the length of `out`, which `Field.summed_spectra` checks, and on indices
+    inside of the shape, which `Field` checks.
+    """
     for i in range(len(group)):
         if group[i] >= 0:
             for k in range(indptr[i], indptr[i + 1]):
@@ -50,6 +53,10 @@ def _add_csr(
 
 @nb.njit(cache=True, nogil=True)
 def _add_dense(spectra: npt.NDArray[Any], group: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
+    """Add each row to that of its group; negative groups are left out.
+
+    Relies on a group for each row, below the length of `out`, which `Field.summed_spectra` checks.
+    """
     for i in range(len(group)):
         if group[i] >= 0:
             for channel in range(spectra.shape[1]):

@@ -1,11 +1,8 @@
-"""Compiled parts of the merge tree: costs, a heap of edges, the merging itself, and walks in the finished tree.
+"""Compiled parts of the merge tree: costs, the merging itself, and walks in the finished tree.
 
 A region is a set of measurements, named by one of them (its root). Edges of the regions are kept as half-edges in
 linked lists: half-edge 2 e starts at the first end of edge e, half-edge 2 e + 1 at the second. Lists of two regions are
 joined by one link, and half-edges that have become loops or doubles are dropped when a list is walked.
-
-Compiled code here relies on edges between 0 and N - 1, on counts of 0 or more whose sums over all regions stay below
-2**63, and on finite BSE: `Field` sees to the counts and the BSE, `build_graph` to the edges.
 """
 
 from __future__ import annotations
@@ -16,7 +13,13 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-_TABLE_SIZE = 1 << 14  # counts up to which n ln n comes from a table; larger ones are rare
+from napari_gdls.graph.edge_heap import drop, sift_down, sift_up
+
+_TABLE_SIZE = 1 << 14
+"""Sums of counts up to which t log t is looked up; most sums of few measurements are below, in 128 kB."""
+
+_RISEN_BY, _RISEN_BY_AT_LEAST = 1e-12, 1e-9
+"""A cost that is found again counts as risen beyond this, as a fraction of it and in all; less is rounding."""
 
 
 def entropy_table() -> npt.NDArray[np.float64]:
@@ -57,7 +60,10 @@ def entropy_of(counts: npt.NDArray[np.int64], table: npt.NDArray[np.float64]) ->
 
 @nb.njit(cache=True, nogil=True)
 def g_statistic(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> float:
-    """Likelihood-ratio statistic of the hypothesis that two regions have one spectrum (Sokal & Rohlf 1995, ch. 17)."""
+    """Likelihood-ratio statistic of the hypothesis that two regions have one spectrum (Sokal & Rohlf 1995, ch. 17).
+
+    Relies on regions a and b below K, with counts of 0 or more and their entropies.
+    """
     counts, joint = regions.counts, 0.0
     for k in range(counts.shape[1]):
         joint += _t_log_t(counts[a, k] + counts[b, k], table)
@@ -70,61 +76,6 @@ def _cost(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64], bse_
     step = regions.bse[a] - regions.bse[b]
     bse = step * step / (1.0 / regions.size[a] + 1.0 / regions.size[b] + bse_scatter)
     return float(g_statistic(regions, a, b, table) + bse)
-
-
-@nb.njit(cache=True, nogil=True)
-def _before(e: int, f: int, key: npt.NDArray[np.float64]) -> bool:
-    return key[e] < key[f] or (key[e] == key[f] and e < f)
-
-
-@nb.njit(cache=True, nogil=True)
-def _up(heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int) -> None:
-    e = heap[i]
-    while i > 0:
-        parent = (i - 1) >> 1
-        if not _before(e, heap[parent], key):
-            break
-        heap[i] = heap[parent]
-        position[heap[i]] = i
-        i = parent
-    heap[i] = e
-    position[e] = i
-
-
-@nb.njit(cache=True, nogil=True)
-def _down(
-    heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int, length: int
-) -> None:
-    e = heap[i]
-    while True:
-        child = 2 * i + 1
-        if child >= length:
-            break
-        if child + 1 < length and _before(heap[child + 1], heap[child], key):
-            child += 1
-        if _before(e, heap[child], key):
-            break
-        heap[i] = heap[child]
-        position[heap[i]] = i
-        i = child
-    heap[i] = e
-    position[e] = i
-
-
-@nb.njit(cache=True, nogil=True)
-def _drop(
-    heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], e: int, length: int
-) -> int:
-    """Take edge e off the heap; the new length."""
-    i, last = position[e], heap[length - 1]
-    position[e] = -1
-    length -= 1
-    if last != e:
-        heap[i] = last
-        position[last] = i
-        _down(heap, position, key, i, length)
-        _up(heap, position, key, position[last])
-    return length
 
 
 @nb.njit(cache=True, nogil=True)
@@ -171,7 +122,7 @@ class Merging(NamedTuple):
     seen: npt.NDArray[np.int64]
     """(N,) merge at which a region was last met as a neighbour."""
     refreshed_at: npt.NDArray[np.float64]
-    """(N,) size of each region when its costs were last found anew."""
+    """(N,) size of each region when its costs were last found."""
     kept: npt.NDArray[np.int64]
     """(N - 1,) root that is left of each merge."""
     absorbed: npt.NDArray[np.int64]
@@ -189,7 +140,11 @@ DONE, LENGTH = 0, 1  # indices into `progress`
 def start_merging(
     regions: Regions, edges: npt.NDArray[np.int64], table: npt.NDArray[np.float64], bse_scatter: float
 ) -> Merging:
-    """The state before the first merge."""
+    """The state before the first merge.
+
+    Relies on edges between 0 and N - 1, as `MeasurementGraph` has, on counts of 0 or more whose sums over all regions
+    stay below 2**63, on finite BSE and on sizes above 0, as those of a `Field` are.
+    """
     n, m = len(regions.size), len(edges)
     heap, position, key = np.arange(m), np.arange(m), np.empty(m)
     head, tail, following = np.full(n, -1), np.full(n, -1), np.full(2 * m, -1)
@@ -203,7 +158,7 @@ def start_merging(
                 following[tail[u]] = half
             tail[u] = half
     for i in range(m // 2 - 1, -1, -1):
-        _down(heap, position, key, i, m)
+        sift_down(heap, position, key, i, m)
     most = max(n - 1, 0)
     return Merging(
         edges,
@@ -234,21 +189,23 @@ def merge_some(
 ) -> bool:
     """Merge neighbouring regions, the cheapest pair first, until so many costs were found, or none are left.
 
-    Costs are kept for the edges at hand and found anew when a region has grown by `refresh_growth`, and in any case
-    before a merge: an edge whose cost has risen meanwhile goes back into the heap. Whether pairs are left.
+    Costs are kept for the edges at hand and found again when a region has grown by `refresh_growth`, and in any case
+    before a merge: an edge whose cost has risen meanwhile goes back into the heap. Returns whether pairs are left.
+
+    Relies on a state that `start_merging` has made of the same regions.
     """
     costs = 0
     while state.progress[LENGTH] > 0 and costs < most_costs:
         e = state.heap[0]
         a, b = root_of(state.parent, state.edges[e, 0]), root_of(state.parent, state.edges[e, 1])
         if a == b:
-            state.progress[LENGTH] = _drop(state.heap, state.position, state.key, e, state.progress[LENGTH])
+            state.progress[LENGTH] = drop(state.heap, state.position, state.key, e, state.progress[LENGTH])
             continue
         cost = _cost(regions, a, b, table, bse_scatter)
         costs += 1
-        if cost > state.key[e] * (1 + 1e-12) + 1e-9:
+        if cost > state.key[e] * (1 + _RISEN_BY) + _RISEN_BY_AT_LEAST:
             state.key[e] = cost
-            _down(state.heap, state.position, state.key, 0, state.progress[LENGTH])
+            sift_down(state.heap, state.position, state.key, 0, state.progress[LENGTH])
             continue
         if regions.size[a] < regions.size[b] or (regions.size[a] == regions.size[b] and a > b):
             a, b = b, a
@@ -267,7 +224,7 @@ def _merge(
     b: int,
     cost: float,
 ) -> int:
-    """Let region a absorb region b, at this cost; the number of costs that were found anew."""
+    """Let region a absorb region b, at this cost; the number of costs that were found."""
     done = state.progress[DONE]
     before = state.height[done - 1] if done > 0 else 0.0
     state.kept[done], state.absorbed[done], state.height[done] = a, b, max(before, cost)
@@ -297,7 +254,7 @@ def _refresh(
     half: int,
     whole: bool,
 ) -> int:
-    """Find the costs of a's edges anew, from a half-edge on; drop loops and doubles. The number of costs.
+    """Find the costs of a's edges again, from a half-edge on; drop loops and doubles. Returns the number of costs.
 
     Where the list is walked as a whole, half-edges that are off the heap are taken out of it.
     """
@@ -308,16 +265,16 @@ def _refresh(
         if position[e] >= 0:
             other = root_of(state.parent, state.edges[e, 1 - (half & 1)])
             if other == a or state.seen[other] == done:
-                length = _drop(heap, position, key, e, length)
+                length = drop(heap, position, key, e, length)
             else:
                 state.seen[other] = done
                 before = key[e]
                 key[e] = _cost(regions, a, other, table, bse_scatter)
                 costs += 1
                 if key[e] < before:
-                    _up(heap, position, key, position[e])
+                    sift_up(heap, position, key, position[e])
                 else:
-                    _down(heap, position, key, position[e], length)
+                    sift_down(heap, position, key, position[e], length)
         if whole:
             if position[e] >= 0:
                 previous = half
@@ -336,7 +293,11 @@ def _refresh(
 def labels_after(
     kept: npt.NDArray[np.int64], absorbed: npt.NDArray[np.int64], n: int, n_merges: int
 ) -> npt.NDArray[np.int64]:
-    """Region of each of n measurements after the first merges, numbered by first appearance."""
+    """Region of each of n measurements after the first merges, numbered by first appearance.
+
+    Relies on merges of 0..n - 1 in which nothing is absorbed twice or into itself, as `MergeTree` checks, and on
+    n_merges of them at most.
+    """
     parent, number, out = np.arange(n), np.full(n, -1), np.empty(n, dtype=np.int64)
     for i in range(n_merges):
         parent[absorbed[i]] = kept[i]
@@ -361,6 +322,8 @@ def joining_heights(
     """Height of the merge that brings the two of each pair together; inf where none does.
 
     The larger region absorbs the smaller, so the way to a root has at most log2 n steps.
+
+    Relies on merges as `labels_after` does, and on pairs of 0..n - 1, which `MergeTree.heights_of` checks.
     """
     parent, step = np.full(n, -1), np.full(n, len(kept))
     for i in range(len(kept)):
@@ -384,7 +347,10 @@ def joining_heights(
 def entropies_of(
     counts: npt.NDArray[np.int64], table: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """`entropy_of` of every row."""
+    """`entropy_of` of every row.
+
+    Relies on counts of 0 or more whose sums stay below 2**63.
+    """
     entropy, total = np.empty(len(counts)), np.empty(len(counts), dtype=np.int64)
     for i in range(len(counts)):
         entropy[i], total[i] = entropy_of(counts[i], table)

@@ -25,8 +25,8 @@ _BSE_SCATTER = 4.0
 brightness varies within a material. Chosen on the benchmark fields."""
 
 _REFRESH_GROWTH = 1.25
-"""Growth of a region at which all costs at its border are found anew; each is found anew before a merge in any case, so
-this decides on speed rather than on the tree."""
+"""Growth of a region at which all costs at its border are found again; each is found again before a merge in any case,
+so this decides on speed rather than on the tree. Chosen by the time it takes."""
 
 _COSTS_AT_A_TIME = 1 << 17
 """Costs between two reports of the progress: some tens of milliseconds."""

@@ -118,8 +118,6 @@ def _spreads(
     return np.sqrt(variance)
 
 
-# Compiled code here relies on a radius of 0 or more, on measurements in raster order inside of the image, and on labels
-# that index `mean`; `Field` sees to finite BSE.
 @nb.njit(cache=True, nogil=True)
 def half_widths(radius: float) -> npt.NDArray[np.int64]:
     """How far a disk reaches to both sides, in the row of its centre and in those below."""
@@ -136,7 +134,11 @@ def _deviations(
     global_weights: npt.NDArray[np.float32],
     radius: float,
 ) -> npt.NDArray[np.float32]:
-    """How far each measurement is from what the others of its label lead to expect, (len(global_weights), N)."""
+    """How far each measurement is from what the others of its label lead to expect, (len(global_weights), N).
+
+    Relies on measurements in raster order inside of the image, on labels that index `mean`, on weights above 0 in
+    `global_weights`, and on a radius of 0 or more; `Field` sees to finite BSE.
+    """
     row_start, columns, labels = measured.row_start, measured.column, measured.label
     height = len(row_start) - 1
     widths = half_widths(radius)

@@ -152,8 +152,6 @@ def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.boo
     return near
 
 
-# Compiled code here relies on arrays of one (H, W), on measurements inside of it in raster order, and on labels that
-# index `brightness`; windows around a pixel are cut at the border of the image.
 class _Around(NamedTuple):
     """Labels of the measurements around a pixel, in the order in which they come; arrays with room for all of them."""
 
@@ -179,7 +177,12 @@ def _candidates_of_rows(
     radius: float,
     farthest: float,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Fill `state` in the given rows; of their contested pixels: number of candidates, labels, priors, pixel."""
+    """Fill `state` in the given rows; of their contested pixels: number of candidates, labels, priors, pixel.
+
+    Relies on arrays of one (H, W), on rows inside of them, on measurements in raster order inside of the image, on
+    labels that index `brightness`, whose spreads are above 0, and on `closeness` up to the largest squared distance in
+    a window or the image.
+    """
     row_start, columns, labels = measured.row_start, measured.column, measured.label
     top, bottom = rows
     height, width = state.shape
@@ -375,6 +378,8 @@ def _grow(
 
     The nearest measurement of a pixel is taken from those of its four neighbours, in sweeps to and fro until nothing
     changes, so it is found around invalid pixels and never through them.
+
+    Relies on locations inside of the image, with a label each, and on `state` and `valid` of one shape.
     """
     height, width = state.shape
     nearest = np.full((height, width), -1, dtype=np.int32)

@@ -51,11 +51,14 @@ def colours_of_labels(
     return np.asarray(_greedy(conflict.indptr.astype(np.int64), conflict.indices.astype(np.int64), order))
 
 
-# Relies on a graph in compressed rows whose `indices` are nodes, and on `order` that holds every node once.
 @nb.njit(cache=True, nogil=True)
 def _greedy(
     indptr: npt.NDArray[np.int64], indices: npt.NDArray[np.int64], order: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
+    """Colours of the nodes, chosen in an order.
+
+    Relies on a graph in compressed rows whose `indices` are nodes, and on `order` that holds every node once.
+    """
     colour = np.full(len(order), -1, dtype=np.int64)
     taken_by = np.full(len(order) + 1, -1, dtype=np.int64)
     for node in order:

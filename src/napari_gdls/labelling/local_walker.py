@@ -172,8 +172,6 @@ def _walk(
     return probability
 
 
-# Both rely on `state` that holds -1 or below, or the number of a contested pixel, on `start` that rises to the length
-# of `label`, and on finite conductances of 0 or more: those of `conductances`, of BSE that `Field` has checked.
 @nb.njit(cache=True, nogil=True)
 def _relax(
     colour: int,
@@ -187,7 +185,12 @@ def _relax(
     right: npt.NDArray[np.float32],
     down: npt.NDArray[np.float32],
 ) -> None:
-    """Half a red-black sweep, in place, over the pixels awake; those that change wake their neighbours."""
+    """Half a red-black sweep, in place, over the pixels awake; those that change wake their neighbours.
+
+    Relies on `state` that holds -1 or below, or the number of a contested pixel, on `start` that rises to the length of
+    `label` with no more than `MOST_CANDIDATES` for a pixel, and on finite conductances of 0 or more that are 0 at the
+    border of the image: those of `conductances`, of BSE that `Field` has checked.
+    """
     width = state.shape[1]
     weight = np.empty(4, dtype=np.float32)
     beside = np.empty(4, dtype=np.int32)
@@ -246,7 +249,11 @@ def _most_probable(
     names: npt.NDArray[np.int32],
     sharpening: float,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Label + 1 and its probability, (H, W)."""
+    """Label + 1 and its probability, (H, W).
+
+    Relies on `state` and `start` as `_relax` does, on names for all labels, and on a positive probability among the
+    candidates of each pixel.
+    """
     height, width = state.shape
     found = np.zeros((height, width), dtype=np.int32)
     confidence = np.zeros((height, width), dtype=np.float32)

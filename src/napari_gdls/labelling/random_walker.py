@@ -135,13 +135,14 @@ def _walk(field: Field, colours: npt.NDArray[np.int64], beta: float, report: Pro
     return np.where(free, probability.argmax(axis=2), colours)
 
 
-# Compiled code here relies on arrays of one (H, W), on pixels and seeds inside of it, and on finite conductances of 0
-# or more: those of `conductances`, of BSE that `Field` has checked.
 @nb.njit(cache=True, nogil=True)
 def _free_pixels_around(
     moving: npt.NDArray[np.bool_], free: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Free pixels at most 2 px from a moving one, as on a chessboard: the white ones, (n, 2), and the black ones."""
+    """Free pixels at most 2 px from a moving one, as on a chessboard: the white ones, (n, 2), and the black ones.
+
+    Relies on arrays of one (H, W).
+    """
     height, width = moving.shape
     near = np.zeros((height, width), dtype=np.bool_)
     for y in range(height):
@@ -169,7 +170,11 @@ def _relax(
     down: npt.NDArray[np.float32],
     overrelaxation: np.float32,
 ) -> None:
-    """Half a red-black sweep, in place."""
+    """Half a red-black sweep, in place.
+
+    Relies on arrays of one (H, W), on pixels inside of it, and on finite conductances of 0 or more: those of
+    `conductances`, of BSE that `Field` has checked.
+    """
     height, width, n_colours = probability.shape
     mean = np.empty(n_colours, dtype=np.float32)
     for k in range(len(pixels)):
@@ -216,6 +221,8 @@ def _spread(
     """Labels of the pixels from their colours: each seed's label grows through the pixels of its colour.
 
     Islands of a colour without a seed take the label of a neighbour; `start` is the label where nothing arrives.
+
+    Relies on arrays of one (H, W), and on seeds inside of it, each once, with a label each.
     """
     height, width = colour.shape
     out = np.full((height, width), -1, dtype=np.int64)

@@ -199,7 +199,6 @@ def _largest_where_none_stands(
     return able[first]
 
 
-# Relies on `start` that rises from 0 to the length of `beside`, and on regions in `beside` that index `stands`.
 @nb.njit(cache=True, nogil=True)
 def _absorbed(
     start: npt.NDArray[np.int64],
@@ -211,6 +210,8 @@ def _absorbed(
 
     Layer by layer, all regions that touch one with a home find theirs at once. Border with everything that a region
     has absorbed before counts as border with that region; of equally long ones the first region is taken.
+
+    Relies on `start` that rises from 0 to the length of `beside`, and on regions in `beside` that index `stands`.
     """
     n = len(stands)
     home = np.zeros(n, dtype=np.int64)

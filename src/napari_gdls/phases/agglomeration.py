@@ -95,8 +95,6 @@ class _Groups(NamedTuple):
     """(K,) whether it is still a group."""
 
 
-# All rely on arrays of one length in `groups`, on counts and sums of them of 0 to 2**53, on sizes of 1 or more, on
-# finite z and BSE, and on a scale with height and c above 0. The search sees to it, with fields as `Field` holds them.
 @nb.njit(cache=True, nogil=True)
 def _difference(groups: _Groups, a: int, b: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> float:
     """The smaller of G / height and (D / tau_z)^2; inf where BSE alone keeps the two apart."""
@@ -116,7 +114,12 @@ def _difference(groups: _Groups, a: int, b: int, table: npt.NDArray[np.float64],
 
 @nb.njit(cache=True, nogil=True)
 def _compare(groups: _Groups, first: int, last: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> None:
-    """Compare the sums first..last - 1 with all before them."""
+    """Compare the sums first..last - 1 with all before them.
+
+    Relies, as all below do, on arrays of one length in `groups`, on counts and sums of them of 0 to 2**53, on sizes of
+    1 or more, on finite z and BSE, on a scale with height and c above 0, and on 0 <= first <= last <= K. The search
+    sees to it, with fields as `Field` holds them.
+    """
     cost, nearest, least = groups.cost, groups.nearest, groups.least
     for i in range(first, last):
         for j in range(i):
@@ -129,7 +132,10 @@ def _compare(groups: _Groups, first: int, last: int, table: npt.NDArray[np.float
 
 @nb.njit(cache=True, nogil=True)
 def _merge(groups: _Groups, most: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> bool:
-    """Merge the groups that differ least, up to a number of times; whether there may be more to merge."""
+    """Merge the groups that differ least, up to a number of times; whether there may be more to merge.
+
+    Relies on groups that `_compare` has compared.
+    """
     least, nearest, active = groups.least, groups.nearest, groups.active
     for _ in range(most):
         i = -1
@@ -184,7 +190,10 @@ def _compare_again(groups: _Groups, i: int, j: int, table: npt.NDArray[np.float6
 
 @nb.njit(cache=True, nogil=True)
 def _roots(parent: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Group that each sum has come to in the end."""
+    """Group that each sum has come to in the end.
+
+    Relies on a parent for each, in 0..K - 1, by which every way ends at one that is its own.
+    """
     out = np.empty_like(parent)
     for i in range(len(parent)):
         out[i] = root_of(parent, i)

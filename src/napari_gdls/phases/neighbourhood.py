@@ -94,9 +94,12 @@ class Neighbourhood:
         return _phases_around(self.indptr, self.neighbours, segments, labels, n_segments, n_phases, most)
 
 
-# All rely on edges and neighbours that exist, on segments of 0..n_segments - 1 and on labels of 0..n_phases - 1.
 @nb.njit(cache=True, nogil=True)
 def _interior(edges: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Measurements whose neighbours all have their own label.
+
+    Relies on edges between measurements that have a label, as `MeasurementGraph` has.
+    """
     inside = np.ones(len(labels), dtype=np.bool_)
     for e in range(len(edges)):
         u, v = edges[e]
@@ -115,6 +118,11 @@ def _phases_around(
     n_phases: int,
     most: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The most frequent phases of each segment and around it, and their shares.
+
+    Relies on neighbours that exist, on segments of 0..n_segments - 1 and on labels of 0..n_phases - 1: those that the
+    search has numbered.
+    """
     phases, shares = np.full((n_segments, most), -1), np.zeros((n_segments, most))
     order, start = _by_segment(segments, n_segments)
     votes, stamp = np.zeros(n_phases), np.full(n_phases, -1)

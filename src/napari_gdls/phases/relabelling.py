@@ -227,7 +227,10 @@ def _log_likelihood(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[
 
 @nb.njit(cache=True, nogil=True)
 def most_likely(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Phase (row of `log_probability`, (K, W)) under which the counts of each measurement are most likely, (N,)."""
+    """Phase (row of `log_probability`, (K, W)) under which the counts of each measurement are most likely, (N,).
+
+    Relies on as many windows in both, on counts of 0 or more and on finite log probabilities.
+    """
     out = np.zeros(len(counts), dtype=np.int64)
     for i in range(len(counts)):
         best = np.float32(-np.inf)
@@ -238,8 +241,6 @@ def most_likely(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.f
     return out
 
 
-# These rely on neighbours that exist, on phases of 0..K - 1 in labels and `likely`, and on finite log probabilities.
-# Counts of one measurement are below 2**31, which `Field` guarantees, so their sums fit.
 @nb.njit(cache=True, nogil=True)
 def _sweep(
     graph: _Graph,
@@ -252,7 +253,11 @@ def _sweep(
     last: int,
     backwards: bool,
 ) -> int:
-    """Look at the waiting ones of the measurements first..last - 1, or as many from the end; number of new labels."""
+    """Look at the waiting ones of the measurements first..last - 1, or as many from the end; number of new labels.
+
+    Relies on neighbours that exist, on phases of 0..K - 1 in labels and `likely`, on finite log probabilities, and on
+    counts of one measurement below 2**31, which `Field` guarantees, so that their sums fit.
+    """
     n_phases, n = len(spectra.log_pure), len(state.labels)
     nearby = _Nearby(np.empty(n_phases, np.int64), np.zeros(n_phases, np.float32), np.full(n_phases, -1))
     scores = np.empty(n_phases)

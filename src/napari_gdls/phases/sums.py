@@ -90,7 +90,6 @@ def _unit(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(z / np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-12))
 
 
-# Relies on labels of 0..n_groups - 1 where `use` is set, and on sums of counts below 2**63, which `Field` guarantees.
 @nb.njit(cache=True, nogil=True)
 def _pooled(
     counts: npt.NDArray[np.int32],
@@ -100,6 +99,10 @@ def _pooled(
     use: npt.NDArray[np.bool_],
     n_groups: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Sums of counts and of z times counts, sizes and mean BSE of the groups.
+
+    Relies on labels of 0..n_groups - 1 where `use` is set, and on sums of counts below 2**63, which `Field` guarantees.
+    """
     n_windows, dimension = counts.shape[1], z.shape[1]
     sums, directions = np.zeros((n_groups, n_windows), dtype=np.int64), np.zeros((n_groups, dimension))
     size, mean = np.zeros(n_groups, dtype=np.int64), np.zeros(n_groups)

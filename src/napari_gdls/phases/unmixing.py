@@ -64,7 +64,6 @@ def fit_mixtures(
     return g, weights
 
 
-# Relies on parts of -1..K - 1, on probabilities above 0, and on counts of 0 to 2**53 in each sum, as fields have.
 @nb.njit(cache=True, nogil=True)
 def _fitted(
     counts: npt.NDArray[np.int64],
@@ -73,6 +72,11 @@ def _fitted(
     start: npt.NDArray[np.float64],
     iterations: int,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """`fit_mixtures` of a block of sums.
+
+    Relies on parts of -1..K - 1, on probabilities above 0, on weights of 0 or more to start with, and on counts of 0 to
+    2**53 in each sum, as fields have.
+    """
     n_sums, n_windows = counts.shape
     weights, g = np.zeros(parts.shape), np.zeros(n_sums)
     for i in range(n_sums):

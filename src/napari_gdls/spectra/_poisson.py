@@ -23,7 +23,6 @@ _RECIPROCALS = 1.0 / np.maximum(np.arange(_MOST_BY_INVERSION + 1.0), 1.0)
 """1 / n by n, as a product is quicker than a quotient."""
 
 
-# These rely on expected counts of 0 or more that are finite and on rows that exist, which `sample_counts` checks.
 @numba.njit(cache=True, inline="always")
 def _uniform(state: np.uint64) -> float:
     """SplitMix64 output for a state, as a number above 0 and below 1."""
@@ -52,7 +51,11 @@ def draw(
     seed: np.uint64,
     result: npt.NDArray[np.float32],
 ) -> None:
-    """Fill row i of `result` with Poisson numbers of the means ``shape[source[i]] * scale[i]``."""
+    """Fill row i of `result` with Poisson numbers of the means ``shape[source[i]] * scale[i]``.
+
+    Relies on a source below the number of shapes and a scale for each row of `result`, and on expected counts from 0 to
+    1e9 in a channel: `sample_counts` checks them.
+    """
     for row in numba.prange(len(source)):
         state = _stream(seed, np.uint64(row))
         expected = shape[source[row]]

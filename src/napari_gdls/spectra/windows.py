@@ -120,11 +120,10 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
         summed = _summed_csr(spectra.data, spectra.indices, spectra.indptr, window, len(edges) - 1)
     else:
         summed = _summed_dense(np.ascontiguousarray(spectra), window, len(edges) - 1)
+    # `Field` has no more than 2**31 - 1 counts in a spectrum.
     return np.rint(summed).astype(np.int32)
 
 
-# Both rely on one window a channel, -1 or below `n_windows`, and on a csr_array whose indices lie inside of its shape,
-# which `Field` checks. Counts of one spectrum are below 2**31 there, so the sums fit 32 bits.
 @nb.njit(cache=True, nogil=True)
 def _summed_csr(
     data: npt.NDArray[Any],
@@ -133,6 +132,11 @@ def _summed_csr(
     window: npt.NDArray[np.int64],
     n_windows: int,
 ) -> npt.NDArray[np.float64]:
+    """Counts by measurement and window, (N, n_windows).
+
+    Relies on one window a channel, -1 or below n_windows, and on rows of a csr_array whose indices lie inside of its
+    shape, which `Field` checks.
+    """
     out = np.zeros((len(indptr) - 1, n_windows))
     for i in range(len(out)):
         for k in range(indptr[i], indptr[i + 1]):
@@ -143,6 +147,10 @@ def _summed_csr(
 
 @nb.njit(cache=True, nogil=True)
 def _summed_dense(spectra: npt.NDArray[Any], window: npt.NDArray[np.int64], n_windows: int) -> npt.NDArray[np.float64]:
+    """Counts by measurement and window, (N, n_windows).
+
+    Relies on one window a channel, -1 or below n_windows.
+    """
     out = np.zeros((len(spectra), n_windows))
     for i in range(len(out)):
         for channel in range(len(window)):
