@@ -17,7 +17,7 @@ def _before(e: int, f: int, key: npt.NDArray[np.float64]) -> bool:
 
 
 @nb.njit(cache=True, nogil=True)
-def sift_up(heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int) -> None:
+def sift_up(heap: npt.NDArray[np.int32], position: npt.NDArray[np.int32], key: npt.NDArray[np.float64], i: int) -> None:
     """Move the edge at position i up to where it belongs, after its cost has fallen."""
     e = heap[i]
     while i > 0:
@@ -33,7 +33,7 @@ def sift_up(heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: n
 
 @nb.njit(cache=True, nogil=True)
 def sift_down(
-    heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], i: int, length: int
+    heap: npt.NDArray[np.int32], position: npt.NDArray[np.int32], key: npt.NDArray[np.float64], i: int, length: int
 ) -> None:
     """Move the edge at position i down to where it belongs, after its cost has risen."""
     e = heap[i]
@@ -54,7 +54,7 @@ def sift_down(
 
 @nb.njit(cache=True, nogil=True)
 def drop(
-    heap: npt.NDArray[np.int64], position: npt.NDArray[np.int64], key: npt.NDArray[np.float64], e: int, length: int
+    heap: npt.NDArray[np.int32], position: npt.NDArray[np.int32], key: npt.NDArray[np.float64], e: int, length: int
 ) -> int:
     """Take edge e off the heap; the new length."""
     i, last = position[e], heap[length - 1]

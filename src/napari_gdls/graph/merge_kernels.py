@@ -79,7 +79,7 @@ def _cost(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64], bse_
 
 
 @nb.njit(cache=True, nogil=True)
-def root_of(parent: npt.NDArray[np.int64], a: int) -> int:
+def root_of(parent: npt.NDArray[np.integer], a: int) -> int:
     """Root of a region, halving the way there for the next time."""
     while parent[a] != a:
         parent[a] = parent[parent[a]]
@@ -101,25 +101,28 @@ def absorb(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> 
 
 
 class Merging(NamedTuple):
-    """State of the merging of N regions along M edges, between blocks of merges; changed in place."""
+    """State of the merging of N regions along M edges, between blocks of merges; changed in place.
 
-    edges: npt.NDArray[np.int64]
+    32-bit numbers where they are many: what is looked up here and there stays in the caches of the processor.
+    """
+
+    edges: npt.NDArray[np.int32]
     """(M, 2) the two regions that each edge joined at the beginning."""
-    heap: npt.NDArray[np.int64]
+    heap: npt.NDArray[np.int32]
     """(M,) edges as a heap by `key`; the first `progress[LENGTH]` of them."""
-    position: npt.NDArray[np.int64]
+    position: npt.NDArray[np.int32]
     """(M,) where each edge stands in the heap, -1 off it."""
     key: npt.NDArray[np.float64]
     """(M,) cost of joining the regions at both ends, as far as it is known."""
-    head: npt.NDArray[np.int64]
+    head: npt.NDArray[np.int32]
     """(N,) first half-edge of each region, -1 for none."""
-    tail: npt.NDArray[np.int64]
+    tail: npt.NDArray[np.int32]
     """(N,) last one."""
-    following: npt.NDArray[np.int64]
+    following: npt.NDArray[np.int32]
     """(2 M,) next half-edge of the same region, -1 after the last."""
-    parent: npt.NDArray[np.int64]
+    parent: npt.NDArray[np.int32]
     """(N,) way to the root of each region."""
-    seen: npt.NDArray[np.int64]
+    seen: npt.NDArray[np.int32]
     """(N,) merge at which a region was last met as a neighbour."""
     refreshed_at: npt.NDArray[np.float64]
     """(N,) size of each region when its costs were last found."""
@@ -142,12 +145,13 @@ def start_merging(
 ) -> Merging:
     """The state before the first merge.
 
-    Relies on edges between 0 and N - 1, as `MeasurementGraph` has, on counts of 0 or more whose sums over all regions
-    stay below 2**63, on finite BSE and on sizes above 0, as those of a `Field` are.
+    Relies on less than 2**30 edges between 0 and N - 1, as `MeasurementGraph` has, on counts of 0 or more whose sums
+    over all regions stay below 2**63, on finite BSE and on sizes above 0, as those of a `Field` are.
     """
     n, m = len(regions.size), len(edges)
-    heap, position, key = np.arange(m), np.arange(m), np.empty(m)
-    head, tail, following = np.full(n, -1), np.full(n, -1), np.full(2 * m, -1)
+    heap, position, key = np.arange(m, dtype=np.int32), np.arange(m, dtype=np.int32), np.empty(m)
+    head, tail = np.full(n, np.int32(-1)), np.full(n, np.int32(-1))
+    following = np.full(2 * m, np.int32(-1))
     for e in range(m):
         key[e] = _cost(regions, edges[e, 0], edges[e, 1], table, bse_scatter)
         for side in range(2):
@@ -161,15 +165,15 @@ def start_merging(
         sift_down(heap, position, key, i, m)
     most = max(n - 1, 0)
     return Merging(
-        edges,
+        edges.astype(np.int32),
         heap,
         position,
         key,
         head,
         tail,
         following,
-        np.arange(n),
-        np.full(n, -1),
+        np.arange(n, dtype=np.int32),
+        np.full(n, np.int32(-1)),
         regions.size.copy(),
         np.empty(most, dtype=np.int64),
         np.empty(most, dtype=np.int64),
@@ -194,57 +198,56 @@ def merge_some(
 
     Relies on a state that `start_merging` has made of the same regions.
     """
-    costs = 0
-    while state.progress[LENGTH] > 0 and costs < most_costs:
-        e = state.heap[0]
-        a, b = root_of(state.parent, state.edges[e, 0]), root_of(state.parent, state.edges[e, 1])
+    edges, heap, position, key, parent = state.edges, state.heap, state.position, state.key, state.parent
+    done, length, costs = state.progress[DONE], state.progress[LENGTH], 0
+    highest = state.height[done - 1] if done > 0 else 0.0
+    while length > 0 and costs < most_costs:
+        e = heap[0]
+        a, b = root_of(parent, edges[e, 0]), root_of(parent, edges[e, 1])
         if a == b:
-            state.progress[LENGTH] = drop(state.heap, state.position, state.key, e, state.progress[LENGTH])
+            length = drop(heap, position, key, e, length)
             continue
         cost = _cost(regions, a, b, table, bse_scatter)
         costs += 1
-        if cost > state.key[e] * (1 + _RISEN_BY) + _RISEN_BY_AT_LEAST:
-            state.key[e] = cost
-            sift_down(state.heap, state.position, state.key, 0, state.progress[LENGTH])
+        if cost > key[e] * (1 + _RISEN_BY) + _RISEN_BY_AT_LEAST:
+            key[e] = cost
+            sift_down(heap, position, key, 0, length)
             continue
         if regions.size[a] < regions.size[b] or (regions.size[a] == regions.size[b] and a > b):
             a, b = b, a
-        costs += _merge(state, regions, table, bse_scatter, refresh_growth, a, b, cost)
-    return bool(state.progress[LENGTH] > 0)
+        highest = max(highest, cost)
+        state.kept[done], state.absorbed[done], state.height[done] = a, b, highest
+        done += 1
+        absorb(regions, a, b, table)
+        parent[b] = a
+        half = _join_lists(state.head, state.tail, state.following, a, b)
+        whole = regions.size[a] >= refresh_growth * state.refreshed_at[a]
+        if whole:
+            state.refreshed_at[a] = regions.size[a]
+            half = state.head[a]
+        length, found = _refresh(state, regions, table, bse_scatter, a, half, whole, done, length)
+        costs += found
+    state.progress[DONE], state.progress[LENGTH] = done, length
+    return bool(length > 0)
 
 
 @nb.njit(cache=True, nogil=True)
-def _merge(
-    state: Merging,
-    regions: Regions,
-    table: npt.NDArray[np.float64],
-    bse_scatter: float,
-    refresh_growth: float,
-    a: int,
-    b: int,
-    cost: float,
+def _join_lists(
+    head: npt.NDArray[np.int32], tail: npt.NDArray[np.int32], following: npt.NDArray[np.int32], a: int, b: int
 ) -> int:
-    """Let region a absorb region b, at this cost; the number of costs that were found."""
-    done = state.progress[DONE]
-    before = state.height[done - 1] if done > 0 else 0.0
-    state.kept[done], state.absorbed[done], state.height[done] = a, b, max(before, cost)
-    state.progress[DONE] = done = done + 1
-    absorb(regions, a, b, table)
-    state.parent[b] = a
-    first_of_b = state.head[b]
+    """Append the half-edges of region b to those of region a; the first of them, -1 for none."""
+    first_of_b = head[b]
     if first_of_b >= 0:
-        if state.head[a] < 0:
-            state.head[a] = first_of_b
+        if head[a] < 0:
+            head[a] = first_of_b
         else:
-            state.following[state.tail[a]] = first_of_b
-        state.tail[a] = state.tail[b]
-    whole = regions.size[a] >= refresh_growth * state.refreshed_at[a]
-    if whole:
-        state.refreshed_at[a] = regions.size[a]
-    return _refresh(state, regions, table, bse_scatter, a, state.head[a] if whole else first_of_b, whole)
+            following[tail[a]] = first_of_b
+        tail[a] = tail[b]
+    return int(first_of_b)
 
 
-@nb.njit(cache=True, nogil=True)
+# In line, since a call that hands over all the arrays costs several percent of the time of the tree.
+@nb.njit(cache=True, nogil=True, inline="always")
 def _refresh(
     state: Merging,
     regions: Regions,
@@ -253,13 +256,16 @@ def _refresh(
     a: int,
     half: int,
     whole: bool,
-) -> int:
-    """Find the costs of a's edges again, from a half-edge on; drop loops and doubles. Returns the number of costs.
+    done: int,
+    length: int,
+) -> tuple[int, int]:
+    """Find the costs of a's edges again, from a half-edge on; drop loops and doubles.
 
-    Where the list is walked as a whole, half-edges that are off the heap are taken out of it.
+    Where the list is walked as a whole, half-edges that are off the heap are taken out of it. Returns the length of the
+    heap and the number of costs.
     """
     heap, position, key = state.heap, state.position, state.key
-    length, done, previous, costs = state.progress[LENGTH], state.progress[DONE], -1, 0
+    previous, costs = -1, 0
     while half >= 0:
         e, after = half >> 1, state.following[half]
         if position[e] >= 0:
@@ -285,8 +291,7 @@ def _refresh(
             if after < 0:
                 state.tail[a] = previous
         half = after
-    state.progress[LENGTH] = length
-    return costs
+    return length, costs
 
 
 @nb.njit(cache=True, nogil=True)
