@@ -10,11 +10,12 @@ from typing import Literal
 from napari_gdls.checks import shown
 from napari_gdls.errors import RecipeError
 
-Part = Literal["run", "embedding", "graph", "thresholds", "phases", "walker", "pixels"]
+Part = Literal["run", "embedding", "graph", "thresholds", "phases", "walker", "pixels", "unmixing"]
 """Part of the chain that a parameter belongs to; a method has all parameters of the parts that it consists of.
 
 "run": how the computer goes about it; "embedding" of the spectra; "graph" of the measurements; "thresholds": as each
-method says; "phases"; "walker": any random walker on the BSE image; "pixels": labels from the measurements around.
+method says; "phases"; "walker": any random walker on the BSE image; "pixels": labels from the measurements around;
+"unmixing": of overlapping phases, which has a recipe of its own.
 """
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from napari_gdls.errors import RecipeError
 from napari_gdls.recipe.methods import LABELLINGS, METHODS, Method
 from napari_gdls.recipe.parameters import Parameter
+from napari_gdls.recipe.saved import replaced, saved_values
 
 RECIPE_VERSION = 2
 """Of the JSON text. 1: the authors' chain was the method "threshold" with the labelling "paper"."""
@@ -280,11 +280,7 @@ class Recipe:
         RecipeError
             If a parameter does not exist or a value is out of range.
         """
-        unknown = sorted(set(changes) - {field.name for field in dataclasses.fields(self)})
-        if unknown:
-            known = ", ".join(field.name for field in dataclasses.fields(self))
-            raise RecipeError(f"recipe: no parameter {', '.join(map(repr, unknown))}; there are {known}.")
-        return dataclasses.replace(self, **changes)
+        return replaced(self, changes)
 
     def to_json(self) -> str:
         """The recipe as JSON text."""
@@ -299,16 +295,7 @@ class Recipe:
         RecipeError
             If the text is no JSON object, comes from a later version, or holds unknown or impossible values.
         """
-        try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise RecipeError(f"recipe: not JSON ({error}).") from None
-        if not isinstance(values, dict):
-            raise RecipeError("recipe: not a JSON object.")
-        version = values.pop("recipe_version", None)
-        if isinstance(version, bool) or version not in _READABLE_VERSIONS:
-            known = ", ".join(map(str, _READABLE_VERSIONS))
-            raise RecipeError(f"recipe: version {version!r}; this napari-gdls reads versions {known}.")
+        version, values = saved_values(text, "recipe_version", _READABLE_VERSIONS)
         if version == 1 and values.get("labelling") == "paper":
             values |= {"method": "published", "labelling": None}
         return cls().replace(**values)
