@@ -1,5 +1,6 @@
 from .atomic import write_text as write_text
 from .contracts import FieldSummary as FieldSummary
+from .image_stacks import write_image_stack as write_image_stack
 from .labels import LABEL_ENDINGS as LABEL_ENDINGS
 from .labels import read_labels as read_labels
 from .labels import write_float_image as write_float_image
@@ -12,6 +13,7 @@ from .manifest import manifest_of as manifest_of
 from .mindif import MindifField as MindifField
 from .mindif import MindifPhase as MindifPhase
 from .mindif import read_mindif as read_mindif
+from .msa import write_msa as write_msa
 from .registry import describe as describe
 from .registry import read_field as read_field
 from .registry import supported_formats as supported_formats

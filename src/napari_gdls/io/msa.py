@@ -1,0 +1,118 @@
+"""Single spectra as EMSA/MAS files, which programs for X-ray analysis and HyperSpy read (ISO 22029)."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls._version import __version__
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import OutputError
+from napari_gdls.io.atomic import write_bytes
+
+_VERSION = "1.0"
+"""Of the format. ISO 22029 has kept what this one requires, and readers that check the version know it."""
+
+_LONGEST = 64
+"""Characters of a title or of a line of comment, by the format."""
+
+
+def write_msa(
+    path: str | os.PathLike[str],
+    spectrum: npt.ArrayLike,
+    energy: EnergyAxis,
+    *,
+    title: str,
+    beam_energy: float | None = None,
+    comments: Sequence[str] = (),
+    overwrite: bool = True,
+) -> None:
+    """Write one EDS spectrum as an EMSA/MAS file, atomically.
+
+    The file is ASCII with lines that end in CR LF, one column of counts, and the calibration in eV. Numbers are written
+    so that they read back exactly. Date, time and owner, which the format requires to be there, stay empty: equal
+    spectra give equal files.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in ``.msa`` or ``.emsa``.
+    spectrum : (D,) array of float
+        Counts; may be negative, as differences of spectra are.
+    energy : EnergyAxis
+        Calibration of the D channels.
+    title : str
+        At most 64 characters are kept; what is no ASCII is written as near to it as there is.
+    beam_energy : float, optional
+        In keV.
+    comments : sequence of str
+        Lines of comment, likewise; longer ones are broken.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the spectrum does not fit the axis or holds values that are not finite, the ending is another, or the system
+        refuses; what stood at the target is untouched.
+
+    Notes
+    -----
+    ISO 22029:2022, Microbeam analysis -- EMSA/MAS standard file format for spectral-data exchange; Egerton et al.
+    (1991), EMSA Bulletin 21:35.
+    """
+    name = os.fspath(path)
+    if not name.lower().endswith((".msa", ".emsa")):
+        raise OutputError(f"{name}: spectra in the EMSA/MAS format are written as .msa or .emsa; choose such a name.")
+    counts = np.asarray(spectrum, dtype=np.float64)
+    if counts.shape != (energy.size,):
+        raise OutputError(f"{name}: a spectrum of shape {counts.shape} does not fit the {energy.size} channels.")
+    if not np.isfinite(counts).all():
+        raise OutputError(f"{name}: the spectrum holds values that are not finite; nothing was written.")
+    keywords = [
+        ("FORMAT", "EMSA/MAS Spectral Data File"),
+        ("VERSION", _VERSION),
+        ("TITLE", _plain(title)[:_LONGEST]),
+        ("DATE", ""),
+        ("TIME", ""),
+        ("OWNER", ""),
+        ("NPOINTS", f"{energy.size}"),
+        ("NCOLUMNS", "1"),
+        ("XUNITS", "eV"),
+        ("YUNITS", "counts"),
+        ("DATATYPE", "Y"),
+        ("XPERCHAN", repr(energy.width)),
+        ("OFFSET", repr(energy.offset)),
+        ("SIGNALTYPE", "EDS"),
+        ("XLABEL", "Energy"),
+        ("YLABEL", "X-ray Intensity"),
+    ]
+    if beam_energy is not None:
+        keywords.append(("BEAMKV", repr(float(beam_energy))))
+    comments = (f"napari-gdls {__version__}", *comments)
+    keywords += [("COMMENT", line) for comment in comments for line in _lines(_plain(comment))]
+    keywords.append(("SPECTRUM", "Spectral Data Starts Here"))
+    text = [f"#{keyword:12s}: {value}" for keyword, value in keywords]
+    text += [f"{value!r}," for value in counts.tolist()]
+    text.append(f"#{'ENDOFDATA':12s}: End Of Data and File")
+    write_bytes(path, "".join(f"{line}\r\n" for line in text).encode("ascii"), overwrite=overwrite)
+
+
+def _plain(text: str) -> str:
+    """In printable ASCII, on one line, and without what readers take for the end of a keyword."""
+    marks_apart = unicodedata.normalize("NFKD", " ".join(text.split()).replace(": ", ", "))
+    without_marks = "".join(character for character in marks_apart if not unicodedata.combining(character))
+    return "".join(character if " " <= character <= "~" else "?" for character in without_marks)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """A comment in pieces that are short enough, broken at blanks where there are any."""
+    while len(text) > _LONGEST:
+        end = text.rfind(" ", 1, _LONGEST + 1)
+        yield text[: end if end > 0 else _LONGEST]
+        text = text[end if end > 0 else _LONGEST :].lstrip(" ")
+    yield text
