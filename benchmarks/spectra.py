@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import SHARED_DATA
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.materials.composition import SYMBOLS
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.sampling import sample_counts
 from napari_gdls.spectra.synthesis import simulate_spectra

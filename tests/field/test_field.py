@@ -198,3 +198,21 @@ def test_full_scale_follows_the_dtype():
     assert Field(**arguments).bse_full_scale == 65536
     assert Field(**arguments | {"bse": np.zeros((6, 8), np.uint8)}).bse_full_scale == 256
     assert Field(**arguments | {"bse": np.zeros((6, 8)), "bse_full_scale": 1.0}).bse_full_scale == 1
+
+
+def test_artefacts_are_kept_wherever_the_field_goes():
+    field = Field(**parts()).with_artefacts(["Cu", "Ga", "Cu"])
+    assert field.artefacts == ("Cu", "Ga")
+    assert field.thinned(0.5).artefacts == ("Cu", "Ga")
+    assert field.with_spectra(field.spectra).artefacts == ("Cu", "Ga")
+    assert "without Cu, Ga" in repr(field)
+    assert field.with_artefacts(()).artefacts == ()
+
+
+@pytest.mark.parametrize(
+    ("artefacts", "message"),
+    [("Cu", "artefacts are 'Cu'"), (("Xx",), "'Xx' is no element symbol"), (3, "are 3"), ((29,), "29")],
+)
+def test_artefacts_are_elements(artefacts, message):
+    with pytest.raises(FieldError, match=message):
+        Field(**parts()).with_artefacts(artefacts)

@@ -57,7 +57,7 @@ def assert_equal(read: Field, written: Field) -> None:
         one, other = getattr(read, name), getattr(written, name)
         assert one.dtype == other.dtype, name
         assert np.array_equal(one, other), name
-    for name in ("energy", "sampling_distance", "pixel_size", "beam_energy", "bse_full_scale", "name"):
+    for name in ("energy", "sampling_distance", "pixel_size", "beam_energy", "bse_full_scale", "artefacts", "name"):
         assert getattr(read, name) == getattr(written, name), name
     assert sp.issparse(read.spectra) == sp.issparse(written.spectra)
     assert read.spectra.dtype == written.spectra.dtype
@@ -108,6 +108,7 @@ def fields(draw: st.DrawFn) -> Field:
         valid=valid,
         bse_full_scale=draw(st.floats(1, 1e6)),
         gain=1,
+        artefacts=draw(st.lists(st.sampled_from(["Cu", "Ga", "Si"]), max_size=2)),
         name=draw(st.text(max_size=20)),
         metadata=draw(st.dictionaries(st.text(max_size=5), VALUES, max_size=4)),
     )
@@ -359,6 +360,8 @@ HUGE = {"name": "regular", "configuration": {"chunk_shape": [2**20, 2**20]}}
         (lambda files: with_attributes(files, energy={"offset": 0}), "no consistent field"),
         (lambda files: with_attributes(files, energy=None), "no consistent field"),
         (lambda files: with_attributes(files, pixel_size=-1), "pixel_size"),
+        (lambda files: with_attributes(files, artefacts=["Cu", "Xx"]), "'Xx' is no element symbol"),
+        (lambda files: with_attributes(files, artefacts=29), "artefacts are 29"),
         (lambda files: with_attributes(files, metadata={"$array": "9"}), "no consistent field"),
         (lambda files: with_attributes(files, metadata={"$array": "../bse"}), "no consistent field"),
         (lambda files: with_attributes(files, metadata={"$new": 1}), "unknown"),

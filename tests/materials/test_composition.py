@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.errors import GdlsError
-from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS, CompositionError, atomic_number, mass_fractions
+from napari_gdls.materials.composition import N_ELEMENTS, CompositionError, atomic_number, mass_fractions
 from napari_gdls.materials.formula import composition_of
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.errors import GdlsError
 from napari_gdls.materials import Formula, FormulaError, mixture, parse_formula
-from napari_gdls.materials.composition import SYMBOLS
 from napari_gdls.materials.formula import parse_template
 
 # What each notation must mean, in plain atoms.

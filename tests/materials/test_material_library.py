@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.materials import Material, MaterialError, Materials, load_materials, mass_fractions_of
 from napari_gdls.materials.assembly import EQUAL_WITHIN
-from napari_gdls.materials.composition import SYMBOLS
 from napari_gdls.materials.library import MEMBER
 
 

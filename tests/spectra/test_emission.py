@@ -3,11 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import CANONICAL_AXIS
 from napari_gdls.errors import GdlsError, RecipeError
-from napari_gdls.materials.composition import SYMBOLS, atomic_number
+from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import Emission, line_corrections
+from napari_gdls.spectra.emission import Emission
+from napari_gdls.spectra.strengths import line_corrections
 
 HEMATITE = {"Fe": 0.699, "O": 0.301}
 QUARTZ = {"Si": 0.46743, "O": 0.53257}

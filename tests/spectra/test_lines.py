@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
-from napari_gdls.materials.composition import SYMBOLS
 from napari_gdls.materials.formula import composition_of
 from napari_gdls.spectra import Detector, element_map, element_window, line_energy, main_lines, simulate_spectra
 
@@ -100,7 +100,7 @@ def test_window_holds_the_stated_part_of_the_line() -> None:
         (lambda: element_window("Pb", line="Ka"), "25 keV does not excite Pb Ka, which needs 88.00 keV"),
         (lambda: element_window("H"), "no X-ray line of H"),
         (lambda: main_lines("Be"), "no X-ray line of Be"),
-        (lambda: main_lines("Fe", beam_energy=200.0), "from 2 to 50 keV"),
+        (lambda: main_lines("Fe", beam_energy=500.0), "from 2 to 400 keV"),
         (lambda: element_window("Fe", width=0.0), "width is 0.0"),
         (lambda: element_window("Fe", beam_energy=-5.0), "beam energy is -5.0"),
     ],
@@ -162,3 +162,11 @@ def test_transmission_microscopes_have_windows_too() -> None:
     low, high = element_window("Fe", beam_energy=200.0)
     assert low < line_energy("Fe") < high
     assert np.mean(element_window("Pb", line="Ka", beam_energy=200.0)) == pytest.approx(74_600, rel=0.01)
+
+
+@pytest.mark.parametrize(("element", "first"), [("Si", "Ka"), ("Fe", "Ka"), ("Nd", "La"), ("Hf", "Ma"), ("U", "Ma")])
+def test_beams_of_transmission_microscopes_have_lines(element: str, first: str) -> None:
+    line = element_window(element, beam_energy=200.0)
+    assert line == element_window(element, line=first, beam_energy=200.0)
+    assert main_lines(element, 200.0)[0].weight == 1
+    assert main_lines(element, 300.0) != main_lines(element, 200.0)

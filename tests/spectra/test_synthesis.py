@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis, rebin
 from napari_gdls.errors import GdlsError, RecipeError
-from napari_gdls.materials.composition import SYMBOLS
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.synthesis import simulate_spectra
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, ZERO_PEAK_END, EnergyAxis, rebin
 from napari_gdls.errors import FieldError
+from napari_gdls.field.artefacts import checked_artefacts
 from napari_gdls.field.counts import Counts, check_sums, checked_counts, smaller_form, thinned_counts, total_counts
 from napari_gdls.field.gain import as_counts, estimated_gain, warn_of_gain
 from napari_gdls.field.geometry import checked_locations, checked_sampling_distance, checked_valid
@@ -62,6 +63,9 @@ class Field:
     gain : float, optional
         Value of one count in `spectra`, by which they are divided. 1: they are counts. None: found, with a warning
         where they are scaled, averaged or normalised counts; see `napari_gdls.field.gain`.
+    artefacts : sequence of str, optional
+        Symbols of elements that are measured but no part of the specimen: Cu of the grid, Ga of the ion beam, Si of the
+        detector.
     name : str, optional
         For titles and file names.
     metadata : mapping, optional
@@ -85,6 +89,8 @@ class Field:
         Value that one count had in the spectra that were given; the median where each had its own.
     input_order : (N,) array of int64
         ``locations == given_locations[input_order]``.
+    artefacts : tuple of str
+        In the order given, each once.
     name : str
     metadata : dict
 
@@ -93,7 +99,7 @@ class Field:
     FieldError
         If the parts do not fit together: wrong shapes, locations that are doubled or outside the image or on invalid
         pixels, NaN or infinite values, negative counts, more counts than can be handled, no counts at all, numbers far
-        from those of any microscope, or a scale that cannot be inferred.
+        from those of any microscope, artefacts that are no elements, or a scale that cannot be inferred.
     """
 
     def __init__(
@@ -109,6 +115,7 @@ class Field:
         valid: npt.ArrayLike | None = None,
         bse_full_scale: float | None = None,
         gain: float | None = None,
+        artefacts: Iterable[str] = (),
         name: str = "",
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
@@ -130,6 +137,7 @@ class Field:
         self.energy = energy
         self.pixel_size = number_within("pixel_size", pixel_size, "um", *_PIXEL_SIZES)
         self.beam_energy = number_within("beam_energy", beam_energy, "keV", *_BEAM_ENERGIES)
+        self.artefacts = checked_artefacts(artefacts)
         self.name = str(name)
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.sampling_distance = checked_sampling_distance(sampling_distance, places, self.valid)
@@ -290,6 +298,23 @@ class Field:
         other.spectra = smaller_form(counts)
         return other
 
+    def with_artefacts(self, artefacts: Iterable[str]) -> Field:
+        """Field with other elements declared as no part of the specimen; everything else the same.
+
+        Parameters
+        ----------
+        artefacts : sequence of str
+            Symbols, such as ``("Cu", "Ga")``; () for none.
+
+        Raises
+        ------
+        FieldError
+            If one is no element.
+        """
+        other = copy.copy(self)
+        other.artefacts = checked_artefacts(artefacts)
+        return other
+
     def __repr__(self) -> str:
         height, width = self.shape
         title = f" {self.name!r}" if self.name else ""
@@ -298,5 +323,6 @@ class Field:
             f"<Field{title}: {height} x {width} px, {self.n_measurements:,} spectra ({kind}), "
             f"{np.median(self.total_counts):,.0f} counts each, {self.energy.size} channels of {self.energy.width:g} eV"
             f"{f', {len(self.unmeasured):,} not measured' if len(self.unmeasured) else ''}"
+            f"{', without ' + ', '.join(self.artefacts) if self.artefacts else ''}"
             f"{f', gain {self.gain:.4g}' if self.gain != 1 else ''}>"
         )

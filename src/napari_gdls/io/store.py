@@ -205,6 +205,7 @@ def _field_files(
         "name": field.name,
         "energy": field.energy.to_dict(),
         **({"gain": field.gain} if field.gain != 1 else {}),
+        **({"artefacts": list(field.artefacts)} if field.artefacts else {}),
         **{scalar: getattr(field, scalar) for scalar in _SCALARS},
         "metadata": to_plain(field.metadata, store_array),
     }
@@ -296,6 +297,7 @@ class _Store:
             energy,
             valid=valid,
             gain=1.0,  # it was found when the field was made
+            artefacts=self.attributes.get("artefacts", ()),
             name=self.attributes["name"],
             metadata=from_plain(self.attributes["metadata"], lambda name: read_array(self.files, f"metadata/{name}")),
             **{scalar: self.attributes[scalar] for scalar in _SCALARS},

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS
+from napari_gdls.elements import SYMBOLS
+from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.materials.exchange import exchange_pairs
 from napari_gdls.materials.formula import Formula, mixture
 from napari_gdls.materials.library import Family, Material, Materials

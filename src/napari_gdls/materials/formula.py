@@ -33,7 +33,8 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from napari_gdls.checks import shown
-from napari_gdls.materials.composition import SYMBOLS, Composition, CompositionError, mass_fractions
+from napari_gdls.elements import SYMBOLS
+from napari_gdls.materials.composition import Composition, CompositionError, mass_fractions
 from napari_gdls.materials.tokens import CLOSING, VACANCY, FormulaError, Token, amount_value, tokenize
 
 Ion: TypeAlias = tuple[str, int | None]

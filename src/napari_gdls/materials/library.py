@@ -10,7 +10,8 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS
+from napari_gdls.elements import SYMBOLS
+from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.materials.confusability import CONFUSABLE_BELOW, merge_confusable, separation
 from napari_gdls.materials.minerals import MaterialError, plain_name, suggestion
 

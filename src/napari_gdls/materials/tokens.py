@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.errors import GdlsError
-from napari_gdls.materials.composition import SYMBOLS
 
 Kind = Literal["symbol", "vacancy", "amount", "charge", "open", "close", "mix", "hydrate", "end"]
 

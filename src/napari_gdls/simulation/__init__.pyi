@@ -5,3 +5,4 @@ from .rock import ROCK as ROCK
 from .rock import RockMineral as RockMineral
 from .texture import Texture as Texture
 from .texture import rock_texture as rock_texture
+from .thin_section import simulate_overlapping as simulate_overlapping

@@ -12,3 +12,4 @@ from .lines import line_energy as line_energy
 from .lines import main_lines as main_lines
 from .sampling import sample_counts as sample_counts
 from .synthesis import simulate_spectra as simulate_spectra
+from .thin_film import ThinFilm as ThinFilm

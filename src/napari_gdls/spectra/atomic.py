@@ -50,7 +50,7 @@ _M_4F_ENERGIES = {
     63: (1131.0, 1153.0),
 }
 _BARIUM, _GADOLINIUM = 56, 64  # atomic numbers
-_BARIUM_4F_SHARE = 0.25  # of the M4 and M5 decays; measured on sanbornite and BaF2, see `emission.line_corrections`
+_BARIUM_4F_SHARE = 0.25  # of the M4 and M5 decays; measured on sanbornite and BaF2, see `strengths.line_corrections`
 
 # Siegbahn and IUPAC names of the usual lines: Jenkins et al. (1991), X-Ray Spectrom. 20:149.
 _SIEGBAHN = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.special import erfcx, ndtr
 
@@ -36,6 +37,7 @@ _TAIL_REACH = 8.0  # lengths of the tail; beyond lies 3e-4 of it
 _SMALLEST_TAIL = 1e-3  # share of a peak; less is left out, as no spectrum shows it
 _LOWEST_ENERGY = 50.0  # eV, of the absorption tables
 _PEAKS_AT_A_TIME = 64  # of similar energy: large enough for array arithmetic, small enough to reach equally far
+_FINE_POINTS = 2  # between two nodes of a continuum
 _BLOCK = 256  # spectra at a time: the arrays of a block stay in the cache
 
 
@@ -217,6 +219,33 @@ class Detector:
             sigma = self.resolution(escaped) / _FWHM_PER_SIGMA
             _add_peaks(counts, axis, escaped, sigma, efficiency * escape)
         return counts.astype(np.float32)
+
+    def continuum_response(self, nodes: FloatArray, axis: EnergyAxis) -> npt.NDArray[np.float32]:
+        """Where photons of a continuum are counted.
+
+        Parameters
+        ----------
+        nodes : (n,) array
+            Rising energies at which the continuum is known, eV; it is linear in between, and nothing outside.
+        axis : EnergyAxis
+
+        Returns
+        -------
+        (n, axis.size) float32
+            Expected counts in each channel for one photon per keV at one node.
+        """
+        # The detector sees the linear course between two nodes at a few energies closer together than its resolution.
+        low = np.repeat(np.arange(nodes.size - 1), _FINE_POINTS)
+        weight = np.tile((np.arange(_FINE_POINTS) + 0.5) / _FINE_POINTS, nodes.size - 1)
+        width = np.diff(nodes)[low]
+        energies = nodes[low] + weight * width
+        at = np.arange(energies.size)
+        # Widths are in eV, the continuum is per keV.
+        weights = np.concatenate([(1 - weight) * width, weight * width]) / (1000.0 * _FINE_POINTS)
+        spread = sp.csr_array(
+            (weights, (np.append(low, low + 1), np.append(at, at))), shape=(nodes.size, energies.size), dtype=np.float32
+        )
+        return np.asarray(spread @ self.response(energies, axis))
 
     def add_pile_up(self, spectra: npt.NDArray[np.float32], axis: EnergyAxis) -> npt.NDArray[np.float32]:
         """Count the share `pile_up` of pairs of photons as one photon of their summed energy.

@@ -8,17 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
-from napari_gdls.checks import checked_kind, checked_number, shown
+from napari_gdls.checks import checked_number, shown
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
 from napari_gdls.materials.composition import N_ELEMENTS, Compositions, atomic_number, mass_fractions
 from napari_gdls.spectra.atomic import (
     SUBSHELLS,
-    Lines,
-    atomic_weights,
-    characteristic_lines,
     element_density,
     mass_absorption,
     subshells,
@@ -27,12 +23,9 @@ from napari_gdls.spectra.continuum import generated_continuum
 from napari_gdls.spectra.depth import DepthDistribution, Target, cross_section_exponent, depth_distribution, target
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.fluorescence import CharacteristicFluorescence
-from napari_gdls.spectra.ionisation import ionisation_cross_sections
+from napari_gdls.spectra.strengths import LOWEST_ENERGY, chosen_elements, excited_lines
 
 FloatArray = npt.NDArray[np.floating]
-
-LOWEST_ENERGY = 100.0
-"""Photons below this energy (eV) are left out."""
 
 LOWEST_BEAM_ENERGY, HIGHEST_BEAM_ENERGY = 2.0, 50.0
 """Beams (keV) that the model is used for; the standards of ``benchmarks/spectra.py`` were measured at 10 to 20 keV."""
@@ -46,10 +39,7 @@ DEFAULT_TAKE_OFF = 35.0
 THICKEST_COATING = 1000.0
 """In nm; a film that thick slows the beam, which is left out here. Films are 5 to 30 nm as a rule."""
 
-_AVOGADRO = 6.02214076e23  # 1/mol
-_WEAKEST_LINE = 3e-4  # lines weaker than this part of the strongest of their element and shell are left out: a choice
 _BLOCK = 256  # materials at a time: the arrays of a block stay in the cache
-_FINE_POINTS = 2  # between two nodes of the continuum
 _CONTINUUM_EXPONENT = 0.86  # see `depth.cross_section_exponent`: that of K shells of all but the lightest elements
 # Depth distributions of the continuum are computed at so many energies up to `_FEW_ABOVE` of the beam energy, in equal
 # ratios, and at so many above, in equal steps up to `_LAST_KNOT`. Choices.
@@ -87,71 +77,6 @@ def _checked_coating(coating: Any) -> tuple[str, float]:
     return symbol, checked_number(f"coating of {symbol}", thickness, "in nm", positive=True, highest=THICKEST_COATING)
 
 
-def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
-    """Factors between tabulated and observed strengths of soft lines, (n,) float64.
-
-    Notes
-    -----
-    Rates and yields are those of free atoms. In a solid the 3d and 4f electrons of the first long period and of Ba to
-    Lu are valence electrons, and lines that they emit lie at the absorption edge, where the tabulated absorption is
-    too small. The factors are linear in the atomic number between the elements named and constant outside:
-
-    - K lines: 0.95 up to F, 1 from Na on.
-    - L3 lines from the 3d band (L-alpha): Ti 0.27, Fe 0.31, Zn 0.90, 1 from Ge on. L2 lines from it (L-beta 1)
-      are weaker still, by 0.15 up to Fe and 1 from Zn on.
-    - L-l and L-eta, which come from the 3s core level: 1.2 up to Ge, 1 from Zr on.
-    - M4 and M5 lines: 0.29 up to Ba, 0.5 at Ce, 0.9 at Eu, 1 from Hf on; M1 to M3 lines: 1.8 up to Ce, 1 from Hf on.
-
-    They were fitted, together with the two constants of `continuum`, to eleven spectra of pure elements and simple
-    compounds, one value for all spectra; the glasses K412 and ADM-6005a, held out, come out as well as the others
-    (``benchmarks/spectra.py``). Only the first factor and the defaults of `Detector` were chosen on all of them. M
-    lines other than those of Ba are not verified.
-    """
-    z = lines.element + 1
-    factor = np.ones(len(lines))
-    subshell = np.array(SUBSHELLS)[lines.subshell]
-    outer = np.array([name.split("-")[1] for name in lines.name])
-    from_3d = np.isin(subshell, ["L2", "L3"]) & np.isin(outer, ["M4", "M5"])
-    for chosen, at, values in (
-        (subshell == "K", (9, 11), (0.95, 1.0)),
-        (from_3d, (22, 26, 30, 32), (0.27, 0.31, 0.90, 1.0)),
-        (from_3d & (subshell == "L2"), (26, 30), (0.15, 1.0)),
-        (np.isin(subshell, ["L2", "L3"]) & (outer == "M1"), (32, 40), (1.2, 1.0)),
-        (np.isin(subshell, ["M4", "M5"]), (56, 58, 63, 72), (0.29, 0.5, 0.9, 1.0)),
-        (np.isin(subshell, ["M1", "M2", "M3"]), (58, 72), (1.8, 1.0)),
-    ):
-        factor[chosen] *= np.interp(z[chosen], at, values)
-    return factor
-
-
-def line_strengths(lines: Lines, beam_energy: float) -> npt.NDArray[np.float64]:
-    """Photons per electron and per g/cm2 of a pure element, in a film so thin that the electron does not slow down.
-
-    Parameters
-    ----------
-    lines : Lines
-    beam_energy : float
-        keV.
-
-    Returns
-    -------
-    (n,) float64
-        0 for lines that the beam cannot excite.
-
-    Notes
-    -----
-    Vacancies made by the beam, moved within their shell by Coster-Kronig transitions, times fluorescence yield,
-    radiative rate and `line_corrections`. Vacancies that decays of deeper shells leave behind are left out.
-    """
-    data = subshells()
-    vacancies = np.where(data.edge > 0, ionisation_cross_sections(beam_energy), 0.0)
-    for (source, sink), probability in sorted(data.coster_kronig.items()):
-        vacancies[:, sink] += probability * vacancies[:, source]
-    photons = vacancies * data.fluorescence_yield * (_AVOGADRO / atomic_weights()[:, None])
-    excited = data.edge[lines.element, lines.subshell] < 1000 * beam_energy
-    return photons[lines.element, lines.subshell] * lines.rate * excited * line_corrections(lines)
-
-
 class Emission:
     """Lines and continuum that leave a flat, polished, thick material, for one beam energy and take-off angle.
 
@@ -186,8 +111,8 @@ class Emission:
 
     Notes
     -----
-    A line's intensity is its strength (`line_strengths`) times the mass fraction times the ionisations whose photons
-    get out (`depth.DepthDistribution.emitted`), enhanced by what lines of other elements excite
+    A line's intensity is its strength (`strengths.line_strengths`) times the mass fraction times the ionisations whose
+    photons get out (`depth.DepthDistribution.emitted`), enhanced by what lines of other elements excite
     (`fluorescence.CharacteristicFluorescence`). Fluorescence by the continuum, a few percent for hard lines, is left
     out.
     """
@@ -204,10 +129,7 @@ class Emission:
         self.take_off = checked_take_off(take_off)
         self.coating = coating
         self._cosecant = 1 / math.sin(math.radians(self.take_off))
-        wanted = np.ones(N_ELEMENTS, dtype=bool)
-        if elements is not None:
-            wanted[:] = False
-            wanted[[atomic_number(symbol) - 1 for symbol in checked_kind("elements", elements, Iterable)]] = True
+        wanted = chosen_elements(elements)
         self._film = -1
         self._film_mass = 0.0  # g/cm2
         if coating is not None:
@@ -221,17 +143,7 @@ class Emission:
         self._prepare_continuum()
 
     def _prepare_lines(self, wanted: npt.NDArray[np.bool_]) -> None:
-        lines = characteristic_lines()
-        strength = line_strengths(lines, self.beam_energy)
-        strength[~wanted[lines.element] | (lines.energy < LOWEST_ENERGY)] = 0.0
-        # Compared with the strongest line of the same element and shell, so that weak L lines of heavy elements stay
-        # beside M.
-        shell = np.array(["KLM".index(name[0]) for name in SUBSHELLS])[lines.subshell]
-        strongest = np.zeros((N_ELEMENTS, 3))
-        np.maximum.at(strongest, (lines.element, shell), strength)
-        keep = (strength > 0) & (strength > _WEAKEST_LINE * strongest[lines.element, shell])
-        self.lines = lines.select(keep)
-        self._strength = strength[keep]
+        self.lines, self._strength = excited_lines(self.beam_energy, wanted)
         self._line_absorption = mass_absorption(self.lines.energy)
         # The depth distribution is one for all lines of a subshell.
         codes, self._group_of_line = np.unique(
@@ -338,19 +250,12 @@ class Emission:
             ``intensities(...) @ response(...)`` are expected spectra without pile-up (`Detector.add_pile_up`), in
             counts per electron and full sphere of detectors.
         """
-        nodes = self.continuum_energies
-        # The detector sees the linear course between two nodes at a few energies closer together than its resolution.
-        low = np.repeat(np.arange(nodes.size - 1), _FINE_POINTS)
-        weight = np.tile((np.arange(_FINE_POINTS) + 0.5) / _FINE_POINTS, nodes.size - 1)
-        width = np.diff(nodes)[low]
-        energies = nodes[low] + weight * width
-        at = np.arange(energies.size)
-        weights = np.concatenate([(1 - weight) * width, weight * width]) / (1000.0 * _FINE_POINTS)
-        spread = sp.csr_array(
-            (weights, (np.append(low, low + 1), np.append(at, at))), shape=(nodes.size, energies.size), dtype=np.float32
+        return np.concatenate(
+            [
+                detector.response(self.lines.energy, axis),
+                detector.continuum_response(self.continuum_energies, axis),
+            ]
         )
-        continuum = spread @ detector.response(energies, axis)
-        return np.concatenate([detector.response(self.lines.energy, axis), continuum])
 
     def _add_lines(self, into: npt.NDArray[np.float32], fractions: npt.NDArray[np.float64], material: Target) -> None:
         present = fractions[:, self._group_element] > 0

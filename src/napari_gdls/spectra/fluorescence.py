@@ -25,7 +25,7 @@ class CharacteristicFluorescence:
     lines : Lines
         Of the emission.
     strength : (n_lines,) float64
-        Photons per electron and g/cm2, see `emission.line_strengths`.
+        Photons per electron and g/cm2, see `strengths.line_strengths`.
     group_of_line : (n_lines,) int64
         Which subshell, of those that the beam ionises, a line belongs to.
     beam_energy : float

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_gdls.checks import checked_kind, checked_number
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY
-from napari_gdls.materials.composition import SYMBOLS, Composition, mass_fractions
+from napari_gdls.materials.composition import Composition, mass_fractions
 from napari_gdls.spectra.atomic import siegbahn_name
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission

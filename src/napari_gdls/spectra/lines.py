@@ -16,7 +16,9 @@ from napari_gdls.field import Field
 from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import characteristic_lines, siegbahn_name, subshells
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_ENERGY, Emission
+from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, Emission
+from napari_gdls.spectra.strengths import LOWEST_ENERGY
+from napari_gdls.spectra.thin_film import ThinFilm
 
 # Lines that a detector does not resolve, by the name of their group.
 _GROUPS = {"Ka": ("Ka1", "Ka2"), "Kb": ("Kb1", "Kb3"), "La": ("La1", "La2"), "Ma": ("Ma1", "Ma2"), "Mz": ("Mz1", "Mz2")}
@@ -109,13 +111,14 @@ def main_lines(element: str, beam_energy: float = DEFAULT_BEAM_ENERGY, *, smalle
     Returns
     -------
     tuple of Line
-        Relative counts are those of the pure element, flat and thick, in a `Detector` with its defaults.
+        Relative counts are those of the pure element in a `Detector` with its defaults: flat and thick up to 50 keV,
+        and a thin film above, since such beams are those of transmission microscopes.
 
     Raises
     ------
     GdlsError
         If the element is unknown, the beam excites no line of it above 100 eV, or the beam energy is not from 2 to
-        50 keV, where the model of a thick sample holds.
+        400 keV, where the models hold.
     """
     counts = _peak_counts(element, beam_energy)
     highest = max(counts.values())
@@ -216,8 +219,7 @@ def _window(
 
 
 def _best_line(element: str, beam_energy: float, highest: float) -> str:
-    # Which of its lines is strongest does not change at the energies of transmission microscopes.
-    counts = _peak_counts(element, min(beam_energy, HIGHEST_BEAM_ENERGY))
+    counts = _peak_counts(element, beam_energy)
     excited = [name for name in _ALPHA_LINES if name in counts and line_energy(element, name) < highest]
     if not excited:
         raise GdlsError(
@@ -272,7 +274,11 @@ def _edge(element: str, line: str) -> float:
 @cache
 def _peak_counts(element: str, beam_energy: float) -> dict[str, float]:
     """Counts of the peaks of a pure element, by Siegbahn name, in an arbitrary unit."""
-    emission = Emission(beam_energy, elements=[element])
+    emission: Emission | ThinFilm
+    if beam_energy > HIGHEST_BEAM_ENERGY:
+        emission = ThinFilm(beam_energy, elements=[element])
+    else:
+        emission = Emission(beam_energy, elements=[element])
     counts: dict[str, float] = {}
     if len(emission.lines):
         detected = emission.line_intensities({element: 1.0})[0] * Detector().efficiency(emission.lines.energy)

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.checks import checked_kind
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import CANONICAL_AXIS, DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import RecipeError
-from napari_gdls.materials.composition import SYMBOLS, Compositions, mass_fractions
+from napari_gdls.materials.composition import Compositions, mass_fractions
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
 from napari_gdls.spectra.sampling import checked_totals, sample_counts

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
-from napari_gdls.materials.composition import N_ELEMENTS, SYMBOLS
+from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.spectra.atomic import SUBSHELLS
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
