@@ -16,7 +16,7 @@ from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
 from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import characteristic_lines
-from napari_gdls.spectra.emission import LOWEST_ENERGY, line_strengths
+from napari_gdls.spectra.strengths import LOWEST_ENERGY, line_strengths
 
 CHANNEL_WIDTH = 60.0
 """eV; half the width of a line in a silicon drift detector, so that lines stay apart and few counts are not spread over

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from napari_gdls.checks import shown
+from napari_gdls.elements import SYMBOLS
 from napari_gdls.errors import RecipeError
-from napari_gdls.materials.composition import SYMBOLS
 from napari_gdls.recipe import Parameter
 from napari_gdls.recipe.saved import replaced, saved_values
 
