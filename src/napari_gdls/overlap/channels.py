@@ -63,6 +63,10 @@ class AnalysisChannels:
         total = np.bincount(self.group[used], weights=self.energy.centers[used], minlength=self.n)
         return np.asarray(total / np.bincount(self.group[used], minlength=self.n))
 
+    def total(self, field: Field) -> float:
+        """Counts of all spectra of a field in the wide channels."""
+        return float(_summed_spectrum(field)[self.group >= 0].sum())
+
     @cached_property
     def _sums(self) -> sp.csr_array:
         used = np.flatnonzero(self.group >= 0)
