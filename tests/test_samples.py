@@ -47,9 +47,23 @@ def test_synthetic_is_always_the_same() -> None:
     assert (first.spectra != second.spectra).sum() == 0
 
 
+def test_overlapping_holds_grains_over_one_another_and_is_quick() -> None:
+    sample_field("overlapping")
+    start = time.process_time()
+    field = gdls.sample_field("overlapping")
+    assert time.process_time() - start < 3
+    truth = field.metadata["truth"]
+    assert field.artefacts == ("Cu",)
+    assert field.beam_energy == 200
+    assert np.median(field.total_counts) == pytest.approx(200, rel=0.02)
+    first, second = truth["presence"].values()
+    assert (first & second).sum() > 200
+    assert (~first & ~second).sum() > 5000
+
+
 def test_unknown_sample() -> None:
     with pytest.raises(
-        GdlsError, match="no sample field is called 'granite'; there are dacite, dacite-fast, synthetic"
+        GdlsError, match="no sample field is called 'granite'; there are dacite, dacite-fast, synthetic, overlapping"
     ):
         sample_field("granite")
 

@@ -13,6 +13,7 @@ SAMPLES = MappingProxyType(
         "dacite": "Real: a dacite, 75 x 100 px, about 5,600 X-ray counts at every pixel",
         "dacite-fast": "Real: the same area measured for a short time, about 100 X-ray counts per pixel",
         "synthetic": "Simulated: a garnet-mica gneiss, 256 x 256 px, 1,000 counts at a dot every 3 px, truth known",
+        "overlapping": "Simulated: a thin film, grains over one another, 128 x 128 px, 200 counts a pixel, truth known",
     }
 )
 """Names of the sample fields, and what each is."""
@@ -30,6 +31,7 @@ def sample_field(name: str = "dacite") -> Field:
     -------
     Field
         "synthetic" carries its truth, ``metadata["truth"]``: (H, W) int32, see `napari_gdls.simulate_field`.
+        "overlapping", a STEM-EDS map at 200 kV, carries that of `napari_gdls.simulation.simulate_overlapping`.
 
     Raises
     ------
@@ -48,6 +50,10 @@ def sample_field(name: str = "dacite") -> Field:
         from napari_gdls.simulation.fields import simulate_field
 
         return simulate_field((256, 256), seed=20, dots="tima", disturbances=Disturbances(zoning=0.6), name=name)
+    if name == "overlapping":
+        from napari_gdls.simulation.thin_section import simulate_overlapping
+
+        return simulate_overlapping((128, 128), system="mantle", counts=200.0, seed=20, name=name)
     from napari_gdls.io import read_field
 
     return read_field(_sample_file(name))

@@ -16,6 +16,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
 from napari_gdls.field import Field
 from napari_gdls.io import describe, read_field
+from napari_gdls.io.bse_choice import choose_bse
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.rosetta import process as rosetta_process
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS
@@ -163,6 +164,62 @@ def test_velox(shared_data: Path) -> None:
     assert field.metadata["bse_image"] == "HAADF"
     assert field.beam_energy == 80
     assert counts_of(field) > 0
+
+
+IMAGE = np.arange(12, dtype=np.uint16).reshape(3, 4)
+
+
+@pytest.mark.parametrize(
+    ("titles", "taken", "note"),
+    [
+        (["BF", "DF2", "HAADF", "DF4"], "HAADF", ""),
+        (["BF", "DF2", "DF4"], "DF4", ""),
+        (["BF", "DF-S"], "DF-S", "orientations of crystals"),
+        (["SE", "BF"], "BF", "dark in it"),
+        (["HAADF", "BSE"], "BSE", ""),
+    ],
+)
+def test_images_of_transmission_microscopes(titles: list[str], taken: str, note: str) -> None:
+    chosen = choose_bse(Path("x.emd"), None, [(title, IMAGE) for title in titles], IMAGE.shape, 10**6)
+    assert chosen is not None
+    assert chosen.title == taken
+    assert note in chosen.note
+    assert bool(chosen.note) == bool(note)
+
+
+@pytest.mark.parametrize("offset", [-0.48, 0.83], ids=["below-zero", "above-oxygen"])
+@pytest.mark.parametrize("beam_energy", [200.0, 300.0])
+def test_hyperspy_file_with_a_haadf_image(tmp_path: Path, offset: float, beam_energy: float) -> None:
+    from rsciio import hspy
+
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(2.0, (3, 4, 60)).astype(np.uint16)
+    places = [
+        {"name": name, "size": size, "scale": 2.0, "offset": 0.0, "units": "nm", "navigate": True}
+        for name, size in (("y", 3), ("x", 4))
+    ]
+    energies = {"name": "Energy", "size": 60, "scale": 0.01, "offset": offset, "units": "keV", "navigate": False}
+    signals = {
+        "map": (counts, [*places, energies], {"title": "EDS"}, "EDS_TEM", {"TEM": {"beam_energy": beam_energy}}),
+        "image": (IMAGE, [{**place, "navigate": False} for place in places], {"title": "HAADF"}, "", {}),
+    }
+    for name, (data, axes, general, kind, instrument) in signals.items():
+        metadata = {"General": general, "Signal": {"signal_type": kind}, "Acquisition_instrument": instrument}
+        signal = {"data": data, "axes": axes, "metadata": metadata, "original_metadata": {}}
+        empty = {key: {} for key in ("learning_results", "models", "tmp_parameters")}
+        package = {"attributes": {"_lazy": False}, "package_info": {}}
+        hspy.file_writer(str(tmp_path / f"{name}.hspy"), {**signal, **empty, **package})
+    path = tmp_path / "map.hspy"
+    with h5py.File(path, "a") as both, h5py.File(tmp_path / "image.hspy") as image:
+        image.copy(image["Experiments/HAADF"], both["Experiments"])
+    field = read_field(path)
+    np.testing.assert_array_equal(field.bse, IMAGE)
+    assert field.metadata["bse_image"] == "HAADF"
+    assert "warnings" not in field.metadata
+    assert field.beam_energy == beam_energy
+    assert field.energy == EnergyAxis(1000 * offset, 10.0, 60)
+    assert field.pixel_size == pytest.approx(0.002)
+    assert counts_of(field) == counts.sum()
 
 
 def test_phenom(shared_data: Path) -> None:

@@ -115,7 +115,7 @@ def test_an_empty_file_is_one_message(tmp_path, errors):
     assert "empty" in errors()[0]
 
 
-@pytest.mark.parametrize("key", ["dacite", "dacite-fast", "synthetic"])
+@pytest.mark.parametrize("key", ["dacite", "dacite-fast", "synthetic", "overlapping"])
 def test_samples(model, key):
     layers = model.open_sample("napari-gdls", key)
     field = layer_field(layers[0])
@@ -125,6 +125,12 @@ def test_samples(model, key):
         assert layers[-1].name == "synthetic: truth"
         assert not layers[-1].visible
         np.testing.assert_array_equal(layers[-1].data, field.metadata["truth"])
+    if key == "overlapping":
+        truth = field.metadata["truth"]["presence"]
+        assert [layer.name for layer in layers[-2:]] == [f"overlapping: truth, {grain}" for grain in truth]
+        for layer, mask in zip(layers[-2:], truth.values(), strict=True):
+            assert not layer.visible
+            np.testing.assert_array_equal(layer.data > 0, mask)
 
 
 def test_a_missing_sample_is_one_message(monkeypatch, errors, tmp_path):

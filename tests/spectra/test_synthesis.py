@@ -8,6 +8,7 @@ from napari_gdls.energy import CANONICAL_AXIS, EnergyAxis, rebin
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.synthesis import simulate_spectra
+from napari_gdls.spectra.thin_film import ThinFilm
 
 QUARTZ = {"Si": 0.46743, "O": 0.53257}
 HEMATITE = {"Fe": 0.699, "O": 0.301}
@@ -117,3 +118,14 @@ def test_bad_requests_are_refused():
         simulate_spectra([QUARTZ] * 3, counts=[1, 2])
     with pytest.raises(GdlsError, match="no element symbol"):
         simulate_spectra({"quartz": 1.0})
+
+
+def test_thin_specimens_are_films() -> None:
+    film = ThinFilm(200.0, elements=["Si", "O"])
+    expected = film.intensities({"Si": 0.467, "O": 0.533}) @ film.response(Detector(pile_up=0.0), CANONICAL_AXIS)
+    spectrum = simulate_spectra({"Si": 0.467, "O": 0.533}, specimen="thin", detector=Detector(pile_up=0.0))
+    np.testing.assert_allclose(spectrum[0], expected[0] / expected.sum(), rtol=1e-4)
+    with pytest.raises(RecipeError, match="thin specimen has no coating"):
+        simulate_spectra({"Si": 1.0}, specimen="thin", coating=("C", 10.0))
+    with pytest.raises(RecipeError, match="specimen is 'film'; choose one of thick, thin"):
+        simulate_spectra({"Si": 1.0}, specimen="film")

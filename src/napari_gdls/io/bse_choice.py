@@ -23,9 +23,24 @@ COUNTS = "counts"
 _BACKSCATTER = (
     "bse", "bseimage", "bsed", "bsd", "bei", "asb", "ntsbsd", "qbsd", "hdbsd", "cbs", "dbs", "abs", "compo", "bedc"
 )  # fmt: skip
-_TRANSMISSION = ("haadf", "haadf1", "adf", "df", "df4")
+_TRANSMISSION = ("haadf", "haadf1", "haadfdetector", "stemhaadf", "adf", "df", "df4")
+# Other images of transmission microscopes, which stand in with a word on their contrast: that of dark-field images at
+# smaller angles is also one of diffraction, that of bright-field images is inverted, with heavy materials dark.
+_DARK_FIELD = ("df3", "df2", "df1", "dfs", "dfi", "dfo", "laadf", "maadf", "stemdf")
+_BRIGHT_FIELD = ("bf", "bfs", "bfi", "bfo", "abf", "stembf")
 # What an image is called when the file does not say which electrons it shows. They stand in with a warning.
 _UNSPECIFIC = ("electronimage", "sem", "semimage", "sei", "se", "sed", "se1", "se2", "etd", "inlens", "tld")
+_NAMES = (
+    (_BACKSCATTER, ""),
+    (_TRANSMISSION, ""),
+    (_DARK_FIELD, "the dark-field image {title} stands in for the BSE image: orientations of crystals show in it, too"),
+    (
+        _BRIGHT_FIELD,
+        "the bright-field image {title} stands in for the BSE image: what is heavy or thick is dark in it",
+    ),
+    (_UNSPECIFIC, "the image {title} is taken for the BSE image; its detector is not named"),
+)
+"""Names in the order in which they are preferred, and what the user should know."""
 
 
 @dataclass(frozen=True)
@@ -117,15 +132,12 @@ def bse_from_counts(totals: npt.NDArray[Any]) -> BseImage:
 
 def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
     fitting = [(title, pixels) for title, pixels in images if pixels.shape == shape]
-    for names in (_BACKSCATTER, _TRANSMISSION, _UNSPECIFIC):
+    for names, note in _NAMES:
         for name in names:
             for title, pixels in fitting:
                 if "".join(letter for letter in title.lower() if letter.isalnum()) == name:
                     image = _fitting(path, title, pixels, shape)
-                    if names is not _UNSPECIFIC:
-                        return image
-                    note = f"the image {title!r} is taken for the BSE image; its detector is not named"
-                    return BseImage(image.pixels, image.full_scale, image.title, note)
+                    return BseImage(image.pixels, image.full_scale, image.title, note.format(title=repr(title)))
     raise FieldReadError(path, "does not say which image is the BSE image", remedy=_advice(images, shape))
 
 

@@ -12,7 +12,8 @@ from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.materials.composition import Composition, mass_fractions
 from napari_gdls.spectra.atomic import siegbahn_name
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF, Emission
+from napari_gdls.spectra.emission import DEFAULT_TAKE_OFF
+from napari_gdls.spectra.thin_film import usual_emission
 
 
 class SpectralLine(NamedTuple):
@@ -54,7 +55,7 @@ def line_table(
     material : str or mapping
         An element symbol, or mass fractions by element symbol.
     beam_energy : float
-        keV. Lines that it cannot excite are left out.
+        keV. Lines that it cannot excite are left out. Above 50 keV the heights are those of a thin film.
     take_off : float
         Degrees.
     detector : Detector, optional
@@ -87,7 +88,7 @@ def line_table(
     composition = {material: 1.0} if isinstance(material, str) else material
     fractions = mass_fractions(composition)
     detector = Detector() if detector is None else checked_kind("detector", detector, Detector)
-    emission = Emission(beam_energy, take_off, elements=[SYMBOLS[i] for i in np.flatnonzero(fractions[0])])
+    emission = usual_emission(beam_energy, take_off, elements=[SYMBOLS[i] for i in np.flatnonzero(fractions[0])])
     lines = emission.lines
     if not len(lines):
         return []

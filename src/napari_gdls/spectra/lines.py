@@ -16,9 +16,8 @@ from napari_gdls.field import Field
 from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import characteristic_lines, siegbahn_name, subshells
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, Emission
 from napari_gdls.spectra.strengths import LOWEST_ENERGY
-from napari_gdls.spectra.thin_film import ThinFilm
+from napari_gdls.spectra.thin_film import usual_emission
 
 # Lines that a detector does not resolve, by the name of their group.
 _GROUPS = {"Ka": ("Ka1", "Ka2"), "Kb": ("Kb1", "Kb3"), "La": ("La1", "La2"), "Ma": ("Ma1", "Ma2"), "Mz": ("Mz1", "Mz2")}
@@ -274,11 +273,7 @@ def _edge(element: str, line: str) -> float:
 @cache
 def _peak_counts(element: str, beam_energy: float) -> dict[str, float]:
     """Counts of the peaks of a pure element, by Siegbahn name, in an arbitrary unit."""
-    emission: Emission | ThinFilm
-    if beam_energy > HIGHEST_BEAM_ENERGY:
-        emission = ThinFilm(beam_energy, elements=[element])
-    else:
-        emission = Emission(beam_energy, elements=[element])
+    emission = usual_emission(beam_energy, elements=[element])
     counts: dict[str, float] = {}
     if len(emission.lines):
         detected = emission.line_intensities({element: 1.0})[0] * Detector().efficiency(emission.lines.energy)

@@ -15,7 +15,12 @@ from napari_gdls.materials.composition import Compositions, mass_fractions
 from napari_gdls.spectra.atomic import atomic_weights
 from napari_gdls.spectra.continuum import film_continuum
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.emission import checked_take_off
+from napari_gdls.spectra.emission import (
+    DEFAULT_TAKE_OFF,
+    HIGHEST_BEAM_ENERGY,
+    Emission,
+    checked_take_off,
+)
 from napari_gdls.spectra.strengths import AVOGADRO, LOWEST_ENERGY, chosen_elements, excited_lines
 
 DEFAULT_FILM_BEAM_ENERGY = 200.0
@@ -193,3 +198,26 @@ class ThinFilm:
                 detector.continuum_response(self.continuum_energies, axis),
             ]
         )
+
+
+def usual_emission(
+    beam_energy: float, take_off: float = DEFAULT_TAKE_OFF, *, elements: Iterable[str] | None = None
+) -> Emission | ThinFilm:
+    """Emission of the specimens that are usual for a beam: thick ones up to 50 keV, thin films above.
+
+    Parameters
+    ----------
+    beam_energy : float
+        keV, 2 to 400.
+    take_off : float
+        Degrees.
+    elements : iterable of str, optional
+        See `Emission`.
+
+    Raises
+    ------
+    RecipeError
+        If a parameter is out of range.
+    """
+    film = beam_energy > HIGHEST_BEAM_ENERGY
+    return (ThinFilm if film else Emission)(beam_energy, take_off, elements=elements)
