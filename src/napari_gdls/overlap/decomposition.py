@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from napari_gdls.checks import checked_choice, checked_kind, checked_number, che
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.overlap.channels import AnalysisChannels, analysis_channels, require_spectrum_image
+from napari_gdls.overlap.component_number import MOST_COMPONENTS, ComponentEvidence, component_evidence
 from napari_gdls.overlap.factorisation import (
     factors,
     poisson_weights,
@@ -22,13 +22,11 @@ from napari_gdls.overlap.factorisation import (
     weighted_eigenvalues,
     weighted_factors,
 )
-from napari_gdls.overlap.pixel_blocks import DEFAULT_MEMORY, PixelBlocks, pixel_blocks, summed_blocks
+from napari_gdls.overlap.pixel_blocks import DEFAULT_MEMORY, blocks_of_counts, pixel_blocks, summed_blocks
 from napari_gdls.progress import Progress, silent
 
 DECOMPOSITIONS = ("psnmf", "kl", "weighted", "nmf", "pca")
 """Methods of `decompose`, best first."""
-MOST_COMPONENTS = 50
-"""Components at most: far more than the phases of a thin section. A choice."""
 
 _MATRIX_SMOOTHING = 1.5
 """Standard deviation (px) of the Gaussian that score images are smoothed with before the largest is looked for; with it
@@ -72,7 +70,7 @@ class Decomposition:
     method: str
     seed: int
     artefacts: tuple[str, ...]
-    evidence: Any = None
+    evidence: ComponentEvidence | None = None
 
     @property
     def n_components(self) -> int:
@@ -80,7 +78,7 @@ class Decomposition:
         return len(self.loadings)
 
     @property
-    def n_components_evidence(self) -> Any:
+    def n_components_evidence(self) -> ComponentEvidence | None:
         """The same as `evidence`."""
         return self.evidence
 
@@ -153,8 +151,12 @@ def decompose(
         n_components = checked_whole_number("n_components", n_components, 1, MOST_COMPONENTS)
     require_spectrum_image(field)
     channels = analysis_channels(field, artefacts)
+    evidence = None
     if n_components is None:
-        raise RecipeError("n_components is None; give the number of components.")
+        evidence = component_evidence(
+            field, artefacts=channels.artefacts, seed=seed, progress=progress, memory_limit=memory_limit
+        )
+        n_components = evidence.chosen
     from threadpoolctl import threadpool_limits
 
     # Sums of floats depend on the number of threads that BLAS shares them among.
@@ -162,7 +164,9 @@ def decompose(
         per_pixel, narrow = _components(field, channels, n_components, method, seed, progress, memory_limit)
         scores, loadings = _in_all_channels(field, channels, per_pixel, narrow, method == "pca", memory_limit, progress)
     order = np.arange(n_components) if method == "pca" else np.argsort(-scores.sum(axis=0), kind="stable")
-    return Decomposition(field, field.to_map(scores[:, order]), loadings[order], method, seed, channels.artefacts)
+    return Decomposition(
+        field, field.to_map(scores[:, order]), loadings[order], method, seed, channels.artefacts, evidence
+    )
 
 
 def matrix_component(scores: npt.NDArray[np.float64]) -> int:
@@ -204,14 +208,6 @@ def _components(
         scores, loadings = factors(counts, k, seed, divergence=method == "kl", progress=progress)
     sums = loadings.sum(axis=1)
     return scores * sums, _normalised(loadings)
-
-
-def blocks_of_counts(
-    field: Field, channels: AnalysisChannels, memory_limit: int | None = None, progress: Progress = silent
-) -> tuple[PixelBlocks, npt.NDArray[np.float64]]:
-    """Blocks of about 1,500 counts, and their counts in the wide channels, (blocks, n)."""
-    blocks = pixel_blocks(field, channels.total(field), channels.n, memory_limit)
-    return blocks, summed_blocks(field, blocks, channels.group, progress)
 
 
 def fitted_scores(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.field import Field
+from napari_gdls.overlap.channels import AnalysisChannels
 from napari_gdls.progress import Progress, silent
 
 BLOCK_COUNTS = 1500.0
@@ -83,6 +83,14 @@ def _blocks_of_edge(field: Field, edge: int) -> PixelBlocks:
     return PixelBlocks(block.astype(np.int64), len(present), edge)
 
 
+def blocks_of_counts(
+    field: Field, channels: AnalysisChannels, memory_limit: int | None = None, progress: Progress = silent
+) -> tuple[PixelBlocks, npt.NDArray[np.float64]]:
+    """Blocks of about 1,500 counts in the wide channels, and these counts, (blocks, channels.n)."""
+    blocks = pixel_blocks(field, channels.total(field), channels.n, memory_limit)
+    return blocks, summed_blocks(field, blocks, channels.group, progress)
+
+
 def summed_blocks(
     field: Field, blocks: PixelBlocks, group: npt.NDArray[np.int64], progress: Progress = silent
 ) -> npt.NDArray[np.float64]:
@@ -101,15 +109,9 @@ def summed_blocks(
     -------
     (blocks.n, n) array of float64
     """
-    return summed_spectra_of_blocks(field.spectra, blocks, group, progress)
-
-
-def summed_spectra_of_blocks(
-    spectra: Any, blocks: PixelBlocks, group: npt.NDArray[np.int64], progress: Progress = silent
-) -> npt.NDArray[np.float64]:
-    """As `summed_blocks`, of other spectra (N, D) of the same measurements."""
     from napari_gdls.overlap.kl_kernels import add_rows_csr, add_rows_dense
 
+    spectra = field.spectra
     out = np.zeros((blocks.n, int(group.max(initial=-1)) + 1))
     for first in range(0, len(blocks.block), _ROWS_AT_A_TIME):
         progress("summing spectra", first / len(blocks.block))
