@@ -120,3 +120,16 @@ def test_one_of_several_maps_is_chosen_by_name_or_number(shared_data):
     assert done.exit_code == 0 or not several
     wrong = run("info", path, "--bse", "counts", "--dataset", "no such map")
     assert "no maps called 'no such map'" in str(wrong.exception)
+
+
+def test_artefacts_are_declared_kept_and_shown(store, tmp_path):
+    kept = tmp_path / "kept.gdls.zarr"
+    assert run("convert", store, "-o", kept, "--artefacts", "Cu, Ga").exit_code == 0
+    assert read_field(kept).artefacts == ("Cu", "Ga")
+    assert "Cu, Ga: no part of the specimen" in run("info", kept).output
+    assert "without Cu, Ga" in run("convert", kept, "-o", tmp_path / "again.gdls.zarr").output
+    assert run("convert", kept, "-o", tmp_path / "none.gdls.zarr", "--artefacts", "none").exit_code == 0
+    assert read_field(tmp_path / "none.gdls.zarr").artefacts == ()
+    assert "no part of the specimen" not in run("info", tmp_path / "none.gdls.zarr").output
+    assert "Qq" in str(run("convert", store, "-o", tmp_path / "x.gdls.zarr", "--artefacts", "Qq").exception)
+    assert not (tmp_path / "x.gdls.zarr").exists()

@@ -16,7 +16,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
 from napari_gdls.field import Field
 from napari_gdls.io import describe, read_field
-from napari_gdls.io.bse_choice import choose_bse
+from napari_gdls.io.bse_choice import NAMED_OR_COUNTS, choose_bse
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.rosetta import process as rosetta_process
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS
@@ -111,8 +111,14 @@ def test_counts_stand_in_for_the_bse_image(hspy: Path) -> None:
         read_field(hspy)
     field = read_field(hspy, bse="counts")
     assert np.array_equal(field.bse, field.total_counts_map())
+    either = read_field(hspy, bse=NAMED_OR_COUNTS)
+    assert (either.metadata["bse_image"], np.array_equal(either.bse, field.bse)) == ("counts", True)
     assert field.bse_full_scale == field.total_counts.max()
     assert "stands in" in field.metadata["warnings"][0]
+
+
+def test_an_image_that_is_named_is_taken_before_the_counts(bruker: Path) -> None:
+    assert read_field(bruker, bse=NAMED_OR_COUNTS).metadata["bse_image"] == "AsB"
 
 
 def test_hyperspy(hspy: Path) -> None:

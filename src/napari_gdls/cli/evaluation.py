@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field, progress_bar, whole_number
+from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field_or_sample, progress_bar, whole_number
 from napari_gdls.cli.printing import print_files, warn_of_mixed_results, words_after_results
 from napari_gdls.errors import GdlsError, OutputError
 from napari_gdls.io.text_numbers import number_in
@@ -94,7 +94,7 @@ def _sweep(
         raise OutputError(f"{output}: scores are written as NAME.csv; give such a name.")
     files = {"scores": output, "curves": curves}
     require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
-    field = _field(source, *reading)
+    field = open_field_or_sample(source, *reading)
     reference = _truth(field, source, truth)
     values = {name: given for name, given in planned.items() if given is not None}
     with progress_bar() as progress:
@@ -129,14 +129,6 @@ def _planned(wanted: list[str]) -> dict[str, tuple[float, ...] | None]:
             )
         planned[name] = known or None
     return planned
-
-
-def _field(source: Path, bse: str | None, memory_limit: float | None) -> Field:
-    from napari_gdls.samples import SAMPLES, sample_field
-
-    if str(source) in SAMPLES and not source.exists():
-        return sample_field(str(source))
-    return open_field(source, bse, memory_limit)
 
 
 def _truth(field: Field, source: Path, truth: Path | None) -> npt.NDArray[Any]:

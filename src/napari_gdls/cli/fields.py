@@ -7,13 +7,25 @@ from typing import Annotated
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, open_field, reading_options
+from napari_gdls.cli.options import (
+    ELEMENTS,
+    BseChoice,
+    Dataset,
+    Gain,
+    MemoryLimit,
+    Overwrite,
+    open_field,
+    reading_options,
+)
 from napari_gdls.cli.printing import words_after_results
 from napari_gdls.errors import FieldReadError, GdlsError
 
 
 def info(
-    path: Annotated[Path, typer.Argument(help="File or folder of a field, or a file of results.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="File or folder of a field, or a file of results."),
+    ],
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
@@ -36,7 +48,7 @@ def info(
     for what, file in files_of_set(manifest).items():
         typer.echo(f"{what:>12}: {file}")
     if faults:
-        raise GdlsError("; ".join(faults) + " Run the segmentation again, or do not use them together.")
+        raise GdlsError("; ".join(faults) + " Run the command again, or do not use them together.")
     typer.echo("All of one run, and unchanged.")
 
 
@@ -57,6 +69,15 @@ def convert(
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
     dataset: Dataset = None,
+    artefacts: Annotated[
+        str | None,
+        typer.Option(
+            help="Elements that are no part of the specimen, to be kept with the field: Cu of the grid, Ga of the ion "
+            "beam. Default: those that the field names.",
+            show_default=False,
+            **ELEMENTS,
+        ),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn any readable field into the native store."""
@@ -64,6 +85,8 @@ def convert(
 
     require_writable_store(output, overwrite=overwrite)
     field = open_field(path, bse, memory_limit, gain, dataset)
+    if artefacts is not None:
+        field = field.with_artefacts(artefacts)
     write_field(output, field, overwrite=overwrite)
     with words_after_results():
         typer.echo(f"{output}: {field!r}")

@@ -66,6 +66,16 @@ Gain = Annotated[
 Dataset = Annotated[
     str | None, typer.Option("--dataset", help="Which map to take from a file that holds several: its name or number.")
 ]
+
+
+def element_symbols(text: str) -> tuple[str, ...]:
+    """Symbols of elements from "Cu,Ga"; none from "none". For `typer.Option` as its parser."""
+    return () if text.strip() == "none" else tuple(part.strip() for part in text.split(","))
+
+
+ELEMENTS: dict[str, Any] = {"parser": element_symbols, "metavar": "Cu,Ga|none"}
+"""Arguments of `typer.Option` for symbols of elements."""
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 
 
@@ -76,6 +86,17 @@ def open_field(
     from napari_gdls.io import read_field
 
     return read_field(path, **reading_options(bse, memory_limit, gain, dataset))
+
+
+def open_field_or_sample(
+    source: Path, bse: str | None, memory_limit: float | None, gain: float | None = None, dataset: str | None = None
+) -> Field:
+    """The sample of this name, unless there is such a file; else as `open_field`."""
+    from napari_gdls.samples import SAMPLES, sample_field
+
+    if str(source) in SAMPLES and not source.exists():
+        return sample_field(str(source))
+    return open_field(source, bse, memory_limit, gain, dataset)
 
 
 def reading_options(

@@ -12,11 +12,11 @@ from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overw
 from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.errors import GdlsError, OutputError
+from napari_gdls.recipe import Recipe
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.phases.constraints import Constraints
-    from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation import Segmentation
 
 
@@ -27,7 +27,6 @@ def demo(
     ] = None,
 ) -> None:
     """Segment the real rock that comes with the package, a dacite, and show it."""
-    from napari_gdls.recipe import Recipe
     from napari_gdls.samples import sample_field
     from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
 
@@ -57,7 +56,7 @@ def demo(
         napari.run()
 
 
-@with_recipe_options
+@with_recipe_options(Recipe)
 def segment(
     *,
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
@@ -87,7 +86,6 @@ def segment(
     NAME.phases.csv (modal composition) and NAME.phase_merges.csv (which phases could be one).
     """
     from napari_gdls.phases.constraints import Constraints
-    from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
 
     for given in filter(None, (recipe_file, constraints_file)):

@@ -18,6 +18,10 @@ from napari_gdls.io.limits import existing_path
 COUNTS = "counts"
 """Choice of the map of total counts as a stand-in for the BSE image."""
 
+NAMED_OR_COUNTS = "named or counts"
+"""Choice of the image that the file calls by a name of the detector, and of `COUNTS` where there is none: for what does
+not need the image."""
+
 # Names that detectors for backscattered electrons go by, and their like in transmission (HAADF), whose contrast also
 # rises with the atomic number. Compared without case, spaces and punctuation.
 _BACKSCATTER = (
@@ -77,8 +81,8 @@ def choose_bse(
     path : Path
         The file, for messages.
     choice : str, int, path-like or None
-        Title or index of an image of the file, path of an image file, "counts", or None for the image that the file
-        calls by a name of the BSE detector.
+        Title or index of an image of the file, path of an image file, "counts", `NAMED_OR_COUNTS`, or None for the
+        image that the file calls by a name of the BSE detector.
     images : sequence of (title, array)
         All images of the file.
     shape : (int, int)
@@ -89,7 +93,7 @@ def choose_bse(
     Returns
     -------
     BseImage or None
-        None for the choice "counts"; see `bse_from_counts`.
+        None for the map of total counts; see `bse_from_counts`.
 
     Raises
     ------
@@ -109,6 +113,11 @@ def choose_bse(
         return _fitting(path, *best, shape)
     if choice == COUNTS:
         return None
+    if choice == NAMED_OR_COUNTS:
+        try:
+            return _named_bse(path, images, shape)
+        except FieldReadError:
+            return None
     if isinstance(choice, str | os.PathLike) and Path(choice).is_file():
         file = existing_path(choice)
         pixels = read_image(file, limit)

@@ -107,6 +107,8 @@ class FieldSummary:
         How many spectra have at most so many counts; they are kept.
     n_unmeasured : int
         Spectra without a count that were not measured; their pixels are invalid.
+    artefacts : tuple of str
+        Symbols of elements that are no part of the specimen, where the file names such.
     warnings : tuple of str
     """
 
@@ -123,6 +125,7 @@ class FieldSummary:
     counts: dict[int, float] | None = None
     low_counts: tuple[int, float] | None = None
     n_unmeasured: int = 0
+    artefacts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -159,6 +162,8 @@ class FieldSummary:
             rows.append(
                 ("not measured", f"{self.n_unmeasured:,} pixels ({share:.2g} %) hold no count; they get label 0")
             )
+        if self.artefacts:
+            rows.append(("artefacts", f"{', '.join(self.artefacts)}: no part of the specimen"))
         rows += [("warning", text) for text in self.warnings]
         return rows
 
@@ -193,6 +198,7 @@ def summarise(path: Path, title: str, field: Field, images: tuple[ImageInfo, ...
         counts={q: float(np.percentile(field.total_counts, q)) for q in _PERCENTILES},
         low_counts=(n_low, threshold),
         n_unmeasured=len(field.unmeasured),
+        artefacts=field.artefacts,
         warnings=(
             *map(str, field.metadata.get("warnings", ())),
             *([gain_in_words(field.gain)] if field.gain != 1 else []),

@@ -58,6 +58,7 @@ def describe_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Fie
             "energy": summary["energy"] and EnergyAxis(**summary["energy"]),
             "counts": summary["counts"] and {int(q): value for q, value in summary["counts"].items()},
             "low_counts": summary["low_counts"] and tuple(summary["low_counts"]),
+            "artefacts": tuple(summary["artefacts"]),
             "warnings": tuple(summary["warnings"]),
         }
     )
