@@ -1,0 +1,1 @@
+"""How well overlapping phases are taken apart: ``python -m benchmarks.overlap``."""
