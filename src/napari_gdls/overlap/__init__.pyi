@@ -1,5 +1,9 @@
 from .channels import AnalysisChannels as AnalysisChannels
 from .channels import analysis_channels as analysis_channels
+from .classification import classify_pixels as classify_pixels
+from .classification import grain_masks as grain_masks
+from .classification import pixel_features as pixel_features
+from .classification import smooth_probabilities as smooth_probabilities
 from .component_number import ComponentEvidence as ComponentEvidence
 from .component_number import component_evidence as component_evidence
 from .decomposition import Decomposition as Decomposition
