@@ -157,7 +157,7 @@ class ThinFilm:
             Photons per electron, keV and g/cm2 of the film at `continuum_energies`, as if sent into the full sphere.
         """
         # Without BLAS, whose sums depend on the number of threads.
-        return np.einsum("ij,jk->ik", mass_fractions(compositions), self._continuum).astype(np.float32)
+        return np.asarray(np.einsum("ij,jk->ik", mass_fractions(compositions), self._continuum), dtype=np.float32)
 
     def intensities(self, compositions: Compositions) -> npt.NDArray[np.float32]:
         """Lines, then continuum: what `response` takes.
