@@ -2,7 +2,7 @@
 
 One run prints, for films of three systems with 10 to 300 counts per pixel, the medians over systems and seeds of what
 decompositions alone find and of what the protocol finds with true masks, with strokes, and by itself, beside the
-targets; then the same of one large field, and of fields that are known to be hard.
+targets; then the same of one large field, of fields that are known to be hard, and what comes out of a real map.
 
 Generator and line model share their atomic data, which flatters the line model, and so the shares that it gives; a
 real detector has other tails. Spinel in alumina, whose share cannot be known, is judged apart.
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.overlap import real_map
 from benchmarks.overlap.fields import COUNTS, SEEDS, TRAPS, Case, fields, hard_fields, large_field
 from benchmarks.overlap.methods import AUTOMATIC, DECOMPOSITIONS, Method, methods, timed
 from benchmarks.overlap.scores import Judgement, judge
@@ -43,11 +44,11 @@ _WIDTH = 11  # characters of a column
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overlap", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one seed and 100 counts; neither large nor hard fields")
+    parser.add_argument("--quick", action="store_true", help="one seed, 100 counts; no large, hard, real field")
     parser.add_argument("--seeds", nargs="+", type=int, default=None, metavar="N", help=f"default: {SEEDS}")
     parser.add_argument("--counts", nargs="+", type=float, default=None, metavar="N", help=f"default: {COUNTS}")
     parser.add_argument("--methods", nargs="+", default=[], metavar="NAME", help="only methods whose names hold these")
-    parser.add_argument("--skip-hard", action="store_true", help="neither the large field nor the hard ones")
+    parser.add_argument("--skip-hard", action="store_true", help="no large, hard, real field")
     parser.add_argument("--each", action="store_true", help="print a line for every field, too")
     options = parser.parse_args(arguments)
     seeds = options.seeds or ([QUICK_SEED] if options.quick else SEEDS)
@@ -73,6 +74,8 @@ def main(arguments: list[str] | None = None) -> int:
         alone = {name: method for name, method in compared.items() if name not in DECOMPOSITIONS}
         for case in hard_fields(seeds[0]) if alone else []:
             print_tables(f"hard: {case.name}", compare([case], alone, each=options.each))
+        if AUTOMATIC in compared and real_map.has_map():
+            real_map.report()
     return 0
 
 

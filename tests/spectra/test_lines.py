@@ -10,6 +10,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.materials.formula import composition_of
+from napari_gdls.simulation import simulate_overlapping
 from napari_gdls.spectra import Detector, element_map, element_window, line_energy, main_lines, simulate_spectra
 
 
@@ -170,3 +171,11 @@ def test_beams_of_transmission_microscopes_have_lines(element: str, first: str) 
     assert line == element_window(element, line=first, beam_energy=200.0)
     assert main_lines(element, 200.0)[0].weight == 1
     assert main_lines(element, 300.0) != main_lines(element, 200.0)
+
+
+def test_maps_of_elements_in_films() -> None:
+    field = simulate_overlapping((24, 24), counts=300.0, seed=1)
+    calcium = element_map(field, "Ca")
+    truth = field.metadata["truth"]
+    with_calcium = truth["presence"]["Ca-perovskite"]
+    assert calcium[with_calcium].mean() > 5 * calcium[~with_calcium].mean()
