@@ -5,7 +5,7 @@ decompositions alone find and of what the protocol finds with true masks, with s
 targets; then the same of one large field, of fields that are known to be hard, and what comes out of a real map.
 
 Generator and line model share their atomic data, which flatters the line model, and so the shares that it gives; a
-real detector has other tails. Spinel in alumina, whose share cannot be known, is judged apart.
+real detector has other tails. Spinel in alumina, whose share cannot be known, is judged apart, and abundances only where there is none.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _protocol(done: Sequence[Judgement]) -> list[str]:
         _number(overlaps, 2),
         f"({min(overlaps, default=np.nan):.2f})",
         _number((each.intersections for each in done), 2),
-        _number((each.abundance_error for each in done), 3),
+        _number((each.abundance_error for each in done if not set(TRAPS) & set(each.overlap)), 3),
         _number(traces),
         f"({_quantile(traces, 0.9):.1f})",
         _part(each.right_number for each in done),

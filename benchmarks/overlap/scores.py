@@ -38,8 +38,7 @@ class Judgement:
     wide, narrow : dict
         The same of the grains; 90 for one that was not found.
     share_error : dict
-        Share of the mask's counts that the matrix gave, less the true share: with the mask that was found, and the
-        counts that the matrix is expected to give in it, relative to those in the pixels that count as pure matrix.
+        Share of the mask's counts that the matrix gave, less the true share in the mask that was found.
     covered : dict
         Whether the 95 % interval holds the true share.
     confirmed : dict
@@ -111,7 +110,7 @@ def judge(field: Field, found: Found) -> Judgement:
     if found.presence:
         _judge_masks(field, judged, named)
     if found.separation is not None and right_matrix:
-        _judge_separation(field, judged, named, channels)
+        _judge_separation(field, judged, named)
     return judged
 
 
@@ -131,20 +130,10 @@ def overlap_of(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> flo
     return int(np.count_nonzero(found & true)) / union if union else 1.0
 
 
-def true_share(field: Field, matrix_pixels: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_]) -> float:
-    """Share of a mask's counts that the matrix is expected to give, artefacts left out.
-
-    The matrix's counts in the mask, relative to those in the pixels that count as pure matrix, times the ratio of what
-    is counted in both: the share that a perfect subtraction of the sum over `matrix_pixels` would use.
-    """
+def true_share(field: Field, mask: npt.NDArray[np.bool_]) -> float:
+    """Share of the counts of a mask that the matrix is expected to give; those of the grid are left out of all."""
     truth = field.metadata["truth"]
-    own = analysis_channels(field).group >= 0
-    inside = {name: float(spectrum[own].sum()) for name, spectrum in truth["spectra"].items()}
-    of_grid = float(truth["grid_spectrum"][own].sum())
-    expected = sum(truth["abundances"][name] * inside[name] for name in inside) + truth["grid"] * of_grid
-    matrix = truth["abundances"][truth["matrix"]]
-    factor = matrix[mask].sum() / matrix[matrix_pixels].sum()
-    return float(factor * expected[matrix_pixels].sum() / expected[mask].sum())
+    return float(truth["abundances"][truth["matrix"]][mask].sum() / sum(truth["abundances"].values())[mask].sum())
 
 
 def true_net_counts(field: Field, phase: str, element: str, shell: str, mask: npt.NDArray[np.bool_]) -> float:
@@ -213,10 +202,10 @@ def _judge_masks(field: Field, judged: Judgement, named: Mapping[str, str]) -> N
     judged.abundance_error = float(np.sqrt(np.mean(np.square(errors))))
 
 
-def _judge_separation(field: Field, judged: Judgement, named: Mapping[str, str], channels: AnalysisChannels) -> None:
+def _judge_separation(field: Field, judged: Judgement, named: Mapping[str, str]) -> None:
     truth, separation = field.metadata["truth"], judged.found.separation
     for name, own in named.items():
-        true = true_share(field, separation.pure_matrix, separation.masks[own])
+        true = true_share(field, separation.masks[own])
         low, high = separation.intervals[own]
         judged.share_error[name] = separation.factors[own] - true
         judged.covered[name] = bool(low <= true <= high)

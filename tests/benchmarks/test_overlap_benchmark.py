@@ -29,7 +29,7 @@ def perfect(field: Field, shift: float = 0.0) -> Found:
     number = sum(mask.astype(int) for mask in presence.values())
     matrix = own[truth["matrix"]]
     masks = {matrix: number == 0, **{name: mask & (number == 1) for name, mask in presence.items()}}
-    shares = {name: scores.true_share(field, masks[matrix], masks[name]) + shift for name in presence}
+    shares = {name: scores.true_share(field, masks[name]) + shift for name in presence}
     rows = [
         SimpleNamespace(phase=own[name], element=element, line=f"{element} L", sigma=2.0, net=net + 3.0)
         for name in truth["spectra"]
