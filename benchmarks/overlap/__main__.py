@@ -5,7 +5,8 @@ decompositions alone find and of what the protocol finds with true masks, with s
 targets; then the same of one large field, of fields that are known to be hard, and what comes out of a real map.
 
 Generator and line model share their atomic data, which flatters the line model, and so the shares that it gives; a
-real detector has other tails. Spinel in alumina, whose share cannot be known, is judged apart, and abundances only where there is none.
+real detector has other tails. Spinel in alumina, whose share cannot be known, is judged apart, and abundances only
+where there is none.
 """
 
 from __future__ import annotations
