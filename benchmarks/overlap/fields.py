@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from napari_gdls import Field
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.simulation.thin_section import SYSTEMS, simulate_overlapping
+from napari_gdls.spectra.detector import Detector
 
 SIZE = (96, 96)
 """Height and width of most fields, in pixels."""
@@ -20,6 +21,9 @@ COUNTS = (10.0, 30.0, 100.0, 300.0)
 
 SEEDS = (100, 101)
 """No constant of the methods was chosen on fields of seeds from 100 on; 0 to 9 serve for that."""
+
+OTHER_DETECTOR = Detector(fwhm=132.0, window="nitride", tail=0.75, dead_layer=80.0, escape=1.5, pile_up=0.01)
+"""With more of a tail, escape peaks, pile-up and dead silicon than any part of the protocol takes for granted."""
 
 TRAPS = ("spinel",)
 """Grains that hold every element of their matrix: no method can tell their share, so a run must say so. They are judged
@@ -57,6 +61,7 @@ def hard_fields(seed: int = SEEDS[0]) -> list[Case]:
         _case("mantle", 100.0, seed, what="grains through the whole film", pierced=True),
         _case("mantle", 100.0, seed, what="spectra from 830 eV on, without O", energy=without_oxygen),
         _case("mantle", 100.0, seed, what="matrix not the largest phase", coverage=0.8, depth=(0.7, 0.95)),
+        _case("metal", 100.0, seed, what="another detector", detector=OTHER_DETECTOR),
         _case("metal", 100.0, seed, what="much copper of the grid, 20 %", grid=0.2),
     ]
 

@@ -142,7 +142,7 @@ def true_net_counts(field: Field, phase: str, element: str, shell: str, mask: np
     composition = truth["compositions"][phase]
     if element not in composition:
         return 0.0
-    detector = Detector(fwhm=options["fwhm"], window="none")
+    detector = Detector(**options["detector"])
     axis = EnergyAxis(
         field.energy.offset + options["offset_error"],
         field.energy.width * (1 + options["gain_error"]),

@@ -61,7 +61,7 @@ def test_calibration_is_off() -> None:
     options = shifted.metadata["options"]
     assert 0 < abs(options["offset_error"]) <= 5
     assert 0 < abs(options["gain_error"]) <= 1e-3
-    assert 125 <= options["fwhm"] <= 140
+    assert 125 <= options["detector"]["fwhm"] <= 140
     assert right.metadata["options"]["offset_error"] == 0
     energies = right.energy.centers
     spectra = [field.metadata["truth"]["spectra"]["Ca-perovskite"] for field in (shifted, right)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -251,7 +251,7 @@ def simulate_overlapping(
                 "grid": grid,
                 "offset_error": offset_error,
                 "gain_error": gain_error,
-                "fwhm": counter.fwhm,
+                "detector": asdict(counter),
             },
         },
     )
