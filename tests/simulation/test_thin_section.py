@@ -9,7 +9,7 @@ import pytest
 
 from napari_gdls import Field, read_field, write_field
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import RecipeError
+from napari_gdls.errors import Cancelled, RecipeError
 from napari_gdls.simulation.thin_section import SYSTEMS, simulate_overlapping
 
 
@@ -125,6 +125,7 @@ def test_field_survives_the_native_store(tmp_path: Path) -> None:
         ({"coverage": 1.0}, "coverage is 1.0"),
         ({"depth": 0.5}, "two parts of the thickness"),
         ({"depth": (0.9, 0.2)}, "must not be above"),
+        ({"nested": True, "pierced": True}, "hide what is nested"),
         ({"beam_energy": 1000.0}, "thin film needs"),
         ({"energy": EnergyAxis(30_000.0, 10.0, 100), "system": "mantle"}, None),
     ],
@@ -135,3 +136,24 @@ def test_errors_name_the_problem(options: dict[str, object], message: str | None
         return
     with pytest.raises(RecipeError, match=message):
         simulate_overlapping((16, 16), **options)  # type: ignore[arg-type]
+
+
+def test_it_can_be_stopped() -> None:
+    stages = []
+
+    def progress(stage: str, fraction: float) -> None:
+        stages.append(stage)
+        assert 0 <= fraction <= 1
+        if stage == "spectra":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        simulate_overlapping((32, 32), progress=progress)
+    assert set(stages) == {"grains", "spectra"}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 3)])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_films_of_any_shape(shape: tuple[int, int], system: str) -> None:
+    field = simulate_overlapping(shape, system=system, coverage=0.95, grain_size=2.0, counts=20.0)
+    assert field.shape == shape

@@ -188,8 +188,7 @@ def simulate_overlapping(
     offset_error, gain_error = wrong * _OFFSET_ERROR * float(drawn[1]), wrong * _GAIN_ERROR * float(drawn[2])
     true_axis = EnergyAxis(energy.offset + offset_error, energy.width * (1 + gain_error), energy.size)
 
-    progress("grains", 0.0)
-    shares = film_shares(size, len(phases) - 1, shapes, np.random.default_rng(seeds.grains))
+    shares = film_shares(size, len(phases) - 1, shapes, np.random.default_rng(seeds.grains), progress)
     thickness = film_thickness(size, np.random.default_rng(seeds.thickness))
     compositions = [composition_of(phase.formula) for phase in phases]
     expected = _expected_spectra(film, [*compositions, {GRID_ELEMENT: 1.0}], counter, true_axis)
