@@ -38,7 +38,7 @@ def test_features_are_numbers_where_there_were_measurements():
     measured = np.isfinite(scores[..., 0])
     assert features.dtype == np.float32
     assert features.shape[:2] == field.shape
-    assert np.array_equal(features[measured][:, :3], np.sqrt(scores[measured]).astype(np.float32))
+    assert np.array_equal(features[measured][:, :3], scores[measured].astype(np.float32))
     assert np.isfinite(features[measured]).all()
     assert np.isnan(features[~measured]).all()
     more = pixel_features(scores, np.arange(measured.size).reshape(measured.shape))

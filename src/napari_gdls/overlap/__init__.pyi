@@ -8,4 +8,12 @@ from .component_number import ComponentEvidence as ComponentEvidence
 from .component_number import component_evidence as component_evidence
 from .decomposition import Decomposition as Decomposition
 from .decomposition import decompose as decompose
+from .presence import detect_presence as detect_presence
 from .recipe import UnmixingRecipe as UnmixingRecipe
+from .separation import Separation as Separation
+from .separation import separate_phases as separate_phases
+from .shares import Tie as Tie
+from .traces import TraceReport as TraceReport
+from .traces import TraceRow as TraceRow
+from .unmixing import Unmixing as Unmixing
+from .unmixing import unmix_overlapping as unmix_overlapping

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -232,6 +232,21 @@ def mass_absorption(energies: npt.ArrayLike) -> npt.NDArray[np.float64]:
     keV on. The two agree within 0.5 % at 1 keV.
     """
     kev = np.asarray(energies, dtype=np.float64).reshape(-1) / 1000.0
+    return _kept_absorption(kev.tobytes()) if kev.size <= _MOST_KEPT else _looked_up_absorption(kev)
+
+
+_MOST_KEPT = 4096
+"""Energies whose coefficients are kept for the next call, 3 MB at most: fits ask for the same lines many times."""
+
+
+@lru_cache(maxsize=16)
+def _kept_absorption(kev: bytes) -> npt.NDArray[np.float64]:
+    absorption = _looked_up_absorption(np.frombuffer(kev))
+    absorption.setflags(write=False)
+    return absorption
+
+
+def _looked_up_absorption(kev: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     if kev.size and not (kev.min() >= _ABSORPTION_FROM and kev.max() <= _ABSORPTION_TO):
         raise RecipeError(
             f"absorption is tabulated from 50 to 100,000 eV; got {kev.min() * 1e3} to {kev.max() * 1e3} eV."

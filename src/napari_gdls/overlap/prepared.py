@@ -1,0 +1,114 @@
+"""What every step of the protocol needs of a field: its counts in analysis channels, and the lines in its sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.field import Field
+from napari_gdls.materials.composition import atomic_number
+from napari_gdls.overlap.channels import AnalysisChannels, analysis_channels, require_spectrum_image
+from napari_gdls.overlap.line_families import fit_line_families
+from napari_gdls.overlap.net_counts import ElementLines, element_lines
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+DEFAULT_TRANSMISSION_ENERGY = 200.0
+"""Energy of the beam (keV) that is taken where the field does not know it: usual in transmission microscopes."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedMap:
+    """A field made ready for the protocol.
+
+    Attributes
+    ----------
+    field : Field
+    artefacts : tuple of str
+        Elements that are no part of the specimen.
+    channels : AnalysisChannels
+    binned : (N, n) csr_array of float64
+        Counts in the analysis channels.
+    lines : ElementLines
+        Fitted to the sum of all spectra.
+    own : (D,) bool
+        Channels that count: those of `channels`.
+    """
+
+    field: Field
+    artefacts: tuple[str, ...]
+    channels: AnalysisChannels
+    binned: sp.csr_array
+    lines: ElementLines
+    own: BoolArray
+
+    @property
+    def measured(self) -> BoolArray:
+        """Pixels that carry a spectrum, (H, W)."""
+        mask = np.zeros(self.field.shape, dtype=bool)
+        mask[self.field.locations[:, 0], self.field.locations[:, 1]] = True
+        return mask
+
+    def at_measurements(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Values of an image at the measurements, (N, ...)."""
+        return image[self.field.locations[:, 0], self.field.locations[:, 1]]
+
+    def sums(self, masks: Mapping[str, BoolArray]) -> dict[str, FloatArray]:
+        """Summed spectra, (D,), of the pixels of each mask."""
+        chosen = np.array([self.at_measurements(mask) for mask in masks.values()], dtype=np.float64)
+        return dict(zip(masks, np.asarray(chosen @ self.field.spectra, dtype=np.float64), strict=True))
+
+    def binned_spectra(self, spectra: Iterable[FloatArray]) -> FloatArray:
+        """Spectra (D,) in analysis channels, of sum 1 and positive everywhere, (K, n)."""
+        rows = self.channels.binned(np.array(list(spectra)))
+        rows = np.maximum(np.asarray(rows, dtype=np.float64), 0.0)
+        rows /= np.maximum(rows.sum(axis=1, keepdims=True), np.finfo(float).tiny)
+        # No channel is impossible for a phase: a count there would forbid the phase whatever else the pixel shows.
+        rows += _LEAST_IN_CHANNEL / rows.shape[1]
+        return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+
+
+_LEAST_IN_CHANNEL = 0.002
+"""Share of the counts that is spread over all channels, whatever a spectrum of finite counts shows there. A choice:
+tails of peaks hold as much."""
+
+
+def prepare_map(field: Field, artefacts: Iterable[str] | None = None) -> PreparedMap:
+    """Bring counts into analysis channels, and fit the lines of the sum.
+
+    Parameters
+    ----------
+    field : Field
+        With a spectrum at every valid pixel.
+    artefacts : iterable of str, optional
+        None: those of the field.
+
+    Raises
+    ------
+    FieldError
+        If pixels between the spectra were not measured.
+    """
+    require_spectrum_image(field)
+    named = field.artefacts if artefacts is None else tuple(artefacts)
+    for symbol in named:
+        atomic_number(symbol)
+    channels = analysis_channels(field, named)
+    total = np.asarray(field.spectra.sum(axis=0, dtype=np.float64)).ravel()
+    families = fit_line_families(total, field.energy, field.beam_energy or DEFAULT_TRANSMISSION_ENERGY, always=named)
+    own = channels.group >= 0
+    return PreparedMap(field, named, channels, wide_counts(field, channels), element_lines(families, total), own)
+
+
+def wide_counts(field: Field, channels: AnalysisChannels) -> sp.csr_array:
+    """Counts of each pixel in the analysis channels, (N, n) csr_array of float64."""
+    rows = range(0, field.n_measurements, _ROWS_AT_A_TIME)
+    parts = [sp.csr_array(channels.binned(field.spectra[first : first + _ROWS_AT_A_TIME])) for first in rows]
+    return sp.csr_array(sp.vstack(parts, format="csr"))
+
+
+_ROWS_AT_A_TIME = 8192  # spectra that are dense at a time: bounds the memory

@@ -1,0 +1,23 @@
+"""Linear algebra in one thread: the order of sums, and so their last bits, would depend on the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from threadpoolctl import threadpool_limits
+
+_Parameters = ParamSpec("_Parameters")
+_Returned = TypeVar("_Returned")
+
+
+def one_thread(function: Callable[_Parameters, _Returned]) -> Callable[_Parameters, _Returned]:
+    """Let a function use one thread for its linear algebra, so that its results are equal bytes on any machine."""
+
+    @wraps(function)
+    def limited(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Returned:
+        with threadpool_limits(1):
+            return function(*args, **kwargs)
+
+    return limited
