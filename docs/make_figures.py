@@ -18,6 +18,7 @@ from napari_gdls.embedding.inference import embedder
 from napari_gdls.graph import MeasurementGraph, build_graph
 from napari_gdls.graph.merging import build_merge_tree, expected_false_borders
 from napari_gdls.materials.formula import parse_formula
+from napari_gdls.overlap import component_evidence, separate_phases, unmix_overlapping, unmixing_picture
 from napari_gdls.phases.difference import Scale
 from napari_gdls.segmentation.picture import segmentation_picture
 from napari_gdls.simulation import Disturbances
@@ -186,6 +187,60 @@ def print_doses() -> None:
         print("|", " | ".join([f"{part:g}", str(result.n_phases), str(coarse.n_phases), *shares]), "|")
 
 
+def draw_overlapping() -> None:
+    """What a run says of the sample of overlapping phases."""
+    imsave(IMAGES / "overlapping.png", unmixing_picture(unmix_overlapping(gdls.sample_field("overlapping"))))
+
+
+def draw_components() -> None:
+    """Deviance of held-out counts by the number of components, and eigenvalues over the edge of noise."""
+    from matplotlib import pyplot as plt
+
+    evidence = component_evidence(gdls.sample_field("overlapping"))
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    axes[0].plot(evidence.n, evidence.deviance - evidence.deviance.min(), "o-", color="C0")
+    axes[0].axvline(evidence.chosen, color="0.6", linestyle=":")
+    axes[0].set(yscale="symlog", ylim=0, xlabel="components", title="deviance of held-out counts, above the least")
+    number = np.arange(1, 11)
+    axes[1].plot(number, evidence.eigenvalues[: len(number)], "o", color="C1")
+    axes[1].axhline(evidence.edge, color="0.6", linestyle=":")
+    axes[1].annotate("largest of noise alone", (number[-1], evidence.edge), ha="right", va="bottom", color="0.4")
+    axes[1].set(yscale="log", xlabel="number", title="eigenvalues of the weighted map")
+    for axis in axes:
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    figure.savefig(IMAGES / "components.png", dpi=110)
+    plt.close(figure)
+
+
+def draw_traces() -> None:
+    """Lines of Nd in two phases: summed over the whole mask, and over a box of 8 x 8 pixels of it."""
+    from matplotlib import pyplot as plt
+
+    field = gdls.sample_field("overlapping")
+    truth = field.metadata["truth"]
+    separation = separate_phases(field, truth["presence"], matrix=truth["matrix"])
+    shown = (field.energy.centers > 4700) & (field.energy.centers < 6200)  # eV: Nd La is at 5,230
+    energy = field.energy.centers[shown] / 1000
+    figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    for axis, phase in zip(axes, (truth["matrix"], "Ca-perovskite"), strict=True):
+        inside = separation.masks[phase]
+        depth = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+        row, column = np.clip(np.array(np.unravel_index(depth.argmax(), depth.shape)), 4, np.array(inside.shape) - 4)
+        box = np.zeros_like(inside)
+        box[row - 4 : row + 4, column - 4 : column + 4] = True
+        for name, mask, colour in (("box of 8 x 8 px", box & inside, "0.7"), ("whole mask", inside, "C0")):
+            counts = field.summed_spectra(np.where(mask[tuple(field.locations.T)], 0, -1), 1)[0]
+            axis.plot(energy, counts[shown] / counts.sum() * 1e6, color=colour, label=f"{name}, {mask.sum():,} px")
+        report = separation.trace_report(["Nd"], box=box & inside)
+        found = next(found for found in report.rows if found.phase == phase)
+        print(f"{phase}: Nd {found.significance:.1f} sigma, in the box {found.box_significance:.1f}")
+        axis.set(title=f"{phase}, Nd L", xlabel="energy (keV)")
+        axis.legend(frameon=False, fontsize=8)
+    axes[0].set_ylabel("counts of a channel in a million")
+    figure.savefig(IMAGES / "traces.png", dpi=110)
+    plt.close(figure)
+
+
 FIGURES = {
     "dacite": draw_dacite,
     "thresholds": draw_thresholds,
@@ -193,6 +248,9 @@ FIGURES = {
     "null": draw_null,
     "difference": draw_difference,
     "doses": print_doses,
+    "overlapping": draw_overlapping,
+    "components": draw_components,
+    "traces": draw_traces,
 }
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from napari_gdls import Recipe
 from napari_gdls.errors import RecipeError
 from napari_gdls.overlap import UnmixingRecipe
+from napari_gdls.overlap.component_number import MOST_COMPONENTS
+from napari_gdls.overlap.decomposition import DECOMPOSITIONS
 from napari_gdls.overlap.recipe import UNMIXING_METHODS
 
 symbols = st.sampled_from(["Si", "Mg", "Fe", "Ca", "O"])
 recipes = st.builds(
     UnmixingRecipe,
-    n_phases=st.none() | st.integers(8, 64),
+    n_phases=st.none() | st.integers(8, 50),
     method=st.sampled_from(UNMIXING_METHODS),
     seed=st.integers(0, 2**32 - 1),
     artefacts=st.none() | st.lists(st.sampled_from(["Cu", "Ga"])).map(tuple),
@@ -97,6 +99,11 @@ def test_recipes_of_the_other_kind_are_told_apart():
         UnmixingRecipe.from_json(Recipe().to_json())
     with pytest.raises(RecipeError, match="another kind"):
         Recipe.from_json(UnmixingRecipe().to_json())
+
+
+def test_limits_are_those_of_the_decomposition():
+    assert UnmixingRecipe.parameters()["n_phases"].maximum == MOST_COMPONENTS
+    assert set(UNMIXING_METHODS) == set(DECOMPOSITIONS) - {"pca"}
 
 
 def test_every_parameter_says_what_it_is():

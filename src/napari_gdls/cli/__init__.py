@@ -14,6 +14,7 @@ from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.models import materials, train
 from napari_gdls.cli.printing import words_alone
 from napari_gdls.cli.segmenting import demo, segment
+from napari_gdls.cli.unmixing import unmix
 from napari_gdls.errors import GdlsError, GdlsWarning
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, info, convert, segment, evaluate, train, materials):
+for command in (demo, info, convert, segment, unmix, evaluate, train, materials):
     app.command()(command)
 
 

@@ -24,7 +24,7 @@ from napari_gdls.errors import FieldReadError, GdlsError
 def info(
     path: Annotated[
         Path,
-        typer.Argument(help="File or folder of a field, or a file of results."),
+        typer.Argument(help="File or folder of a field, or results: a file of them, or the folder of an unmixing."),
     ],
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
@@ -33,9 +33,10 @@ def info(
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
     from napari_gdls.io import describe, faults_of_set, files_of_set, manifest_of
+    from napari_gdls.overlap.files import manifest_in
     from napari_gdls.segmentation.files import is_result
 
-    manifest = manifest_of(path)
+    manifest = manifest_in(path) if path.is_dir() else manifest_of(path)
     if manifest is None and is_result(path) and path.is_file() and not _is_field(path):
         raise GdlsError(
             f"{path}: looks like a file of results, and no *.manifest.json beside it names it: the run that wrote it "

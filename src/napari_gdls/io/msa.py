@@ -94,7 +94,9 @@ def write_msa(
     if beam_energy is not None:
         keywords.append(("BEAMKV", repr(float(beam_energy))))
     comments = (f"napari-gdls {__version__}", *comments)
-    keywords += [("COMMENT", line) for comment in comments for line in _lines(_plain(comment))]
+    words = [line for comment in comments for line in _lines(_plain(comment))]
+    # Readers put the lines of a comment together as they are.
+    keywords += [("COMMENT", line if k == 0 else f" {line}") for k, line in enumerate(words)]
     keywords.append(("SPECTRUM", "Spectral Data Starts Here"))
     text = [f"#{keyword:12s}: {value}" for keyword, value in keywords]
     text += [f"{value!r}," for value in counts.tolist()]
@@ -111,8 +113,9 @@ def _plain(text: str) -> str:
 
 def _lines(text: str) -> Iterator[str]:
     """A comment in pieces that are short enough, broken at blanks where there are any."""
-    while len(text) > _LONGEST:
-        end = text.rfind(" ", 1, _LONGEST + 1)
-        yield text[: end if end > 0 else _LONGEST]
-        text = text[end if end > 0 else _LONGEST :].lstrip(" ")
+    longest = _LONGEST - 1  # a blank comes in front
+    while len(text) > longest:
+        end = text.rfind(" ", 1, longest + 1)
+        yield text[: end if end > 0 else longest]
+        text = text[end if end > 0 else longest :].lstrip(" ")
     yield text

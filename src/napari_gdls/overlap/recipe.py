@@ -68,7 +68,7 @@ class UnmixingRecipe:
             "Number of phases, the matrix among them.",
             "unmixing",
             minimum=1,
-            maximum=64,  # loading spectra of more components cannot be told apart in any map that is known
+            maximum=50,  # as `napari_gdls.overlap.component_number.MOST_COMPONENTS`, which would load SciPy
             usual=(2, 8),
             unset="chosen by how well counts that are held out are predicted",
             advanced=False,
@@ -131,7 +131,7 @@ class UnmixingRecipe:
             "Matrix",
             "Component that is the matrix, counted from 0.",
             "unmixing",
-            maximum=63,
+            maximum=49,
             usual=(0, 7),
             unset="the component that is largest in most pixels",
             advanced=False,
