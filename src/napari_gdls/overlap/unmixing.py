@@ -36,7 +36,7 @@ BoolArray = npt.NDArray[np.bool_]
 COUNTS_OF_A_BLOB = 1500.0
 """Counts over which score images are smoothed for the first masks: those of the blocks that `decompose` takes."""
 
-_EARLY_SMOOTHNESS = (0.6, 1.0)
+_EARLY_SMOOTHNESS = (0.4, 0.6, 0.8, 1.0)
 """Nats, of the first rounds: with the full smoothness at once, grains that first spectra fit badly would be lost."""
 
 _MARGIN = 1
