@@ -165,17 +165,15 @@ def evidence_images(prepared: PreparedMap, ratios: FloatArray) -> FloatArray:
     for k in range(1, ratios.shape[1]):
         of_grain = ratios[:, k]
         highest = np.maximum(of_grain.max(axis=1), 0.0)
-        likelihood = np.exp(np.concatenate([np.zeros((len(of_grain), 1)), of_grain], axis=1) - highest[:, None])
-        n_shares = likelihood.shape[1]
-        weights = np.concatenate([[0.5], np.full(n_shares - 1, 0.5 / (n_shares - 1))])
+        likelihood = np.exp(np.vstack([np.zeros(len(of_grain)), of_grain.T]) - highest)
+        weights = np.concatenate([[0.5], np.full(len(likelihood) - 1, 0.5 / (len(likelihood) - 1))])
         for _ in range(_WEIGHT_STEPS):
-            posterior = likelihood * weights
-            posterior /= posterior.sum(axis=1, keepdims=True)
-            weights = posterior.mean(axis=0) + _RARE / n_shares
+            weights *= likelihood @ (1 / (weights @ likelihood)) / len(of_grain)
+            weights += _RARE / len(weights)
             weights /= weights.sum()
-        present = likelihood[:, 1:] @ (weights[1:] / weights[1:].sum())
+        present = (weights[1:] / weights[1:].sum()) @ likelihood[1:]
         with np.errstate(divide="ignore"):
-            evidence = np.log(present) - np.log(likelihood[:, 0])
+            evidence = np.log(present) - np.log(likelihood[0])
         images.append(prepared.field.to_map(np.clip(evidence, -_MOST_EVIDENCE, _MOST_EVIDENCE), fill=0.0))
     return np.array(images)
 
