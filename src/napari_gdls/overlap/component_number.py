@@ -160,7 +160,7 @@ def _expected(counts: npt.NDArray[np.int64], k: int, seed: int) -> npt.NDArray[n
     mean = counts.sum(axis=0, dtype=np.float64) / max(float(by_row.sum()), 1.0)
     if k == 1:
         return np.asarray(by_row * mean)
-    scores, loadings = weighted_factors(counts.astype(np.float64), k, seed)
+    scores, loadings = weighted_factors(counts.astype(np.float64), k, seed, rough=True)
     for _ in range(_FIT_STEPS):
         model = scores @ loadings
         ratio = np.divide(counts, model, out=np.zeros_like(model), where=model > 0)

@@ -22,10 +22,11 @@ import scipy.sparse as sp
 
 from napari_gdls.progress import Progress, silent
 
-FACTOR_ITERATIONS = 500
-"""Iterations of a factorisation at most; least squares of blocks of pixels end after 50 to 300."""
-_TOLERANCE = 1e-4
-"""Of scikit-learn's `NMF`: its default."""
+_ITERATIONS, _TOLERANCE = 500, 1e-4
+"""Iterations of a factorisation at most; least squares of blocks of pixels end after 50 to 300. The tolerance of
+scikit-learn's `NMF` is its default."""
+_ROUGH_ITERATIONS, _ROUGH_TOLERANCE = 100, 1e-3
+"""Likewise, where numbers of components are compared: the numbers chosen are the same in half of the time."""
 _NUMBERS_AT_A_TIME = 2e8
 """Products of numbers between two reports of progress, a second's work or less."""
 _FEWEST_AT_A_TIME = 5  # iterations between two reports
@@ -60,7 +61,9 @@ def scaled(counts: Any, rows: _Matrix, columns: _Matrix) -> Any:
     return counts / rows[:, None] / columns
 
 
-def weighted_factors(counts: Any, k: int, seed: int, progress: Progress = silent) -> tuple[_Matrix, _Matrix]:
+def weighted_factors(
+    counts: Any, k: int, seed: int, progress: Progress = silent, *, rough: bool = False
+) -> tuple[_Matrix, _Matrix]:
     """Non-negative factors by least squares with Poisson weights.
 
     Parameters
@@ -71,18 +74,20 @@ def weighted_factors(counts: Any, k: int, seed: int, progress: Progress = silent
     seed : int
     progress : Progress, optional
         Stage "decomposing".
+    rough : bool
+        See `factors`.
 
     Returns
     -------
     scores, loadings : (m, k), (k, n) arrays
     """
     rows, columns = poisson_weights(counts)
-    scores, loadings = factors(scaled(counts, rows, columns), k, seed, progress=progress)
+    scores, loadings = factors(scaled(counts, rows, columns), k, seed, progress=progress, rough=rough)
     return scores * rows[:, None], loadings * columns
 
 
 def factors(
-    matrix: Any, k: int, seed: int, *, divergence: bool = False, progress: Progress = silent
+    matrix: Any, k: int, seed: int, *, divergence: bool = False, progress: Progress = silent, rough: bool = False
 ) -> tuple[_Matrix, _Matrix]:
     """Non-negative factors of a matrix as it is, by scikit-learn's `NMF`.
 
@@ -96,6 +101,8 @@ def factors(
         descent).
     progress : Progress, optional
         Stage "decomposing".
+    rough : bool
+        Be content with a tenth of the accuracy, and 100 iterations: to compare numbers of components.
 
     Returns
     -------
@@ -104,18 +111,19 @@ def factors(
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
 
-    at_a_time = int(np.clip(_NUMBERS_AT_A_TIME / (matrix.size * k), _FEWEST_AT_A_TIME, FACTOR_ITERATIONS))
+    iterations, tolerance = (_ROUGH_ITERATIONS, _ROUGH_TOLERANCE) if rough else (_ITERATIONS, _TOLERANCE)
+    at_a_time = int(np.clip(_NUMBERS_AT_A_TIME / (matrix.size * k), _FEWEST_AT_A_TIME, iterations))
     scores = loadings = None
     error = np.inf
-    for done in range(0, FACTOR_ITERATIONS, at_a_time):
-        progress("decomposing", done / FACTOR_ITERATIONS)
+    for done in range(0, iterations, at_a_time):
+        progress("decomposing", done / iterations)
         model = NMF(
             n_components=k,
             init=("nndsvda" if divergence else "nndsvd") if scores is None else "custom",
             solver="mu" if divergence else "cd",
             beta_loss="kullback-leibler" if divergence else "frobenius",
-            tol=_TOLERANCE,
-            max_iter=at_a_time,
+            tol=tolerance,
+            max_iter=min(at_a_time, iterations - done),
             random_state=seed,
         )
         with warnings.catch_warnings():
@@ -123,7 +131,7 @@ def factors(
             scores = model.fit_transform(matrix, W=scores, H=loadings)
         loadings = model.components_
         before, error = error, float(model.reconstruction_err_)
-        if model.n_iter_ < at_a_time or before - error <= _TOLERANCE * error:
+        if model.n_iter_ < at_a_time or before - error <= tolerance * error:
             break
     progress("decomposing", 1.0)
     return np.asarray(scores, dtype=np.float64), np.asarray(loadings, dtype=np.float64)
