@@ -7,6 +7,7 @@ from . import labelling as labelling
 from . import materials as materials
 from . import methods as methods
 from . import mineralogy as mineralogy
+from . import overlap as overlap
 from . import phases as phases
 from . import progress as progress
 from . import recipe as recipe
@@ -26,6 +27,10 @@ from .io import write_field as write_field
 from .labelling import label_pixels as label_pixels
 from .methods import label_measurements as label_measurements
 from .methods.baselines import watershed as watershed
+from .overlap import classify_pixels as classify_pixels
+from .overlap import decompose as decompose
+from .overlap import separate_phases as separate_phases
+from .overlap import unmix_overlapping as unmix_overlapping
 from .phases import Constraints as Constraints
 from .pipeline import segment as segment
 from .plugin.layers.viewer import show as show
