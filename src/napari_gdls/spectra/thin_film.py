@@ -220,5 +220,5 @@ def usual_emission(
     RecipeError
         If a parameter is out of range.
     """
-    film = beam_energy > HIGHEST_BEAM_ENERGY
+    film = checked_film_beam_energy(beam_energy) > HIGHEST_BEAM_ENERGY
     return (ThinFilm if film else Emission)(beam_energy, take_off, elements=elements)
