@@ -32,6 +32,7 @@ def main() -> None:
     dock_with_segments()
     graph_close_up()
     sparse_field()
+    overlapping_phases()
 
 
 def dock_with_segments() -> None:
@@ -62,6 +63,31 @@ def sparse_field() -> None:
         layer_of(viewer, role).visible = True
     look_at(viewer, row=0.45, column=0.5, width=0.4)
     save(viewer, "sparse.png", canvas_only=True)
+    viewer.close()
+
+
+def overlapping_phases() -> None:
+    """The dock of overlapping phases: masks after an automatic run, ties of a grain, and traces."""
+    viewer = napari.Viewer(title="napari")
+    viewer.window.resize(*WINDOW)
+    QCursor.setPos(0, 0)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-gdls", "Overlapping phases")
+    viewer.open_sample("napari-gdls", "overlapping")
+    viewer.canvas.overlays.scale_bar.visible = True
+    settle()
+    widget.unmix_button.click()
+    while widget.running or widget.overlap.work.busy:
+        settle(0.02)
+    viewer.reset_view(margin=0.02)
+    state = widget.overlap.session.chosen
+    widget.components.lines.setText("Mg, Si, Ca, Fe")
+    widget.components.lines.editingFinished.emit()
+    widget.components.logarithmic.click()
+    for number, name in enumerate(("components", "masks", "separation", "traces")):
+        widget.tabs.setCurrentIndex(number)
+        if name == "masks":
+            widget.masks.brushes[state.grains[0]].click()
+        save(viewer, f"overlap_{name}.png", canvas_only=False)
     viewer.close()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, Signal, Slot
 
 from napari_gdls.errors import Cancelled
+from napari_gdls.plugin.collection import window_collection
 from napari_gdls.progress import Progress
 
 _REPORT_INTERVAL = 0.04
@@ -65,6 +66,7 @@ class Task(QObject):
     def start(self) -> None:
         """Start the thread; once only."""
         _started.add(self)
+        window_collection().begin()
         self._thread.start()
 
     @Slot()
@@ -96,8 +98,12 @@ class Task(QObject):
     @Slot()
     def _on_ended(self) -> None:
         self._thread.join()  # it has nothing left to do
+        window_collection().end()
         _started.discard(self)
         (result, error), self._outcome = self._outcome, (None, None)
+        # Now, in this thread and while the task is whole: what the function holds may be the last of a dock, whose end
+        # cancels the task.
+        del self._function
         if self._cancelled.is_set():
             return
         if error is None:

@@ -27,7 +27,9 @@ def layer_metadata(
 
     Parameters
     ----------
-    role : {"bse", "counts", "measurements", "segments", "phases", "confidence", "graph", "mixed"}
+    role : str
+        "bse", "counts", "measurements" of a field; "segments", "phases", "confidence", "graph", "mixed" of a
+        segmentation; "score", "strokes", "earlier strokes", "grain masks", "box" of overlapping phases.
     field : Field
     segmentation : Segmentation, optional
     recipe : Recipe, optional

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt, Slot
+from qtpy.QtCore import Slot
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
-    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -21,6 +19,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_gdls.plugin.session import FieldState, Result, Session
+from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
@@ -44,10 +43,6 @@ _MERGE_TIPS = (
 )
 _MOST_NAMED = 4
 """Phases of a group that are listed by number; larger groups by their size, or the column would not fit."""
-_MOST_ROWS = 8
-"""Rows of a list in sight; more are scrolled to, so that the buttons below stay near."""
-_ROW_HEIGHT = 22
-"""Pixels: one line of text."""
 
 
 class PhasePanel(QWidget):
@@ -67,9 +62,9 @@ class PhasePanel(QWidget):
         self._session = session
         self.message = QLabel(self)
         self.message.setWordWrap(True)
-        self.phases = _table(_PHASE_COLUMNS, _PHASE_TIPS, 2, self)
+        self.phases = read_only_table(_PHASE_COLUMNS, _PHASE_TIPS, 2, self)
         self.phases.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.merges = _table(_MERGE_COLUMNS, _MERGE_TIPS, 0, self)
+        self.merges = read_only_table(_MERGE_COLUMNS, _MERGE_TIPS, 0, self)
         self.merges.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.merge_button = QPushButton("Merge selected phases", self)
         self.merge_button.setToolTip("Select phases in the upper list with Ctrl, or a line of the lower one.")
@@ -157,7 +152,7 @@ class PhasePanel(QWidget):
                 self._fill_phases(result)
                 self._fill_merges(result.segmentation.merges)
         for table in (self.phases, self.merges):
-            _fit_height(table)
+            fit_height(table)
         self._show_state()
         self._show_selection()
 
@@ -184,13 +179,13 @@ class PhasePanel(QWidget):
                 "✓" if table["fine-grained"][row] else "",
             )
             for column, text in enumerate(texts, start=1):
-                self.phases.setItem(row, column, _cell(text, right=column < 5))
+                self.phases.setItem(row, column, cell(text, right=column < 5))
 
     def _fill_merges(self, merges: tuple[PhaseMerge, ...]) -> None:
         for row, merge in enumerate(merges):
             names = _named(merge)
             for column, text in enumerate((names, f"{merge.difference:.2f}", _short(merge.significance))):
-                self.merges.setItem(row, column, _cell(text, right=column > 0))
+                self.merges.setItem(row, column, cell(text, right=column > 0))
 
 
 def _in_words(state: FieldState, shown: Segmentation) -> str:
@@ -230,34 +225,3 @@ def _decimals(error: float) -> int:
 
 def _short(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _cell(text: str, *, right: bool) -> QTableWidgetItem:
-    item = QTableWidgetItem(text)
-    side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-    item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
-    return item
-
-
-def _table(columns: tuple[str, ...], tips: tuple[str, ...], stretched: int, parent: QWidget) -> QTableWidget:
-    table = QTableWidget(0, len(columns), parent)
-    table.setHorizontalHeaderLabels(columns)
-    for column, tip in enumerate(tips):
-        item = table.horizontalHeaderItem(column)
-        if item is not None:
-            item.setToolTip(tip)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    header = table.horizontalHeader()
-    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
-    return table
-
-
-def _fit_height(table: QTableWidget) -> None:
-    rows = max(1, min(table.rowCount(), _MOST_ROWS))
-    height = table.horizontalHeader().sizeHint().height() + rows * table.verticalHeader().defaultSectionSize()
-    table.setFixedHeight(height + 2 * table.frameWidth())

@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, QObject, Qt, Slot
+from qtpy.QtCore import Slot
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -39,6 +37,7 @@ from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.parameter_fields import readable
 from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
+from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
 from napari_gdls.plugin.widgets.watching import watch
 from napari_gdls.recipe import METHODS, Recipe
 from napari_gdls.segmentation.summary import summary_lines, title_line
@@ -136,7 +135,7 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.corrections_section)
         inner.addStretch(1)
         inner.addLayout(_row(self.load_button, self.save_button))
-        scroll = _VerticalScrollArea(parts, self)
+        scroll = VerticalScrollArea(parts, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
@@ -224,7 +223,7 @@ class SegmentWidget(QWidget):
 
     def _show_field(self) -> None:
         state = self.session.chosen
-        self.field_label.setText("No field is open." if state is None else _description(state.field))
+        self.field_label.setText("No field is open." if state is None else described(state.field))
         self.recipe_form.set_field(None if state is None else state.field)
         self._show_calibration()
         self.run_button.setEnabled(state is not None and not self.running)
@@ -284,26 +283,6 @@ class SegmentWidget(QWidget):
             show_error(f"{path}: no recipe was loaded: {error}")
 
 
-class _VerticalScrollArea(QScrollArea):
-    """Scrolls its widget up and down only, and is never narrower than that wants to be."""
-
-    def __init__(self, widget: QWidget, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._widget = widget
-        self.setWidget(widget)
-        widget.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the width of the widget, which the style of the window and the rows in sight decide."""
-        if watched is self._widget and event.type() == QEvent.Type.LayoutRequest:
-            bar = self.verticalScrollBar().sizeHint().width()
-            self.setMinimumWidth(self._widget.minimumSizeHint().width() + bar)
-        return bool(super().eventFilter(watched, event))
-
-
 def _row(*widgets: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     for widget in widgets:
@@ -311,7 +290,8 @@ def _row(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
-def _description(field: Field) -> str:
+def described(field: Field) -> str:
+    """Size and sampling of a field in a line."""
     height, width = field.shape
     kind = "every pixel" if field.is_dense else f"every {field.sampling_distance:.3g} px"
     pixel = "" if field.pixel_size is None else f", {field.pixel_size:.3g} um per pixel"

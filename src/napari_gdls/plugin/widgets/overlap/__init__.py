@@ -1,0 +1,1 @@
+"""The dock of overlapping phases, a module for each of its steps."""
