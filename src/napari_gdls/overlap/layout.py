@@ -112,13 +112,21 @@ def _common_base(names: Sequence[str], nested: Mapping[str, Sequence[str]]) -> s
 
 
 def pure_matrix_pixels(masks: Mapping[str, BoolArray], layout: Layout, measured: BoolArray) -> BoolArray:
-    """Pixels that hold the matrix alone: those of its own mask, or all that are a pixel off every grain."""
+    """Pixels that hold the matrix alone: those of its own mask, or all that are a pixel off every grain.
+
+    Where masks are so ragged that hardly a pixel is, all pixels beside the masks.
+    """
     grains = np.zeros(measured.shape, dtype=bool)
     for grain in layout.grains:
         grains |= masks[grain]
     if layout.matrix in masks:
         return masks[layout.matrix] & measured & ~grains
-    return np.asarray(measured & ~binary_dilation(grains, _MARGIN))
+    beside = measured & ~grains
+    off = measured & ~binary_dilation(grains, _MARGIN)
+    return np.asarray(off if off.sum() >= _LEAST_OFF * beside.sum() else beside)
+
+
+_LEAST_OFF = 0.05  # part of the pixels beside masks; of masks with smooth borders most are a pixel off
 
 
 def intersections(masks: Mapping[str, BoolArray], layout: Layout) -> BoolArray:
@@ -140,7 +148,7 @@ def pixels_to_sum(masks: Mapping[str, BoolArray], layout: Layout, margin: int = 
     layout : Layout
     margin : int
         Pixels at the border of a mask, and beside other grains, that are left out. Where so little would remain that
-        counting noise grows more than twofold, the whole mask is taken.
+        counting noise grows more than twofold, only those beside other grains are, or none.
 
     Returns
     -------
@@ -153,10 +161,10 @@ def pixels_to_sum(masks: Mapping[str, BoolArray], layout: Layout, margin: int = 
             others |= masks[other]
         alone = masks[grain] & ~others
         if margin:
-            inner = binary_erosion(masks[grain], _MARGIN, iterations=margin, border_value=1)
-            inner &= ~binary_dilation(others, _MARGIN, iterations=margin)
-            if inner.sum() >= _LEAST_INSIDE * alone.sum():
-                alone = inner
+            apart = alone & ~binary_dilation(others, _MARGIN, iterations=margin)
+            inner = apart & binary_erosion(masks[grain], _MARGIN, iterations=margin, border_value=1)
+            large = [each for each in (inner, apart) if each.sum() >= _LEAST_INSIDE * alone.sum()]
+            alone = large[0] if large else alone
         chosen[grain] = alone
     return chosen
 

@@ -44,7 +44,7 @@ _LEAST_INSIDE = 0.5
 _WEAKEST = 2e-3
 """Lines weaker than this part of their family are left out: 100 counts of 50,000."""
 
-_FOUND = 5.0
+FOUND = 5.0
 """Standard errors at which an element is taken to be there: one chance in a million for each of ninety."""
 
 SHAPE_ERROR = 0.01
@@ -161,9 +161,13 @@ def fit_line_families(
     )
     elements = _found_elements(model, total, [], _FIRST_ELEMENTS)
     model = _calibrated(model.with_elements(elements), total)
-    if detector is None:
-        model = _best_window(model, total)
-    elements = _found_elements(model, total, elements, _MOST_ELEMENTS)
+    # Files do not say what stands before a detector.
+    windows = (model.detector.window,) if detector is not None else tuple(WINDOWS)
+    candidates = [_with_window(model, window) for window in windows]
+    found = [_found_elements(each, total, elements, _MOST_ELEMENTS) for each in candidates]
+    misfits = [_misfit(each.with_elements(own), total) for each, own in zip(candidates, found, strict=True)]
+    best = int(np.argmin(misfits))
+    model, elements = candidates[best], found[best]
     model = _calibrated(model.with_elements(elements), total)
     return model.with_elements(sorted({*elements, *always}, key=atomic_number))
 
@@ -285,30 +289,29 @@ def _found_elements(model: LineFamilies, total: FloatArray, known: list[str], mo
         score = free @ ((y - expected) / np.sqrt(variance)) / np.sqrt(np.maximum((free**2).sum(axis=1), 1e-30))
         score[[names.index(symbol) for symbol in chosen]] = -math.inf
         best = int(score.argmax())
-        if score[best] < _FOUND:
+        if score[best] < FOUND:
             break
         chosen.append(names[best])
         expected, variance = fitted()
     return chosen
 
 
-def _best_window(model: LineFamilies, total: FloatArray) -> LineFamilies:
-    """The model with the window that explains the spectrum best; files do not say what stands before a detector."""
+def _with_window(model: LineFamilies, window: str) -> LineFamilies:
+    detector = replace(model.detector, window=window)
+    families, shapes = family_shapes(model.elements, model.axis, detector, model.beam_energy)
+    return replace(
+        model, detector=detector, families=families, shapes=shapes, background=_background(model.axis, detector)
+    )
 
-    def with_window(name: str) -> LineFamilies:
-        detector = replace(model.detector, window=name)
-        families, shapes = family_shapes(model.elements, model.axis, detector, model.beam_energy)
-        background = _background(model.axis, detector)
-        return replace(model, detector=detector, families=families, shapes=shapes, background=background)
 
-    def misfit(candidate: LineFamilies) -> float:
-        inside = candidate.background.any(axis=0)
-        design = np.vstack([candidate.background, candidate.shapes])[:, inside]
-        expected = smoothed_counts(total)[inside]
-        weights = 1 / np.sqrt(expected + (SHAPE_ERROR * expected) ** 2)
-        return float(nnls((design * weights).T, total[inside] * weights, maxiter=50 * len(design))[1])
-
-    return min(map(with_window, WINDOWS), key=misfit)
+def _misfit(model: LineFamilies, total: FloatArray) -> float:
+    """Weighted sum of squares, and what each element is worth: with a wrong window some make up for its edges."""
+    inside = model.background.any(axis=0)
+    design = np.vstack([model.background, model.shapes])[:, inside]
+    expected = smoothed_counts(total)[inside]
+    weights = 1 / np.sqrt(expected + (SHAPE_ERROR * expected) ** 2)
+    rest = nnls((design * weights).T, total[inside] * weights, maxiter=50 * len(design))[1]
+    return float(rest**2) + FOUND**2 * len(model.elements)
 
 
 def _calibrated(model: LineFamilies, total: FloatArray) -> LineFamilies:
@@ -371,9 +374,9 @@ def _moved(
     return family_shapes(elements, axis, replace(model.detector, fwhm=model.detector.fwhm + fwhm), model.beam_energy)[1]
 
 
-def smoothed_counts(spectrum: FloatArray) -> FloatArray:
-    """Running means of seven channels, never 0."""
-    kernel = np.full(7, 1 / 7)
+def smoothed_counts(spectrum: FloatArray, width: int = 7) -> FloatArray:
+    """Running means over some channels, never 0."""
+    kernel = np.full(width, 1 / width)
     return np.maximum(np.convolve(spectrum, kernel, mode="same"), floor_of_variance(spectrum))
 
 

@@ -10,7 +10,14 @@ import numpy.typing as npt
 from scipy.optimize import nnls
 
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.overlap.line_families import SHAPE_ERROR, Family, LineFamilies, floor_of_variance, smoothed_counts
+from napari_gdls.overlap.line_families import (
+    FOUND,
+    SHAPE_ERROR,
+    Family,
+    LineFamilies,
+    floor_of_variance,
+    smoothed_counts,
+)
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -23,6 +30,9 @@ _RATIO_ERROR = 0.3
 
 _SHAPE_REACH = 60.0
 """eV over which shapes are wrong in the same sense: half the width of a line."""
+
+_WIDE = 41
+"""Channels whose mean a variance is at least half of: enough that the mean is no matter of single counts."""
 
 _BENDS = 3
 """Functions that the background is multiplied with: constant, slope and bend in the logarithm of the energy. It has
@@ -99,14 +109,15 @@ class ElementLines:
             given = np.maximum(spectrum, 0.0) if variances is None else variances[i]
             # Neighbours smooth the weights: those of single Poisson counts would pull the fit down.
             variance = smoothed_counts(given)[inside]
-            for repeat in range(2):
+            floor = 0.5 * smoothed_counts(given, _WIDE)[inside]
+            for repeat in range(3):
                 weighted = a / variance
                 inverse = np.linalg.pinv(weighted @ a.T, rcond=1e-13, hermitian=True)
                 solver = inverse @ weighted
                 coefficients = solver @ spectrum[inside]
-                if variances is None and repeat == 0:
-                    # The first fit gives better variances than the counts do.
-                    variance = np.maximum(coefficients @ a, floor_of_variance(spectrum[inside]))
+                if variances is None and repeat < 2:
+                    # The fit gives better variances than the counts do; but where few are, it may run through 0.
+                    variance = np.maximum(coefficients @ a, floor)
             # Where the variances are not those of the weights (a difference of two spectra), this is still right.
             actual = variance if variances is None else np.maximum(given[inside], 0.0)
             covariance = (solver * actual) @ solver.T
@@ -185,6 +196,24 @@ def element_lines(families: LineFamilies, total: FloatArray) -> ElementLines:
         shapes.append(shape)
     size = families.axis.size
     return ElementLines(families, total, families.elements, tuple(chosen), np.array(shapes).reshape(-1, size), bent)
+
+
+def clear_element_lines(families: LineFamilies, total: FloatArray, always: Sequence[str] = ()) -> ElementLines:
+    """The same without elements that the final fit does not find clearly, but for those that are to be kept.
+
+    Elements are looked for before calibration and resolution are final; some that made up for what was off then have
+    nothing left to explain.
+    """
+    lines = element_lines(families, total)
+    while True:
+        found = lines.net_counts(total[None])
+        errors = np.hypot(np.sqrt(np.diagonal(found.covariances[0])), found.shape_errors[0])
+        clear = found.net[0] / errors
+        clear[[element in always for element in lines.elements]] = np.inf
+        if not len(clear) or clear.min() >= FOUND:
+            return lines
+        kept = [element for i, element in enumerate(lines.elements) if i != int(clear.argmin())]
+        lines = lines.with_elements(kept)
 
 
 def _strongest(families: LineFamilies, own: Sequence[int]) -> int:

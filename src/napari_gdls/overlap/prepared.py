@@ -13,7 +13,7 @@ from napari_gdls.field import Field
 from napari_gdls.materials.composition import atomic_number
 from napari_gdls.overlap.channels import AnalysisChannels, analysis_channels, require_spectrum_image
 from napari_gdls.overlap.line_families import fit_line_families
-from napari_gdls.overlap.net_counts import ElementLines, element_lines
+from napari_gdls.overlap.net_counts import ElementLines, clear_element_lines
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -101,7 +101,9 @@ def prepare_map(field: Field, artefacts: Iterable[str] | None = None) -> Prepare
     total = np.asarray(field.spectra.sum(axis=0, dtype=np.float64)).ravel()
     families = fit_line_families(total, field.energy, field.beam_energy or DEFAULT_TRANSMISSION_ENERGY, always=named)
     own = channels.group >= 0
-    return PreparedMap(field, named, channels, wide_counts(field, channels), element_lines(families, total), own)
+    return PreparedMap(
+        field, named, channels, wide_counts(field, channels), clear_element_lines(families, total, named), own
+    )
 
 
 def wide_counts(field: Field, channels: AnalysisChannels) -> sp.csr_array:

@@ -23,6 +23,7 @@ from napari_gdls.overlap.layout import (
     pure_matrix_pixels,
 )
 from napari_gdls.overlap.prepared import PreparedMap, prepare_map
+from napari_gdls.overlap.separation_arguments import by_grain, checked_masks
 from napari_gdls.overlap.shares import Tie, summed, tie_candidates
 from napari_gdls.overlap.subtraction import Subtraction, subtract, sums_of_masks
 from napari_gdls.overlap.threads import one_thread
@@ -167,21 +168,32 @@ class Separation:
     def spectra(self) -> dict[str, FloatArray]:
         """Pure spectrum of each phase, (D,): counts that it gave in its mask.
 
-        From a regression of all pixels on the counts that each phase gave there, so that intersections tell, too.
+        That of the matrix is its sum. Those of grains are from a regression of all pixels on the counts that each phase
+        gave there, so that intersections tell, too: closer to the truth than `subtracted` by a fifth.
         """
-        return {name: scale * self._regression[0][k] for k, (name, scale) in enumerate(self._scales())}
+        return {
+            name: self.subtraction.spectra[name] if scale is None else scale * self._regression[0][k]
+            for k, (name, scale) in enumerate(self._scales())
+        }
 
     @cached_property
     def variances(self) -> dict[str, FloatArray]:
         """Variances of `spectra`, (D,), of counting."""
-        return {name: scale**2 * self._regression[1][k] for k, (name, scale) in enumerate(self._scales())}
+        return {
+            name: self.subtraction.variances[name] if scale is None else scale**2 * self._regression[1][k]
+            for k, (name, scale) in enumerate(self._scales())
+        }
 
-    def _scales(self) -> list[tuple[str, float]]:
+    def _scales(self) -> list[tuple[str, float | None]]:
+        """What brings a regressed spectrum to the counts of the mask; none for the matrix, whose sum is better.
+
+        In the regression the matrix is what grains leave, so what they are given too much of by noise is missing there.
+        """
         own = self.prepared.own
-        return [
-            (name, self.subtraction.spectra[name][own].sum() / self._regression[0][k][own].sum())
-            for k, name in enumerate(self.names)
-        ]
+        scales: list[tuple[str, float | None]] = [(self.matrix, None)]
+        for k, name in enumerate(self.grains, start=1):
+            scales.append((name, self.subtraction.spectra[name][own].sum() / self._regression[0][k][own].sum()))
+        return scales
 
     def abundances(self) -> dict[str, FloatArray]:
         """Counts that each phase gave in each pixel, (H, W), without those of artefacts; NaN where not measured."""
@@ -295,12 +307,12 @@ def separate_phases(
     Chen et al., figure 2: intersections of grains are left out of the sums; the spectrum of the pure matrix is taken
     off each of them. `napari_gdls.overlap.unmix_overlapping` finds the masks, too.
     """
-    checked = _checked_masks(field, masks)
+    checked = checked_masks(field, masks)
     layout = checked_layout(tuple(checked), matrix)
-    ties = _by_grain("tie_element", tie_element, layout.grains)
+    ties = by_grain("tie_element", tie_element, layout.grains)
     given = {
         grain: checked_number(f"factor of {grain}", value, highest=1.0)
-        for grain, value in _by_grain("factor", factor, layout.grains).items()
+        for grain, value in by_grain("factor", factor, layout.grains).items()
     }
     progress("lines", 0.0)
     prepared = prepare_map(field, artefacts)
@@ -365,29 +377,3 @@ def matrix_impurity(
 
 
 _LEAST_COMPARED = 0.1  # of the pixels of the matrix
-
-
-def _checked_masks(field: Field, masks: Mapping[str, npt.ArrayLike]) -> dict[str, BoolArray]:
-    if not isinstance(masks, Mapping) or not masks:
-        raise RecipeError('masks are needed by the names of the grains, as in {"ferropericlase": mask}.')
-    checked = {}
-    for name, mask in masks.items():
-        array = np.asarray(mask)
-        if array.shape != field.shape or array.dtype != np.bool_:
-            raise RecipeError(
-                f"the mask of {name!r} is an array of {array.dtype} of shape {array.shape}; bool of the shape of the "
-                f"field, {field.shape}, is needed."
-            )
-        checked[str(name)] = array
-    return checked
-
-
-def _by_grain(what: str, given: object, grains: Sequence[str]) -> dict:  # type: ignore[type-arg]
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        return dict.fromkeys(grains, given)
-    for grain in given:
-        if grain not in grains:
-            raise RecipeError(f"{what} is given for {shown(grain)}, which is no grain; there are {', '.join(grains)}.")
-    return {grain: value for grain, value in given.items() if value is not None}

@@ -54,7 +54,7 @@ def sums_of_masks(prepared: PreparedMap, masks: Mapping[str, BoolArray]) -> dict
         if not mask.any():
             raise RecipeError(
                 f"no pixel is left for {name!r}: its mask is empty, or lies wholly within other masks. Take more "
-                "pixels into it, or fewer into the others."
+                "pixels into it, or fewer into the others; where it lies over another grain, name both as its matrix."
             )
     sums = prepared.sums(masks)
     for name, spectrum in sums.items():

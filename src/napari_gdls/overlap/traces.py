@@ -180,8 +180,10 @@ def trace_report(
     if not wanted:
         raise RecipeError("no element is found besides artefacts; name those that you look for.")
     boxes = {name: _box(separation.masks[name], box) for name in separation.names}
-    spectra = np.array([separation.spectra[name] for name in separation.names])
-    variances = np.array([separation.variances[name] for name in separation.names])
+    # Of the sums: in a regression pixels with more counts of a line by chance are given more of the phase that has it.
+    taken_apart = separation.subtraction
+    spectra = np.array([taken_apart.spectra[name] for name in separation.names])
+    variances = np.array([taken_apart.variances[name] for name in separation.names])
     pure = table.net_counts(spectra, variances)
     confined = table.net_counts(*_in_boxes(separation, boxes))
     lines = np.array([table.elements.index(element) for element in wanted])
@@ -278,15 +280,33 @@ def _box(mask: BoolArray, given: tuple[slice, slice] | BoolArray | None) -> Bool
 def _in_boxes(separation: Separation, boxes: dict[str, BoolArray]) -> tuple[FloatArray, FloatArray]:
     """Spectra of the boxes less what lies under the grain, and their variances, (K, D) each."""
     sums = separation.prepared.sums(boxes)
-    own = separation.prepared.own
+    taken_apart = separation.subtraction
     spectra, variances = [], []
     for name, total in sums.items():
         spectrum, variance = total.copy(), total.copy()
-        for under, part in separation.parts.get(name, {}).items():
-            below = separation.subtraction.spectra[under]
-            beta = part * total[own].sum() / below[own].sum()
-            spectrum -= beta * below
-            variance += beta**2 * separation.subtraction.variances[under]
+        for under, beta in _under_box(separation, name, total).items():
+            spectrum -= beta * taken_apart.spectra[under]
+            variance += beta**2 * taken_apart.variances[under]
         spectra.append(spectrum)
         variances.append(np.maximum(variance, 0.0))
     return np.array(spectra), np.array(variances)
+
+
+def _under_box(separation: Separation, name: str, total: FloatArray) -> dict[str, float]:
+    """How often the pure spectra under a grain are in the sum of its box, which is not the mean of the mask.
+
+    From the ties of the mask where one phase is under it; otherwise in the ratios of the mask.
+    """
+    parts = separation.parts.get(name, {})
+    ties = [tie.element for tie in separation.ties.get(name, ()) if tie.used]
+    below = {under: separation.subtraction.spectra[under] for under in parts}
+    if len(parts) == 1 and ties:
+        table = separation.prepared.lines
+        rows = [table.elements.index(element) for element in ties]
+        (under,) = below
+        found = table.net_counts(np.array([total, below[under]]))
+        weights = 1 / np.maximum(np.diagonal(found.covariances[0])[rows], 1.0)
+        matrix = found.net[1][rows]
+        return {under: float((weights * found.net[0][rows]) @ matrix / ((weights * matrix) @ matrix))}
+    own = separation.prepared.own
+    return {under: part * total[own].sum() / below[under][own].sum() for under, part in parts.items()}
