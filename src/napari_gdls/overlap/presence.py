@@ -28,7 +28,7 @@ HIGHEST_SMOOTHNESS = 3.0
 
 _SHARES = np.array([0.12, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.97])
 """Shares of a pixel's counts at which a grain that is there is tried: close enough that one is near any share. With
-smaller ones, slight changes of the matrix in a real map became parts of a grain, which then held 30 % too much of it."""
+smaller ones, slight changes of the matrix of a real map became parts of a grain, which held 30 % too much of it."""
 
 _RARE = 0.01
 """Pixels that are taken to have each share beforehand, as a part of all, so that no share is ruled out by chance."""
