@@ -121,7 +121,10 @@ def automatic(given: Field) -> Found:
 
 
 def _separated(given: Field, masks: Mapping[str, npt.NDArray[np.bool_]], matrix: str) -> Found:
-    separation = overlap.separate_phases(given, masks, matrix=matrix)
+    # Somebody who sees a grain inside of another says so.
+    shell, core = list(given.metadata["truth"]["presence"])[-2:]
+    nested = given.metadata["options"]["nested"]
+    separation = overlap.separate_phases(given, masks, matrix={core: [matrix, shell]} if nested else matrix)
     return Found(matrix, dict(separation.spectra), separation, dict(masks), separation.abundances())
 
 

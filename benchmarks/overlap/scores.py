@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 
@@ -130,10 +130,14 @@ def overlap_of(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> flo
     return int(np.count_nonzero(found & true)) / union if union else 1.0
 
 
-def true_share(field: Field, mask: npt.NDArray[np.bool_]) -> float:
-    """Share of the counts of a mask that the matrix is expected to give; those of the grid are left out of all."""
+def true_share(field: Field, mask: npt.NDArray[np.bool_], under: Sequence[str] | None = None) -> float:
+    """Share of the counts of a mask that what lies under a grain is expected to give; None: the matrix alone.
+
+    Counts of the grid are left out of all.
+    """
     truth = field.metadata["truth"]
-    return float(truth["abundances"][truth["matrix"]][mask].sum() / sum(truth["abundances"].values())[mask].sum())
+    below = sum(truth["abundances"][name] for name in under or (truth["matrix"],))
+    return float(below[mask].sum() / sum(truth["abundances"].values())[mask].sum())
 
 
 def true_net_counts(field: Field, phase: str, element: str, shell: str, mask: npt.NDArray[np.bool_]) -> float:
@@ -204,14 +208,14 @@ def _judge_masks(field: Field, judged: Judgement, named: Mapping[str, str]) -> N
 
 def _judge_separation(field: Field, judged: Judgement, named: Mapping[str, str]) -> None:
     truth, separation = field.metadata["truth"], judged.found.separation
+    phases = {judged.found.matrix: truth["matrix"], **{own: name for name, own in named.items()}}
     for name, own in named.items():
-        true = true_share(field, separation.masks[own])
+        true = true_share(field, separation.masks[own], [phases[each] for each in separation.under[own]])
         low, high = separation.intervals[own]
         judged.share_error[name] = separation.factors[own] - true
         judged.covered[name] = bool(low <= true <= high)
         judged.confirmed[name] = bool(separation.confirmed[own])
     elements = TRACES[field.metadata["options"]["system"]]
-    phases = {judged.found.matrix: truth["matrix"], **{own: name for name, own in named.items()}}
     for row in separation.trace_report(elements).rows:
         if row.phase in phases and row.sigma > 0:
             phase, shell = phases[row.phase], row.line.split()[-1][0]

@@ -42,6 +42,7 @@ def perfect(field: Field, shift: float = 0.0) -> Found:
         factors=shares,
         intervals={name: (share - 0.01, share + 0.01) for name, share in shares.items()},
         confirmed=dict.fromkeys(shares, True),
+        under=dict.fromkeys(shares, (matrix,)),
         trace_report=lambda elements: SimpleNamespace(rows=rows),
     )
     return Found(
