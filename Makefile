@@ -3,7 +3,8 @@
 # make lint   ruff, mypy, the layers of imports, the check of the napari manifest
 # make smoke  build the packages, install the wheel with the oldest versions it allows, and segment the real rock with it
 # make oldest the same, and then the tests of the sdist on what was installed
-# make bench  quality and speed of segmentations on small fields; python -m benchmarks.segmentation for all
+# make bench  quality and speed of segmentations, and of overlapping phases taken apart, on small fields;
+#             python -m benchmarks.segmentation and python -m benchmarks.overlap for all
 # Each can be repeated; what is done already is not done again.
 
 PYTHON ?= python3
@@ -60,6 +61,7 @@ oldest: smoke
 
 bench: $(VENV)/.tests-installed
 	$(VENV)/bin/python -m benchmarks.segmentation --quick
+	$(VENV)/bin/python -m benchmarks.overlap --quick
 
 screenshots: $(VENV)/.tests-installed
 	@tools/system-packages
