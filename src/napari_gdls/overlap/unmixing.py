@@ -16,7 +16,7 @@ from napari_gdls.errors import FieldError, GdlsWarning, RecipeError
 from napari_gdls.field import Field
 from napari_gdls.overlap.decomposition import Decomposition, decompose
 from napari_gdls.overlap.first_masks import first_masks
-from napari_gdls.overlap.layout import Layout
+from napari_gdls.overlap.layout import Layout, pixels_to_sum, pure_matrix_pixels
 from napari_gdls.overlap.prepared import PreparedMap, prepare_map, wide_counts
 from napari_gdls.overlap.presence import (
     checked_smoothness,
@@ -237,7 +237,7 @@ class _Search:
         self._drop_empty()
 
     def layout(self, names: Mapping[int, str] | None = None) -> Layout:
-        named = names or {k: f"component {k + 1}" for k in (self.matrix, *self.masks)}
+        named = names or {k: f"component {k}" for k in (self.matrix, *self.masks)}
         base = named[self.matrix]
         return Layout(base, tuple(named[k] for k in self.masks), {named[k]: (base,) for k in self.masks})
 
@@ -266,25 +266,36 @@ class _Search:
             self._drop_empty()
 
     def _drop_empty(self) -> None:
-        """Leave out components that explain no pixel better than the others do."""
-        kept = [k for k, mask in self.masks.items() if mask.any()]
-        gone = [k for k in self.masks if k not in kept]
-        if not kept:
+        """Leave out components that no pixel needs, or that no pixel has alone, the smallest first."""
+        before = list(self.masks)
+        while self.masks:
+            layout = self.layout()
+            presence = dict(zip(layout.grains, self.masks.values(), strict=True))
+            alone = dict(zip(self.masks, pixels_to_sum(presence, layout).values(), strict=True))
+            empty = [k for k in self.masks if not alone[k].any()]
+            if not empty:
+                break
+            del self.masks[min(empty, key=lambda k: int(self.masks[k].sum()))]
+        if not self.masks:
             raise FieldError(
                 "no pixel needs more than the matrix; there is one phase, or too few counts to tell more apart."
             )
-        if not gone:
-            return
-        if self.shares is not None:
-            columns = [0, *(i for i, k in enumerate(self.masks, start=1) if k in kept)]
-            self.shares = self.shares[:, columns]
-        self.masks = {k: self.masks[k] for k in kept}
-        for k in gone:
-            warnings.warn(
-                f"component {k + 1} is no phase of its own: no pixel needs it once the others are pure. Left out.",
-                GdlsWarning,
-                stacklevel=2,
+        if not pure_matrix_pixels(presence, layout, self.prepared.measured).any():
+            raise FieldError(
+                "no pixel is left for the matrix alone: grains are everywhere. Say which component is the matrix; and "
+                "where phases lie side by side, as in a thick specimen, use segment instead."
             )
+        if self.shares is not None:
+            columns = [0, *(i for i, k in enumerate(before, start=1) if k in self.masks)]
+            self.shares = self.shares[:, columns]
+        for k in before:
+            if k not in self.masks:
+                warnings.warn(
+                    f"component {k} is no phase of its own: no pixel needs it, or has it alone, once the others are "
+                    "pure. It is left out.",
+                    GdlsWarning,
+                    stacklevel=2,
+                )
 
 
 LEAST_EARLY = _EARLY_SMOOTHNESS[-1]
