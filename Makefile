@@ -1,7 +1,8 @@
 # make demo   install into .venv, segment the real rock that comes with the project, and show it
 # make test   install with test dependencies and system packages, then run the tests
 # make lint   ruff, mypy, the layers of imports, the check of the napari manifest
-# make smoke  build the packages, install the wheel with the oldest versions it allows, and segment the real rock with it
+# make smoke  build the packages, install the wheel with the oldest versions it allows, segment the real rock with it, and
+#             unmix the sample of overlapping phases
 # make oldest the same, and then the tests of the sdist on what was installed
 # make bench  quality and speed of segmentations, and of overlapping phases taken apart, on small fields;
 #             python -m benchmarks.segmentation and python -m benchmarks.overlap for all
@@ -51,6 +52,7 @@ smoke: packages
 	build/oldest/bin/npe2 validate napari-gdls
 	build/oldest/bin/napari-gdls --version
 	build/oldest/bin/napari-gdls demo --output build/demo --no-viewer
+	build/oldest/bin/napari-gdls unmix overlapping --output build/unmixed --overwrite
 
 # Tests of windows need a Qt binding, whose oldest version is no matter of this package; those of benchmarks are not about
 # the package. The sdist is unpacked, so that its tests find the installed package and no sources.

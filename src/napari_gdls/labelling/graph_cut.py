@@ -288,7 +288,8 @@ def _cut(
     heads = np.concatenate([nodes[cheap], np.full(np.count_nonzero(~cheap), sink), second, first])
     # The edges of the undecided outweigh their own energies, so all fits int32 as the smoothness is bounded.
     capacity = np.concatenate([-unary[cheap], unary[~cheap], forward, backward]).astype(np.int32)
-    graph = csr_array(coo_array((capacity, (tails, heads)), shape=(n + 2, n + 2)))
+    # Indices of 32 bits: older versions of SciPy take no others.
+    graph = csr_array(coo_array((capacity, (tails.astype(np.int32), heads.astype(np.int32))), shape=(n + 2, n + 2)))
     residual = csr_array(graph - maximum_flow(graph, source, sink).flow)
     residual.eliminate_zeros()
     reached = breadth_first_order(residual, source, directed=True, return_predecessors=False)
