@@ -217,6 +217,7 @@ class Separation:
         given = None if share is None else checked_number(f"share of {grain}", share, highest=1.0)
         return self._again(self.ties_chosen, _changed(self.shares_given, grain, given))
 
+    @one_thread
     def _again(self, ties: dict[str, str | Mapping[str, str]], given: dict[str, float]) -> Separation:
         before = self.subtraction
         errors = {grain: share.mask_error for grain, share in before.shares.items()}
@@ -225,6 +226,7 @@ class Separation:
         )
         return replace(self, subtraction=made, ties_chosen=ties, shares_given=given)
 
+    @one_thread
     def trace_report(
         self, elements: Iterable[str] | None = None, *, box: tuple[slice, slice] | BoolArray | None = None
     ) -> TraceReport:
