@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from films import AXIS, angle, film, true_share
+from scipy.ndimage import binary_erosion
 
 from napari_gdls import EnergyAxis, Field, separate_phases
 from napari_gdls.errors import FieldError, RecipeError
@@ -85,6 +86,20 @@ def test_a_line_model_is_the_spectrum_with_less_noise(mantle) -> None:
     truth = mantle.field.metadata["truth"]["spectra"]["Ca-perovskite"]
     own = mantle.prepared.own
     assert angle(mantle.line_model("Ca-perovskite"), truth, own) < angle(mantle.spectra["Ca-perovskite"], truth, own)
+
+
+def test_masks_that_miss_the_borders_of_grains_are_less_sure(mantle) -> None:
+    """Matrix pixels near grains then hold some of them, which their lines show beside those farther off."""
+    truth = mantle.field.metadata["truth"]
+    small = {name: binary_erosion(mask, iterations=3) for name, mask in truth["presence"].items()}
+    missed = separate_phases(mantle.field, small, matrix="bridgmanite")
+    for grain in mantle.grains:
+        right, wrong = (each.subtraction.shares[grain] for each in (mantle, missed))
+        assert wrong.mask_error > 3 * right.mask_error
+        assert wrong.mask_error > 0.01
+        low, high = missed.intervals[grain]
+        assert low <= true_share(mantle.field, missed.masks[grain]) <= high
+        assert wrong.sigma >= wrong.mask_error
 
 
 def test_spinel_in_alumina_is_never_confirmed() -> None:

@@ -342,31 +342,36 @@ def separated(
         layout.matrix: pure_matrix_pixels(presence, layout, measured),
         **{grain: mask & measured for grain, mask in pixels_to_sum(presence, layout, margin).items()},
     }
-    made = subtract(
-        prepared, layout, chosen, sums_of_masks(prepared, chosen), ties=ties, given=given, mask_errors=mask_errors
-    )
+    sums = sums_of_masks(prepared, chosen)
+    made = subtract(prepared, layout, chosen, sums, ties=ties, given=given, mask_errors=mask_errors)
+    if mask_errors is None:
+        # Shares go with the reciprocal of the matrix's lines.
+        impurity = matrix_impurity(prepared, presence, layout, chosen[layout.matrix])
+        mask_errors = {
+            grain: share.total * max((impurity.get(tie.element, 0.0) for tie in share.ties if tie.used), default=0.0)
+            for grain, share in made.shares.items()
+        }
+        made = subtract(prepared, layout, chosen, sums, ties=ties, given=given, mask_errors=mask_errors)
     grains = {grain: presence[grain] & measured for grain in layout.grains}
     return Separation(prepared, layout, grains, made, dict(ties or {}), dict(given or {}))
 
 
 def matrix_impurity(
     prepared: PreparedMap, presence: Mapping[str, BoolArray], layout: Layout, matrix: BoolArray
-) -> float:
-    """Relative error of the matrix's lines from what its mask took in wrongly: what pixels near grains tell.
+) -> dict[str, float]:
+    """Relative error of the matrix's lines, by element, from what its mask took in wrongly, as pixels near grains tell.
 
     The lines of the matrix, per count, are compared between its pixels within three pixels of a grain and the others;
-    what they differ by beyond counting noise is taken for grains that reach beyond their masks. 0 where one of the two
-    has too few counts to tell.
+    what they differ by beyond counting noise is taken for grains that reach beyond their masks. Empty where one of the
+    two has too few pixels to tell.
     """
     near, far = near_and_far(presence, layout, matrix)
     if min(near.sum(), far.sum()) < _LEAST_COMPARED * matrix.sum():
-        return 0.0
+        return {}
     elements = prepared.lines.elements
     spectra = prepared.sums({"near": near, "far": far})
     sums = summed(prepared.lines, np.array(list(spectra.values())), prepared.artefacts)
     candidates = tie_candidates(elements, sums[1], prepared.artefacts)
-    if not candidates:
-        return 0.0
     rows = [elements.index(element) for element in candidates]
     (close, close_error), (clear, clear_error) = (
         (each.net[rows] / each.counts, np.sqrt(np.diagonal(each.covariance)[rows]) / each.counts) for each in sums
@@ -375,7 +380,7 @@ def matrix_impurity(
     part = sums[0].counts / (sums[0].counts + sums[1].counts)
     change = part * np.abs(close - clear) / clear
     noise = part * np.hypot(close_error, clear_error) / clear
-    return float(np.sqrt(np.max(np.maximum(change**2 - noise**2, 0.0))))
+    return dict(zip(candidates, np.sqrt(np.maximum(change**2 - noise**2, 0.0)).tolist(), strict=True))
 
 
 _LEAST_COMPARED = 0.1  # of the pixels of the matrix

@@ -241,10 +241,15 @@ class _Search:
         base = named[self.matrix]
         return Layout(base, tuple(named[k] for k in self.masks), {named[k]: (base,) for k in self.masks})
 
-    def separated(self, names: Mapping[int, str] | None = None, **kwargs: object) -> Separation:
+    def separated(
+        self,
+        names: Mapping[int, str] | None = None,
+        ties: Mapping[str, str] | None = None,
+        mask_errors: Mapping[str, float] | None = None,
+    ) -> Separation:
         layout = self.layout(names)
         presence = dict(zip(layout.grains, self.masks.values(), strict=True))
-        return separated(self.prepared, presence, layout, margin=MARGIN, **kwargs)  # type: ignore[arg-type]
+        return separated(self.prepared, presence, layout, ties=ties, mask_errors=mask_errors or {}, margin=MARGIN)
 
     def improve(self, rounds: int, *, early: bool = True) -> None:
         """Improve masks and spectra in turn; `early` rounds have less smoothness."""
@@ -344,7 +349,9 @@ def _separated(found: _Search, names: Mapping[int, str], recipe: UnmixingRecipe,
     whole = found.separated(names, ties=chosen)
     halves = [_shares_of_half(half, found, names, chosen, progress) for half in _halves(found.prepared, recipe.seed)]
     errors = {
-        grain: _LOST if any(grain not in half for half in halves) else abs(share - np.mean([h[grain] for h in halves]))
+        grain: _LOST
+        if any(grain not in half for half in halves)
+        else float(abs(share - np.mean([half[grain] for half in halves])))
         for grain, share in whole.factors.items()
     }
     return found.separated(names, ties=chosen, mask_errors=errors)
