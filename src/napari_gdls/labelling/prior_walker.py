@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from napari_gdls.checks import checked_number
 from napari_gdls.errors import GdlsError
+from napari_gdls.threads import one_thread
 
 LARGEST_WEIGHT = 1e4
 """Beyond it all pixels that are joined have the same probabilities."""
@@ -17,6 +18,7 @@ _MOST_STEPS = 10_000
 """Steps of the conjugate gradients; a limit, some tens are needed."""
 
 
+@one_thread
 def walked_probabilities(
     probabilities: npt.ArrayLike, weight: float, valid: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.float64]:
@@ -52,7 +54,6 @@ def walked_probabilities(
     """
     from scipy.sparse import csgraph, csr_array, diags_array
     from scipy.sparse.linalg import cg
-    from threadpoolctl import threadpool_limits
 
     given = np.asarray(probabilities, dtype=np.float64)
     weight = checked_number("weight", weight, highest=LARGEST_WEIGHT)
@@ -74,10 +75,9 @@ def walked_probabilities(
     system = csr_array(csgraph.laplacian(links + links.T) + diags_array(np.ones(len(prior))))
     preconditioner = diags_array(1 / system.diagonal()) if len(prior) else None
     walked = np.empty_like(prior)
-    with threadpool_limits(1):
-        for label in range(prior.shape[1]):
-            walked[:, label], _ = cg(
-                system, prior[:, label], x0=prior[:, label], rtol=_TOLERANCE, maxiter=_MOST_STEPS, M=preconditioner
-            )
+    for label in range(prior.shape[1]):
+        walked[:, label], _ = cg(
+            system, prior[:, label], x0=prior[:, label], rtol=_TOLERANCE, maxiter=_MOST_STEPS, M=preconditioner
+        )
     out[inside] = walked
     return out

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -97,14 +97,19 @@ class AnalysisChannels:
             out[first : first + _ROWS_AT_A_TIME] = product.toarray() if sp.issparse(product) else product
         return out
 
+    def sparse_parts(self, field: Field) -> Iterator[sp.csr_array]:
+        """Counts of a field in the wide channels, some thousand rows (rows, n) at a time, so that few are dense."""
+        for first in range(0, field.n_measurements, _ROWS_AT_A_TIME):
+            yield sp.csr_array(self.binned(field.spectra[first : first + _ROWS_AT_A_TIME]))
 
-def analysis_channels(field: Field, artefacts: Sequence[str] | None = None) -> AnalysisChannels:
+
+def analysis_channels(field: Field, artefacts: Iterable[str] | None = None) -> AnalysisChannels:
     """Wide channels of a field: of 60 eV, from 250 eV or the start of the axis to where counts end.
 
     Parameters
     ----------
     field : Field
-    artefacts : sequence of str, optional
+    artefacts : iterable of str, optional
         Symbols of elements that are no part of the specimen; channels within 90 eV of their lines are left out.
         None: those of the field.
 
@@ -145,9 +150,9 @@ def _summed_spectrum(field: Field) -> npt.NDArray[np.float64]:
     return np.asarray(field.summed_spectra(np.zeros(field.n_measurements, dtype=np.int64))[0])
 
 
-def artefact_elements(field: Field, artefacts: Sequence[str] | None = None) -> tuple[str, ...]:
+def artefact_elements(field: Field, artefacts: Iterable[str] | None = None) -> tuple[str, ...]:
     """Symbols of the elements that are no part of the specimen; None: those that the field names."""
-    given = getattr(field, "artefacts", ()) if artefacts is None else artefacts
+    given = field.artefacts if artefacts is None else artefacts
     symbols = (given,) if isinstance(given, str) else tuple(given)
     for symbol in symbols:
         atomic_number(symbol)

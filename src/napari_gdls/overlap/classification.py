@@ -15,6 +15,7 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.labelling.graph_cut import LARGEST_SMOOTHNESS, expand_labels
 from napari_gdls.labelling.prior_walker import walked_probabilities
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 SMOOTHERS = ("graph_cut", "random_walker")
 """What `smoothness` is of: the length of borders (graph cut), or the weight of a neighbour (random walker)."""
@@ -82,6 +83,7 @@ def pixel_features(scores: npt.ArrayLike, image: npt.ArrayLike | None = None) ->
     return features
 
 
+@one_thread
 def classify_pixels(
     features: npt.ArrayLike,
     strokes: npt.ArrayLike,
@@ -127,8 +129,6 @@ def classify_pixels(
     Cancelled
         If `progress` asks for it.
     """
-    from threadpoolctl import threadpool_limits
-
     given = np.asarray(features)
     if given.ndim != 3 or given.shape[2] == 0 or given.dtype.kind not in "uif":
         raise GdlsError(f"features are {given.dtype} of shape {given.shape}; numbers (H, W, F) are needed.")
@@ -138,8 +138,7 @@ def classify_pixels(
     measured = np.asarray(np.isfinite(given).all(axis=2))
     painted, n_columns = _checked_strokes(strokes, measured, n_classes)
     at = painted > 0
-    with threadpool_limits(1):
-        found = _forest_probabilities(given[at], painted[at], given[measured], n_columns, seed, progress)
+    found = _forest_probabilities(given[at], painted[at], given[measured], n_columns, seed, progress)
     probabilities = np.full((*measured.shape, n_columns), np.nan)
     probabilities[measured] = found
     progress("classifying", 1.0)

@@ -15,6 +15,7 @@ from napari_gdls.overlap.channels import analysis_channels, require_spectrum_ima
 from napari_gdls.overlap.factorisation import weighted_eigenvalues, weighted_factors
 from napari_gdls.overlap.pixel_blocks import blocks_of_counts
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 MOST_COMPONENTS = 50
 """Components at most: far more than the phases of a thin section. A choice."""
@@ -57,6 +58,7 @@ class ComponentEvidence:
     edge: float
 
 
+@one_thread
 def component_evidence(
     field: Field,
     *,
@@ -119,16 +121,13 @@ def component_evidence(
             "the number of components is found by thinning counts, which must be whole numbers; these spectra hold "
             "fractions (rebinned, perhaps). Give the number of components."
         )
-    from threadpoolctl import threadpool_limits
-
     rng = np.random.default_rng(seed)
-    with threadpool_limits(1):
-        halves = []
-        for _ in range(N_SPLITS):
-            one = rng.binomial(whole, 0.5)
-            halves += [(one, whole - one), (whole - one, one)]
-        deviances = _search(halves, min(largest, *counts.shape), seed, progress)
-        eigenvalues, _ = weighted_eigenvalues(counts)
+    halves = []
+    for _ in range(N_SPLITS):
+        one = rng.binomial(whole, 0.5)
+        halves += [(one, whole - one), (whole - one, one)]
+    deviances = _search(halves, min(largest, *counts.shape), seed, progress)
+    eigenvalues, _ = weighted_eigenvalues(counts)
     mean = deviances.mean(axis=1)
     edge = (1 + np.sqrt(counts.shape[1] / counts.shape[0])) ** 2
     return ComponentEvidence(np.arange(1, len(mean) + 1), mean, int(mean.argmin()) + 1, eigenvalues, float(edge))

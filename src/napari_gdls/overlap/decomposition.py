@@ -24,6 +24,7 @@ from napari_gdls.overlap.factorisation import (
 )
 from napari_gdls.overlap.pixel_blocks import DEFAULT_MEMORY, blocks_of_counts, pixel_blocks, summed_blocks
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 DECOMPOSITIONS = ("psnmf", "kl", "weighted", "nmf", "pca")
 """Methods of `decompose`, best first."""
@@ -89,6 +90,7 @@ class Decomposition:
         return matrix_component(self.scores)
 
 
+@one_thread
 def decompose(
     field: Field,
     n_components: int | None = None,
@@ -158,12 +160,8 @@ def decompose(
             field, artefacts=channels.artefacts, seed=seed, progress=progress, memory_limit=memory_limit
         )
         n_components = evidence.chosen
-    from threadpoolctl import threadpool_limits
-
-    # Sums of floats depend on the number of threads that BLAS shares them among.
-    with threadpool_limits(1):
-        per_pixel, narrow = _components(field, channels, n_components, method, seed, progress, memory_limit)
-        scores, loadings = _in_all_channels(field, channels, per_pixel, narrow, method == "pca", memory_limit, progress)
+    per_pixel, narrow = _components(field, channels, n_components, method, seed, progress, memory_limit)
+    scores, loadings = _in_all_channels(field, channels, per_pixel, narrow, method == "pca", memory_limit, progress)
     order = np.arange(n_components) if method == "pca" else np.argsort(-scores.sum(axis=0), kind="stable")
     return Decomposition(
         field, field.to_map(scores[:, order]), loadings[order], method, seed, channels.artefacts, evidence
@@ -258,11 +256,12 @@ def _wide_counts(
     """Counts of each pixel in the wide channels, sparse."""
     limit = DEFAULT_MEMORY if memory_limit is None else memory_limit
     parts: list[sp.csr_array] = []
-    n_counts = 0
-    for first in range(0, field.n_measurements, _ROWS_AT_A_TIME):
-        progress("summing spectra", first / field.n_measurements)
-        parts.append(sp.csr_array(channels.binned(field.spectra[first : first + _ROWS_AT_A_TIME])))
-        n_counts += parts[-1].nnz
+    n_rows = n_counts = 0
+    for part in channels.sparse_parts(field):
+        progress("summing spectra", n_rows / field.n_measurements)
+        parts.append(part)
+        n_rows += part.shape[0]
+        n_counts += part.nnz
         if n_counts * _BYTES_OF_COUNT > limit:
             raise RecipeError(
                 f"this method holds the whole map, which takes more than {limit:,} bytes; choose psnmf, or give a "

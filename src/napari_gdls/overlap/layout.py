@@ -116,14 +116,20 @@ def pure_matrix_pixels(masks: Mapping[str, BoolArray], layout: Layout, measured:
 
     Where masks are so ragged that hardly a pixel is, all pixels beside the masks.
     """
-    grains = np.zeros(measured.shape, dtype=bool)
-    for grain in layout.grains:
-        grains |= masks[grain]
+    grains = _union(masks, layout.grains, measured.shape)
     if layout.matrix in masks:
         return masks[layout.matrix] & measured & ~grains
     beside = measured & ~grains
     off = measured & ~binary_dilation(grains, _MARGIN)
     return np.asarray(off if off.sum() >= _LEAST_OFF * beside.sum() else beside)
+
+
+def _union(masks: Mapping[str, BoolArray], names: Sequence[str], shape: tuple[int, ...]) -> BoolArray:
+    """Pixels in any of some masks."""
+    union = np.zeros(shape, dtype=bool)
+    for name in names:
+        union |= masks[name]
+    return union
 
 
 _LEAST_OFF = 0.05  # part of the pixels beside masks; of masks with smooth borders most are a pixel off
@@ -156,9 +162,7 @@ def pixels_to_sum(masks: Mapping[str, BoolArray], layout: Layout, margin: int = 
     """
     chosen = {}
     for grain in layout.grains:
-        others = np.zeros(masks[grain].shape, dtype=bool)
-        for other in layout.beside(grain):
-            others |= masks[other]
+        others = _union(masks, layout.beside(grain), masks[grain].shape)
         alone = masks[grain] & ~others
         if margin:
             apart = alone & ~binary_dilation(others, _MARGIN, iterations=margin)
@@ -174,9 +178,7 @@ _LEAST_INSIDE = 0.25  # part of a mask's pixels: the root of its reciprocal is t
 
 def near_and_far(masks: Mapping[str, BoolArray], layout: Layout, matrix: BoolArray) -> tuple[BoolArray, BoolArray]:
     """Pixels of the matrix within, and beyond, three pixels of any grain."""
-    grains = np.zeros(matrix.shape, dtype=bool)
-    for grain in layout.grains:
-        grains |= masks[grain]
+    grains = _union(masks, layout.grains, matrix.shape)
     near = binary_dilation(grains, _MARGIN, iterations=_NEAR)
     return matrix & near, matrix & ~near
 

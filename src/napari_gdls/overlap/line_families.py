@@ -118,6 +118,10 @@ class LineFamilies:
         families, shapes = family_shapes(elements, self.axis, self.detector, self.beam_energy)
         return replace(self, families=families, shapes=shapes)
 
+    def seen_by(self, detector: Detector, axis: EnergyAxis | None = None) -> LineFamilies:
+        """The same families with another detector, or on another axis; the background stays."""
+        return replace(self, detector=detector, axis=axis or self.axis).with_elements(self.elements)
+
 
 def fit_line_families(
     total: FloatArray,
@@ -298,10 +302,7 @@ def _found_elements(model: LineFamilies, total: FloatArray, known: list[str], mo
 
 def _with_window(model: LineFamilies, window: str) -> LineFamilies:
     detector = replace(model.detector, window=window)
-    families, shapes = family_shapes(model.elements, model.axis, detector, model.beam_energy)
-    return replace(
-        model, detector=detector, families=families, shapes=shapes, background=_background(model.axis, detector)
-    )
+    return replace(model.seen_by(detector), background=_background(model.axis, detector))
 
 
 def _misfit(model: LineFamilies, total: FloatArray) -> float:
@@ -318,12 +319,12 @@ def _calibrated(model: LineFamilies, total: FloatArray) -> LineFamilies:
     """Offset, gain and resolution by Gauss-Newton steps, the amounts being fitted anew each time."""
     if not model.families:
         return model
-    elements, start = model.elements, model.axis
+    start = model.axis
     for _ in range(_STEPS):
         stepped = [
-            _moved(model, elements, shift=_STEP_SHIFT),
-            _moved(model, elements, stretch=_STEP_STRETCH),
-            _moved(model, elements, fwhm=_STEP_FWHM),
+            _moved(model, shift=_STEP_SHIFT),
+            _moved(model, stretch=_STEP_STRETCH),
+            _moved(model, fwhm=_STEP_FWHM),
         ]
         inside = model.background.any(axis=0)
         design = np.vstack([model.background, model.shapes])[:, inside]
@@ -332,25 +333,21 @@ def _calibrated(model: LineFamilies, total: FloatArray) -> LineFamilies:
         expected = amounts @ design
         weights = 1 / np.sqrt(np.maximum(expected, floor_of_variance(total[inside])) + (SHAPE_ERROR * expected) ** 2)
         lines = amounts[len(model.background) :]
-        slopes = np.array([lines @ (other - model.shapes) for other in stepped])[:, inside]
+        slopes = np.array([lines @ (other.shapes - model.shapes) for other in stepped])[:, inside]
         whole = np.vstack([design, slopes]) * weights
         size = np.sqrt((whole**2).sum(axis=1))
         whole /= np.maximum(size, np.finfo(float).tiny)[:, None]
         solution = np.linalg.pinv(whole @ whole.T, rcond=1e-12, hermitian=True) @ (whole @ (total[inside] * weights))
         steps = np.clip((solution / size)[-3:], -_MOST_STEPS, _MOST_STEPS)
         shift, stretch, fwhm = steps * (_STEP_SHIFT, _STEP_STRETCH, _STEP_FWHM)
-        axis = EnergyAxis(model.axis.offset + shift, model.axis.width, model.axis.size)
-        axis = _stretched(axis, stretch)
-        width = model.detector.fwhm + fwhm
+        moved = _moved(model, shift, stretch, fwhm)
         if (
-            abs(axis.offset - start.offset) > _LARGEST_SHIFT
-            or abs(axis.width / start.width - 1) > _LARGEST_STRETCH
-            or not _NARROWEST_FWHM <= width <= _WIDEST_FWHM
+            abs(moved.axis.offset - start.offset) > _LARGEST_SHIFT
+            or abs(moved.axis.width / start.width - 1) > _LARGEST_STRETCH
+            or not _NARROWEST_FWHM <= moved.detector.fwhm <= _WIDEST_FWHM
         ):
             break
-        detector = replace(model.detector, fwhm=width)
-        families, shapes = family_shapes(elements, axis, detector, model.beam_energy)
-        model = replace(model, axis=axis, detector=detector, families=families, shapes=shapes)
+        model = moved
         if np.abs(steps).max() < _CONVERGED:
             break
     return replace(model, background=_background(model.axis, model.detector))
@@ -367,11 +364,10 @@ def _stretched(axis: EnergyAxis, stretch: float) -> EnergyAxis:
     return EnergyAxis(offset, axis.width * (1 + stretch), axis.size)
 
 
-def _moved(
-    model: LineFamilies, elements: Sequence[str], shift: float = 0.0, stretch: float = 0.0, fwhm: float = 0.0
-) -> FloatArray:
+def _moved(model: LineFamilies, shift: float = 0.0, stretch: float = 0.0, fwhm: float = 0.0) -> LineFamilies:
+    """The families at another offset, gain and resolution."""
     axis = _stretched(EnergyAxis(model.axis.offset + shift, model.axis.width, model.axis.size), stretch)
-    return family_shapes(elements, axis, replace(model.detector, fwhm=model.detector.fwhm + fwhm), model.beam_energy)[1]
+    return model.seen_by(replace(model.detector, fwhm=model.detector.fwhm + fwhm), axis)
 
 
 def smoothed_counts(spectrum: FloatArray, width: int = 7) -> FloatArray:

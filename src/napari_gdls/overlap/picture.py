@@ -73,8 +73,7 @@ def separation_picture(
     """
     field = separation.field
     report = separation.trace_report() if report is None else report
-    measured = np.zeros(field.shape, dtype=bool)
-    measured[field.locations[:, 0], field.locations[:, 1]] = True
+    measured = field.to_map(np.ones(field.n_measurements, dtype=bool), fill=False)
     colours = {name: PHASE_COLOURS[i % len(PHASE_COLOURS)] for i, name in enumerate(separation.names)}
     artefacts = _artefact_lines(separation)
     rows: list[tuple[str, list[Panel]]] = []

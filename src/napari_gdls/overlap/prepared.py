@@ -10,16 +10,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.field import Field
-from napari_gdls.materials.composition import atomic_number
 from napari_gdls.overlap.channels import AnalysisChannels, analysis_channels, require_spectrum_image
 from napari_gdls.overlap.line_families import fit_line_families
 from napari_gdls.overlap.net_counts import ElementLines, clear_element_lines
+from napari_gdls.spectra.thin_film import DEFAULT_FILM_BEAM_ENERGY
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
-DEFAULT_TRANSMISSION_ENERGY = 200.0
-"""Energy of the beam (keV) that is taken where the field does not know it: usual in transmission microscopes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +47,7 @@ class PreparedMap:
     @property
     def measured(self) -> BoolArray:
         """Pixels that carry a spectrum, (H, W)."""
-        mask = np.zeros(self.field.shape, dtype=bool)
-        mask[self.field.locations[:, 0], self.field.locations[:, 1]] = True
-        return mask
+        return self.field.to_map(np.ones(self.field.n_measurements, dtype=bool), fill=False)
 
     def at_measurements(self, image: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         """Values of an image at the measurements, (N, ...)."""
@@ -94,12 +89,10 @@ def prepare_map(field: Field, artefacts: Iterable[str] | None = None) -> Prepare
         If pixels between the spectra were not measured.
     """
     require_spectrum_image(field)
-    named = field.artefacts if artefacts is None else tuple(artefacts)
-    for symbol in named:
-        atomic_number(symbol)
-    channels = analysis_channels(field, named)
+    channels = analysis_channels(field, artefacts)
+    named = channels.artefacts
     total = np.asarray(field.spectra.sum(axis=0, dtype=np.float64)).ravel()
-    families = fit_line_families(total, field.energy, field.beam_energy or DEFAULT_TRANSMISSION_ENERGY, always=named)
+    families = fit_line_families(total, field.energy, field.beam_energy or DEFAULT_FILM_BEAM_ENERGY, always=named)
     own = channels.group >= 0
     return PreparedMap(
         field, named, channels, wide_counts(field, channels), clear_element_lines(families, total, named), own
@@ -108,9 +101,4 @@ def prepare_map(field: Field, artefacts: Iterable[str] | None = None) -> Prepare
 
 def wide_counts(field: Field, channels: AnalysisChannels) -> sp.csr_array:
     """Counts of each pixel in the analysis channels, (N, n) csr_array of float64."""
-    rows = range(0, field.n_measurements, _ROWS_AT_A_TIME)
-    parts = [sp.csr_array(channels.binned(field.spectra[first : first + _ROWS_AT_A_TIME])) for first in rows]
-    return sp.csr_array(sp.vstack(parts, format="csr"))
-
-
-_ROWS_AT_A_TIME = 8192  # spectra that are dense at a time: bounds the memory
+    return sp.csr_array(sp.vstack(list(channels.sparse_parts(field)), format="csr"))

@@ -13,8 +13,8 @@ from napari_gdls.field import Field
 from napari_gdls.labelling.graph_cut import binary_cut
 from napari_gdls.overlap.abundances import EM_STEPS, TOLERANCE
 from napari_gdls.overlap.prepared import PreparedMap, prepare_map
-from napari_gdls.overlap.threads import one_thread
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

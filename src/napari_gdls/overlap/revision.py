@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.field import Field
+from napari_gdls.overlap.channels import artefact_elements
 from napari_gdls.overlap.layout import checked_layout
 from napari_gdls.overlap.prepared import prepare_map
 from napari_gdls.overlap.separation import Separation, separated
-from napari_gdls.overlap.threads import one_thread
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 
 @one_thread
@@ -57,7 +58,7 @@ def separated_again(
         As `separate_phases`.
     """
     layout = checked_layout(tuple(masks), matrix)
-    named = field.artefacts if artefacts is None else tuple(artefacts)
+    named = artefact_elements(field, artefacts)
     progress("lines", 0.0)
     if before is not None and before.field is field and before.artefacts == named:
         prepared = before.prepared

@@ -26,8 +26,8 @@ from napari_gdls.overlap.prepared import PreparedMap, prepare_map
 from napari_gdls.overlap.separation_arguments import by_grain, checked_masks
 from napari_gdls.overlap.shares import Tie, summed, tie_candidates
 from napari_gdls.overlap.subtraction import Subtraction, subtract, sums_of_masks
-from napari_gdls.overlap.threads import one_thread
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 if TYPE_CHECKING:
     from napari_gdls.overlap.traces import TraceReport

@@ -17,6 +17,7 @@ from napari_gdls.field import Field
 from napari_gdls.overlap.decomposition import Decomposition, decompose
 from napari_gdls.overlap.first_masks import first_masks
 from napari_gdls.overlap.layout import Layout, pixels_to_sum, pure_matrix_pixels
+from napari_gdls.overlap.pixel_blocks import BLOCK_COUNTS
 from napari_gdls.overlap.prepared import PreparedMap, prepare_map, wide_counts
 from napari_gdls.overlap.presence import (
     checked_smoothness,
@@ -27,14 +28,12 @@ from napari_gdls.overlap.presence import (
 )
 from napari_gdls.overlap.recipe import UnmixingRecipe
 from napari_gdls.overlap.separation import Separation, separated
-from napari_gdls.overlap.threads import one_thread
+from napari_gdls.overlap.separation_arguments import by_grain
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
-COUNTS_OF_A_BLOB = 1500.0
-"""Counts over which score images are smoothed for the first masks: those of the blocks that `decompose` takes."""
 
 _EARLY_SMOOTHNESS = (0.4, 0.6, 0.8, 1.0)
 """Nats, of the first rounds: with the full smoothness at once, grains that first spectra fit badly would be lost."""
@@ -202,10 +201,11 @@ def unmix_overlapping(
     found = _Search(prepared, base, masks, recipe.smoothness, progress)
     found.improve(recipe.rounds)
     timings.end("masks")
-    result = _separated(found, _names(found), recipe, progress)
+    names = _names(found)
+    result = _separated(found, names, recipe, progress)
     timings.end("separation")
-    names = {name: component for component, name in _names(found).items()}
-    return Unmixing(field, decomposition, result, names, found.smoothness, recipe, timings.seconds)
+    components = {name: component for component, name in names.items()}
+    return Unmixing(field, decomposition, result, components, found.smoothness, recipe, timings.seconds)
 
 
 class _Timings:
@@ -231,7 +231,7 @@ class _Search:
         shares: FloatArray | None = None,
     ) -> None:
         self.prepared, self.matrix, self._asked, self._progress = prepared, matrix, smoothness, progress
-        self.smoothness = LEAST_EARLY if smoothness is None else smoothness
+        self.smoothness = _EARLY_SMOOTHNESS[-1] if smoothness is None else smoothness
         self.masks = dict(masks)
         self.shares = shares
         self._drop_empty()
@@ -303,9 +303,6 @@ class _Search:
                 )
 
 
-LEAST_EARLY = _EARLY_SMOOTHNESS[-1]
-
-
 def _part(progress: Progress, number: int, rounds: int) -> Progress:
     """Progress of one of several rounds."""
 
@@ -316,9 +313,9 @@ def _part(progress: Progress, number: int, rounds: int) -> Progress:
 
 
 def _blob(prepared: PreparedMap) -> float:
-    """Standard deviation (px) of the Gaussian that smooths score images: half the edge of `COUNTS_OF_A_BLOB`."""
+    """Standard deviation (px) of the Gaussian that smooths score images: half the edge of a block of `decompose`."""
     counts = float(np.median(np.asarray(prepared.binned.sum(axis=1))))
-    return max(math.sqrt(COUNTS_OF_A_BLOB / max(counts, 1.0)) / 2, _SHARPEST)
+    return max(math.sqrt(BLOCK_COUNTS / max(counts, 1.0)) / 2, _SHARPEST)
 
 
 _SHARPEST = 0.5  # px; a Gaussian of less smooths nothing
@@ -341,11 +338,7 @@ def _separated(found: _Search, names: Mapping[int, str], recipe: UnmixingRecipe,
     found.masks = {k: found.masks[k] for k in ordered}
     found.shares = None if found.shares is None else found.shares[:, columns]
     grains = [names[k] for k in ordered]
-    ties = recipe.tie_element
-    chosen = {} if ties is None else dict.fromkeys(grains, ties) if isinstance(ties, str) else dict(ties)
-    for grain in chosen:
-        if grain not in grains:
-            raise RecipeError(f"tie_element is given for {grain!r}, which is no grain; there are {', '.join(grains)}.")
+    chosen = by_grain("tie_element", recipe.tie_element, grains)
     whole = found.separated(names, ties=chosen)
     halves = [_shares_of_half(half, found, names, chosen, progress) for half in _halves(found.prepared, recipe.seed)]
     errors = {
@@ -359,15 +352,10 @@ def _separated(found: _Search, names: Mapping[int, str], recipe: UnmixingRecipe,
 
 def _halves(prepared: PreparedMap, seed: int) -> list[PreparedMap]:
     """The map as two measurements of half the time, every count in one of them."""
-    spectra = prepared.field.spectra
-    first = prepared.field.thinned(0.5, seed).spectra
-    rest = spectra.astype(np.int64) - first.astype(np.int64)
-    return [_with_counts(prepared, counts) for counts in (first, rest)]
-
-
-def _with_counts(prepared: PreparedMap, counts: object) -> PreparedMap:
-    half = prepared.field.with_spectra(counts)
-    return replace(prepared, field=half, binned=wide_counts(half, prepared.channels))
+    field = prepared.field
+    first = field.thinned(0.5, seed)
+    rest = field.with_spectra(field.spectra.astype(np.int64) - first.spectra.astype(np.int64))
+    return [replace(prepared, field=half, binned=wide_counts(half, prepared.channels)) for half in (first, rest)]
 
 
 def _shares_of_half(

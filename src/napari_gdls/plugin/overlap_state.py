@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import RecipeError
+from napari_gdls.overlap.classification import DEFAULT_SMOOTHNESS
+from napari_gdls.overlap.traces import BOX_SIZE
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -26,14 +28,6 @@ Box = tuple[int, int, int, int]
 MATRIX_COLOUR = "#4c78ff"
 GRAIN_COLOURS = ("#ff5a36", "#3ddc68", "#ffd23f", "#d65cff", "#2fd6d6", "#ff9fb8", "#c8a26b")
 BOTH_COLOUR = "#ffffff"
-
-STROKE_SMOOTHNESS = 0.5
-"""Nats by which neighbours of different classes cost, for masks from strokes: where the classifier did best on
-simulated fields of 30 to 300 counts per pixel."""
-
-BOX_SIDE = 8
-"""Pixels: side of the box to which whole masks are compared at first; a usual size of boxes drawn by hand."""
-
 
 _NAME_OF_A_RUN = re.compile(r"(phase|component) \d+")
 
@@ -122,7 +116,7 @@ class OverlapState:
     components: tuple[Component, ...] = ()
     strokes: npt.NDArray[np.int32] | None = None
     source: MaskSource = "strokes"
-    smoothness: dict[MaskSource, float] = dataclass_field(default_factory=lambda: {"strokes": STROKE_SMOOTHNESS})
+    smoothness: dict[MaskSource, float] = dataclass_field(default_factory=lambda: {"strokes": DEFAULT_SMOOTHNESS})
     matrix_by_hand: bool = False
     names_found: dict[int, str] = dataclass_field(default_factory=dict)
     presence: dict[int, Mask] = dataclass_field(default_factory=dict)
@@ -183,9 +177,9 @@ class OverlapState:
 
 
 def central_box(shape: tuple[int, int]) -> Box:
-    """The box in the middle of an image, `BOX_SIDE` px wide and high, or less in smaller images."""
+    """The box in the middle of an image, `BOX_SIZE` px wide and high, or less in smaller images."""
     (height, width) = shape
-    tall, wide = min(BOX_SIDE, height), min(BOX_SIDE, width)
+    tall, wide = min(BOX_SIZE, height), min(BOX_SIZE, width)
     top, left = (height - tall) // 2, (width - wide) // 2
     return top, left, top + tall, left + wide
 
