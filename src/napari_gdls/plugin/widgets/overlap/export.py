@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Slot
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QPushButton, QVBoxLayout, QWidget
 
+from napari_gdls.plugin.widgets.overlap.panel import StepPanel
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _WRITTEN = (
 )
 
 
-class ExportPanel(QWidget):
+class ExportPanel(StepPanel):
     """Writes all that is known of the separated phases to a folder.
 
     Parameters
@@ -28,11 +29,8 @@ class ExportPanel(QWidget):
     """
 
     def __init__(self, overlap: ViewerOverlap, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._overlap = overlap
-        self._session = session = overlap.session
-        self.message = QLabel(self)
-        self.message.setWordWrap(True)
+        super().__init__(overlap, parent)
+        session = self._session
         self.overwrite = QCheckBox("replace files of an earlier export", self)
         self.export_button = QPushButton("Export to a folder…", self)
         layout = QVBoxLayout(self)

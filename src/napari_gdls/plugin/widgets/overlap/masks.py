@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 from superqt.utils import signals_blocked
 
+from napari_gdls.plugin.widgets.overlap.panel import StepPanel
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -32,7 +33,7 @@ _BUTTONS_IN_A_ROW = 3
 """As many as fit the width of the dock with the names of minerals."""
 
 
-class MasksPanel(QWidget):
+class MasksPanel(StepPanel):
     """Buttons to paint strokes of each class, the source of the masks, their smoothness, and how large they are.
 
     Parameters
@@ -42,11 +43,8 @@ class MasksPanel(QWidget):
     """
 
     def __init__(self, overlap: ViewerOverlap, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._overlap = overlap
-        self._session = session = overlap.session
-        self.message = QLabel(self)
-        self.message.setWordWrap(True)
+        super().__init__(overlap, parent)
+        session = self._session
         self.automatic = QRadioButton("automatic run; strokes correct it", self)
         self.classified = QRadioButton("pixel classifier that learns from strokes", self)
         sources = QButtonGroup(self)

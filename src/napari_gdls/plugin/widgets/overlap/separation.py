@@ -14,6 +14,7 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.overlap_masks import masks_to_separate
 from napari_gdls.plugin.widgets.overlap.components import seen_energies
+from napari_gdls.plugin.widgets.overlap.panel import StepPanel
 from napari_gdls.plugin.widgets.overlap.plots import Curve, SpectrumPlot
 from napari_gdls.plugin.widgets.overlap.share_slider import ShareSlider
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
@@ -49,7 +50,7 @@ _PLAIN = "#9a9a9a"
 """Colour of the spectrum of the whole mask: grey, as it is of no phase."""
 
 
-class SeparationPanel(QWidget):
+class SeparationPanel(StepPanel):
     """Grains with their shares, ties of one of them, a slider for its share, and the spectra that come of it.
 
     Parameters
@@ -59,11 +60,8 @@ class SeparationPanel(QWidget):
     """
 
     def __init__(self, overlap: ViewerOverlap, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._overlap = overlap
-        self._session = session = overlap.session
-        self.message = QLabel(self)
-        self.message.setWordWrap(True)
+        super().__init__(overlap, parent)
+        session = self._session
         self.separate_button = QPushButton("Separate", self)
         self.grains = read_only_table(_GRAIN_COLUMNS, _GRAIN_TIPS, 0, self)
         self.grains.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.plugin.widgets.overlap.panel import StepPanel
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -44,7 +45,7 @@ _ALL = "all phases"
 _SMALL = "font-size: 11px;"  # as seven columns need it to fit the dock
 
 
-class TracesPanel(QWidget):
+class TracesPanel(StepPanel):
     """Table of net counts of elements, with the ratio of two elements and how one is shared among phases.
 
     Parameters
@@ -54,11 +55,8 @@ class TracesPanel(QWidget):
     """
 
     def __init__(self, overlap: ViewerOverlap, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._overlap = overlap
-        self._session = session = overlap.session
-        self.message = QLabel(self)
-        self.message.setWordWrap(True)
+        super().__init__(overlap, parent)
+        session = self._session
         self.phase = QComboBox(self)
         self.box_button = QPushButton("Compare with a box…", self)
         self.box_button.setToolTip(
