@@ -453,6 +453,17 @@ def test_ratios_of_two_elements(unmixed_dock, viewer, qtbot):
     assert dock.traces.table.rowCount() == len(rows)
 
 
+def test_every_column_of_the_traces_can_be_seen_in_a_narrow_dock(unmixed_dock, qtbot):
+    dock = unmixed_dock
+    dock.show()
+    dock.tabs.setCurrentWidget(dock.tabs.widget(3))
+    dock.traces.table.setFixedWidth(250)
+    qtbot.wait(50)
+    bar = dock.traces.table.horizontalScrollBar()
+    assert bar.maximum() > 0  # or the table is not narrow
+    assert bar.isVisible()
+
+
 @pytest.mark.filterwarnings("ignore::napari_gdls.errors.GdlsWarning")  # a grain as the matrix fits badly
 def test_another_matrix_needs_another_run(unmixed_dock, viewer, qtbot):
     dock = unmixed_dock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Slot
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from napari_gdls.overlap.traces import TraceRow
     from napari_gdls.plugin.overlap_viewers import ViewerOverlap
 
-_COLUMNS = ("Line", "Net", "Limit", "S/N", "Box", "Gain", "at%")
+_COLUMNS = ("Line", "at%", "Net", "Limit", "S/N", "Box", "Gain")
 _TIPS = (
     "Element and line.",
+    "Share of the atoms, by Cliff and Lorimer; without absorption.",
     "Counts of the pure phase in its mask, and their standard error.",
     "Detection limit, in counts.",
     "Net counts over their standard error, in the whole mask.",
     "The same in the box.",
     "Of the mask over the box.",
-    "Share of the atoms, by Cliff and Lorimer; without absorption.",
 )
 _MOST_ROWS = 18
 """Rows in sight: as many as fit the window with the ratios below."""
@@ -65,6 +65,7 @@ class TracesPanel(StepPanel):
         )
         self.table = read_only_table(_COLUMNS, _TIPS, 0, self)
         self.table.setStyleSheet(_SMALL)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.numerator, self.denominator = QComboBox(self), QComboBox(self)
         self.ratios = read_only_table(_RATIO_COLUMNS, ("", "Of atoms.", ""), 0, self)
@@ -146,12 +147,12 @@ class TracesPanel(StepPanel):
     def _fill(self, number: int, row: TraceRow) -> None:
         texts = (
             row.line,
+            _with_error(row.atomic_percent, row.atomic_percent_error),
             f"{_counts(row.net)} ± {_counts(row.sigma)}",
             _counts(row.detection_limit),
             _short(row.significance),
             _short(row.box_significance),
             _short(row.gain),
-            _with_error(row.atomic_percent, row.atomic_percent_error),
         )
         for column, text in enumerate(texts):
             self.table.setItem(number, column, cell(text, right=column > 0))
