@@ -10,6 +10,7 @@ from .lines import element_map as element_map
 from .lines import element_window as element_window
 from .lines import line_energy as line_energy
 from .lines import main_lines as main_lines
+from .physics_version import PHYSICS_VERSION as PHYSICS_VERSION
 from .sampling import sample_counts as sample_counts
 from .synthesis import simulate_spectra as simulate_spectra
 from .thin_film import ThinFilm as ThinFilm
