@@ -24,6 +24,14 @@ recipes = st.builds(
     tau_z=st.none() | st.floats(0, 10),
     beta=st.none() | st.floats(0, 1e9),
     reach=positive,
+    names=st.lists(
+        st.tuples(
+            st.integers(0, 2**31 - 1),
+            st.integers(0, 2**31 - 1),
+            st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=1, max_size=100),
+        ),
+        max_size=3,
+    ).map(tuple),
 )
 
 
@@ -56,6 +64,20 @@ def test_json_gives_the_recipe_back(recipe):
         {"batch_size": 1.5},
         {"model": ""},
         {"tau": 1},
+        {"names": "quartz"},
+        {"names": 1},
+        {"names": {"row": 1}},
+        {"names": [(1, 2)]},
+        {"names": [(1, -2, "quartz")]},
+        {"names": [(True, 2, "quartz")]},
+        {"names": [(1, 2.0, "quartz")]},
+        {"names": [(1, 2**31, "quartz")]},
+        {"names": [(1, 2, "  ")]},
+        {"names": [(1, 2, None)]},
+        {"names": [(1, 2, "two\nlines")]},
+        {"names": [(1, 2, "x" * 101)]},
+        {"names": [{"row": 1, "column": 2, "title": "quartz"}]},
+        {"names": ["abc"]},
     ],
 )
 def test_bad_parameters_are_named(changes):
@@ -104,6 +126,15 @@ def test_the_chain_of_the_authors_was_a_labelling_in_version_1():
     assert Recipe.from_json(json.dumps(old)) == Recipe(method="published", tau_z=0.6, beta=0.02)
     with pytest.raises(RecipeError, match="labelling is 'paper'"):
         Recipe.from_json(json.dumps(old | {"recipe_version": 2}))
+
+
+def test_names_by_hand_stand_in_the_text_only_where_there_are_any():
+    assert "names" not in json.loads(Recipe().to_json())
+    named = Recipe(names=[(3, 4, " quartz ")])
+    assert named.names == ((3, 4, "quartz"),)
+    assert json.loads(named.to_json())["names"] == [{"row": 3, "column": 4, "name": "quartz"}]
+    assert hash(named) != hash(Recipe())
+    assert "names" not in Recipe.parameters()
 
 
 def test_every_parameter_says_what_it_is():

@@ -19,6 +19,7 @@ from napari_gdls.phases.constraints import Constraints
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
 from napari_gdls.segmentation import Segmentation
+from napari_gdls.segmentation.places import names_at_places
 from napari_gdls.spectra import Drift, measure_drift, without_drift
 
 STAGES = ("drift", "embedding", "graph", "tree", "segments", "labelling")
@@ -61,6 +62,11 @@ def segment(
     -------
     Segmentation
 
+    Warns
+    -----
+    GdlsWarning
+        If names that the recipe gives by hand cannot be kept: see `Recipe.names`.
+
     Raises
     ------
     RecipeError
@@ -88,7 +94,7 @@ def segment(
     graph = prepared.graph
     if found.tree is not None:
         graph = dataclasses.replace(graph, height=found.tree.heights_of(graph.edges))
-    return Segmentation(
+    result = Segmentation(
         labels=found.labels,
         measurement_labels=found.measurement_labels,
         phases=found.phases,
@@ -104,6 +110,7 @@ def segment(
         measurement_phases=found.measurement_phases,
         constraints=kept,
     )
+    return dataclasses.replace(result, names=names_at_places(result))
 
 
 def _prepared(

@@ -1,5 +1,4 @@
 import csv
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -124,7 +123,7 @@ def test_every_parameter_of_the_recipe_has_its_option(store, tmp_path):
         "beta": 3.0,
         "reach": 1.2,
     }
-    assert set(values) == {each.name for each in dataclasses.fields(Recipe)} - {"batch_size"}
+    assert set(values) == set(Recipe.parameters()) - {"batch_size"}
     options = [
         option
         for name, value in values.items()

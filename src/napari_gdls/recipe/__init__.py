@@ -1,6 +1,7 @@
 """What can be asked of a segmentation: its parameters, the methods that have them, and both together as a recipe."""
 
 from napari_gdls.recipe.methods import LABELLINGS, METHODS, Method, PixelLabelling, Sweep, Threshold
+from napari_gdls.recipe.named_places import NamedPlace
 from napari_gdls.recipe.parameters import Parameter
 from napari_gdls.recipe.recipe import RECIPE_VERSION, Recipe
 
@@ -9,6 +10,7 @@ __all__ = [
     "METHODS",
     "RECIPE_VERSION",
     "Method",
+    "NamedPlace",
     "Parameter",
     "PixelLabelling",
     "Recipe",

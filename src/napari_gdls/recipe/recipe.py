@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from napari_gdls.recipe.methods import LABELLINGS, METHODS, Method
+from napari_gdls.recipe.named_places import NamedPlace, checked_places, saved_places
 from napari_gdls.recipe.parameters import Parameter
 from napari_gdls.recipe.saved import replaced, saved_values
 
 RECIPE_VERSION = 2
-"""Of the JSON text. 1: the authors' chain was the method "threshold" with the labelling "paper"."""
+"""Of the JSON text. 1: the authors' chain was the method "threshold" with the labelling "paper". Names by hand have
+come later and stand in it only where there are any, so that programs that do not know them read all other recipes."""
 
 _READABLE_VERSIONS = (1, 2)  # of the JSON text
 
@@ -74,6 +76,9 @@ class Recipe:
         Pixels further than this from every measurement, in sampling distances, get label 0.
     smallest : int
         "merge": segments of fewer pixels are absorbed by the neighbour that they share the longest border with.
+    names : tuple of NamedPlace
+        Names given by hand: (row, column, name). After a run the phase of the measurement nearest to that pixel has the
+        name. No parameter: it changes nothing of what is found, and has neither option nor form.
 
     Raises
     ------
@@ -225,8 +230,10 @@ class Recipe:
             usual=(0, 100_000),
         ),
     )
+    names: tuple[NamedPlace, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "names", checked_places(self.names))
         for name, parameter in self.parameters().items():
             parameter.check(name, getattr(self, name))
 
@@ -284,7 +291,9 @@ class Recipe:
 
     def to_json(self) -> str:
         """The recipe as JSON text."""
-        return json.dumps({"recipe_version": RECIPE_VERSION, **dataclasses.asdict(self)}, indent=2)
+        values = {name: getattr(self, name) for name in _PARAMETERS}
+        names = {"names": saved_places(self.names)} if self.names else {}
+        return json.dumps({"recipe_version": RECIPE_VERSION, **values, **names}, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
@@ -302,5 +311,5 @@ class Recipe:
 
 
 _PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    {field.name: field.metadata["parameter"] for field in dataclasses.fields(Recipe)}
+    {each.name: each.metadata["parameter"] for each in dataclasses.fields(Recipe) if "parameter" in each.metadata}
 )

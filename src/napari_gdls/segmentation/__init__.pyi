@@ -1,5 +1,11 @@
 from .files import write_labels as write_labels
+from .names import BY_HAND as BY_HAND
+from .names import BY_MEASUREMENT as BY_MEASUREMENT
+from .names import BY_SCHEME as BY_SCHEME
+from .names import PhaseName as PhaseName
 from .picture import segmentation_picture as segmentation_picture
+from .places import phase_at as phase_at
+from .places import place_of_phase as place_of_phase
 from .result import Segmentation as Segmentation
 from .tables import phase_merge_table as phase_merge_table
 from .tables import phase_table as phase_table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -22,8 +23,11 @@ from napari_gdls.phases.constraints import Constraints
 from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.merge_candidates import PhaseMerge, phase_merges
 from napari_gdls.phases.modal import Modal, modal_composition
-from napari_gdls.recipe import Recipe
+from napari_gdls.recipe import NamedPlace, Recipe
+from napari_gdls.recipe.named_places import checked_name
 from napari_gdls.segmentation.colours import phase_colours
+from napari_gdls.segmentation.names import UNNAMED, PhaseName, merged_names, titles_of, with_those_by_hand
+from napari_gdls.segmentation.places import place_of_phase, without_places_in
 from napari_gdls.segmentation.tables import segment_table
 from napari_gdls.spectra import Drift
 
@@ -64,6 +68,8 @@ class Segmentation:
         That the segments keep.
     merged_from : Segmentation or None
         Result of the run whose phases have been taken together here; None for the result of a run itself.
+    names : tuple of PhaseName
+        Name of each phase; () where nobody has named them.
     """
 
     labels: npt.NDArray[np.int32]
@@ -81,6 +87,7 @@ class Segmentation:
     measurement_phases: MeasurementPhases | None = None
     constraints: Constraints = dataclass_field(default_factory=Constraints)
     merged_from: Segmentation | None = None
+    names: tuple[PhaseName, ...] = ()
 
     @property
     def n_segments(self) -> int:
@@ -108,6 +115,7 @@ class Segmentation:
             self.field,
             self.measurement_labels,
             phases=self.phases if self.has_phases else None,
+            names=[name.name for name in self.names] or None,
             confidence=self.confidence,
         )
 
@@ -135,7 +143,7 @@ class Segmentation:
         RecipeError
             If the method made no phases.
         """
-        return modal_composition(self._grouped())
+        return modal_composition(self.grouped)
 
     @cached_property
     def merges(self) -> tuple[PhaseMerge, ...]:
@@ -146,7 +154,7 @@ class Segmentation:
         RecipeError
             If the method made no phases.
         """
-        grouped = self._grouped()
+        grouped = self.grouped
         return phase_merges(grouped.pool, grouped.scale)
 
     @property
@@ -158,9 +166,9 @@ class Segmentation:
         RecipeError
             If the method has no significance.
         """
-        self._grouped()
+        n_measurements = len(self.grouped.labels)
         assert self.recipe.significance is not None
-        return expected_false_borders(self.field.n_measurements, self.recipe.significance)
+        return expected_false_borders(n_measurements, self.recipe.significance)
 
     def with_phases_merged(self, group: npt.ArrayLike) -> Segmentation:
         """Take some phases together, and segments of one phase that touch.
@@ -179,7 +187,7 @@ class Segmentation:
         RecipeError
             If there is not one number for every phase, or the method made no phases.
         """
-        grouped = self._grouped()
+        grouped = self.grouped
         wanted = np.asarray(group)
         if wanted.shape != (grouped.n_phases,) or wanted.dtype.kind not in "ui" or wanted.min(initial=0) < 0:
             raise RecipeError(
@@ -199,6 +207,7 @@ class Segmentation:
             phases=phases[first],
             measurement_phases=grouped.merged(number),
             merged_from=self.merged_from or self,
+            names=merged_names(self.names, number, np.bincount(grouped.labels, minlength=grouped.n_phases)),
         )
 
     def coarsened(self, tau_z: float) -> Segmentation:
@@ -211,7 +220,7 @@ class Segmentation:
         RecipeError
             If the method made no phases.
         """
-        group = np.arange(self._grouped().n_phases)
+        group = np.arange(self.grouped.n_phases)
         for merge in self.merges:
             if merge.difference > tau_z:
                 break
@@ -219,7 +228,74 @@ class Segmentation:
         merged = self.with_phases_merged(group)
         return dataclasses.replace(merged, recipe=self.recipe.replace(tau_z=tau_z))
 
-    def _grouped(self) -> MeasurementPhases:
+    def with_names(self, names: Sequence[PhaseName]) -> Segmentation:
+        """The segmentation with other names of its phases, but for those given by hand.
+
+        A name by hand stays, with what is new as its `PhaseName.measured`; `renamed` changes it.
+
+        Parameters
+        ----------
+        names : sequence of P PhaseName, or of none
+            By phase. None: nobody has named them.
+
+        Raises
+        ------
+        RecipeError
+            If there is not one name for every phase, or the method made no phases.
+        """
+        if len(names) not in (0, self.grouped.n_phases):
+            raise RecipeError(f"{len(names)} names for {self.n_phases} phases; one for each is needed, or none.")
+        return dataclasses.replace(self, names=with_those_by_hand(names, self.names))
+
+    def renamed(self, phase: int, name: str) -> Segmentation:
+        """The segmentation with a name by hand, which its recipe keeps, so that further runs have it.
+
+        The recipe names a place deep inside the phase (`place_of_phase`), since phases have other numbers in another
+        run.
+
+        Parameters
+        ----------
+        phase : int
+            From 0.
+        name : str
+            "": none by hand any more; the measured one comes back where there is one.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such phase, the name cannot be one, or the method made no phases.
+        """
+        place = place_of_phase(self, phase)
+        text = checked_name(name) if name.strip() else ""
+        places = without_places_in(self, phase) + ((NamedPlace(*place, text),) if text else ())
+        names = list(self.names or [UNNAMED] * self.n_phases)
+        names[phase] = names[phase].called(text)
+        return dataclasses.replace(
+            self,
+            recipe=self.recipe.replace(names=places),
+            names=tuple(names) if any(each.name for each in names) else (),
+        )
+
+    @property
+    def phase_titles(self) -> tuple[str, ...]:
+        """What each phase is called, all different: "quartz", "plagioclase 1", "plagioclase 2", "phase 5".
+
+        Raises
+        ------
+        RecipeError
+            If the method made no phases.
+        """
+        return titles_of(self.names or [UNNAMED] * self.grouped.n_phases)
+
+    @property
+    def grouped(self) -> MeasurementPhases:
+        """Phases of the measurements.
+
+        Raises
+        ------
+        RecipeError
+            If the method made no phases.
+        """
         if self.measurement_phases is None:
             raise RecipeError(f"the method {self.recipe.method!r} makes no phases; 'merge' does.")
         return self.measurement_phases

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
+from napari_gdls.segmentation.names import PhaseName
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
@@ -20,6 +23,7 @@ def segment_table(
     measurement_labels: npt.ArrayLike | None = None,
     *,
     phases: npt.ArrayLike | None = None,
+    names: Sequence[str] | None = None,
     confidence: npt.ArrayLike | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Table of segments.
@@ -34,6 +38,8 @@ def segment_table(
         corrections by hand.
     phases : (K,) array of int, optional
         Phase of each segment, from 0; that of label k stands at k - 1. None: there are none, and no such column.
+    names : sequence of P str, optional
+        Name of each phase. None: they have none, and no such column.
     confidence : (H, W) array of float, optional
         Probability of each pixel's phase. None: it is not known, and there is no such column.
 
@@ -41,9 +47,9 @@ def segment_table(
     -------
     dict of str to (K,) array
         One row per label that occurs, by rising label. ``label``; ``phase``, counted from 1, 0 for labels that have
-        been added since; ``area [px]`` and, when the pixel size is known, ``area [um2]``; ``centroid row [px]``,
-        ``centroid column [px]``; ``measurements``; ``counts`` (X-ray counts of the cumulative spectrum above 50 eV);
-        ``mean BSE``; ``mean confidence``.
+        been added since; ``name`` of the phase; ``area [px]`` and, when the pixel size is known, ``area [um2]``;
+        ``centroid row [px]``, ``centroid column [px]``; ``measurements``; ``counts`` (X-ray counts of the cumulative
+        spectrum above 50 eV); ``mean BSE``; ``mean confidence``.
 
     Raises
     ------
@@ -81,6 +87,8 @@ def segment_table(
     table: dict[str, npt.NDArray[Any]] = {"label": present}
     if phases is not None:
         table["phase"] = _phase_of(present, np.asarray(phases))
+        if names is not None:
+            table["name"] = np.array(["", *names], dtype=np.str_)[table["phase"]]
     table["area [px]"] = area
     if field.pixel_size is not None:
         table["area [um2]"] = area * field.pixel_size**2
@@ -109,7 +117,9 @@ def phase_table(
     Returns
     -------
     dict of str to (P,) array
-        One row per phase. ``phase``, counted from 1 as in `Segmentation.phase_map`; ``area [%]`` and its standard error
+        One row per phase. ``phase``, counted from 1 as in `Segmentation.phase_map`; where phases are named ``name``,
+        its ``probability`` (NaN for names by hand), ``not to be told from``, what the name stands for as well, joined
+        by "; ", and the mineral ``group``; ``area [%]`` and its standard error
         ``error [%]``, see `napari_gdls.phases.modal`; ``segments``; ``measurements``, mixed ones counted for their
         first phase; ``counts``, X-ray counts above 50 eV of these; ``mean BSE``, of the measurements inside grains;
         ``fine-grained``, whether it is a mixture of grains too small to be told apart; ``colour``, as in picture and
@@ -127,6 +137,7 @@ def phase_table(
     colours = segmentation.phase_colours if of_phases is None else of_phases
     return {
         "phase": np.arange(1, n + 1),
+        **_names_of(segmentation.names),
         "area [%]": modal.percent,
         "error [%]": modal.error,
         "segments": np.bincount(segmentation.phases, minlength=n),
@@ -164,6 +175,17 @@ def phase_merge_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]
         "second phases": np.array([_listed(merge.second) for merge in merges], dtype=np.str_),
         "difference": np.array([merge.difference for merge in merges], dtype=np.float64),
         "significance": np.array([merge.significance for merge in merges], dtype=np.float64),
+    }
+
+
+def _names_of(names: Sequence[PhaseName]) -> dict[str, npt.NDArray[Any]]:
+    if not names:
+        return {}
+    return {
+        "name": np.array([name.name for name in names], dtype=np.str_),
+        "probability": np.array([math.nan if name.probability is None else name.probability for name in names]),
+        "not to be told from": np.array(["; ".join(name.cannot_be_told_from) for name in names], dtype=np.str_),
+        "group": np.array([name.group for name in names], dtype=np.str_),
     }
 
 
