@@ -17,6 +17,9 @@ from .msa import write_msa as write_msa
 from .registry import describe as describe
 from .registry import read_field as read_field
 from .registry import supported_formats as supported_formats
+from .spectrum import Spectrum as Spectrum
+from .spectrum_files import is_spectrum_file as is_spectrum_file
+from .spectrum_files import read_spectrum as read_spectrum
 from .store import STORE_ENDINGS as STORE_ENDINGS
 from .store import StoredResults as StoredResults
 from .store import read_field_store as read_field_store

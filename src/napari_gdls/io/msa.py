@@ -28,6 +28,8 @@ def write_msa(
     *,
     title: str,
     beam_energy: float | None = None,
+    take_off_angle: float | None = None,
+    live_time: float | None = None,
     comments: Sequence[str] = (),
     overwrite: bool = True,
 ) -> None:
@@ -49,6 +51,10 @@ def write_msa(
         At most 64 characters are kept; what is no ASCII is written as near to it as there is.
     beam_energy : float, optional
         In keV.
+    take_off_angle : float, optional
+        In degrees.
+    live_time : float, optional
+        In s.
     comments : sequence of str
         Lines of comment, likewise; longer ones are broken.
     overwrite : bool
@@ -91,8 +97,9 @@ def write_msa(
         ("XLABEL", "Energy"),
         ("YLABEL", "X-ray Intensity"),
     ]
-    if beam_energy is not None:
-        keywords.append(("BEAMKV", repr(float(beam_energy))))
+    for keyword, value in (("BEAMKV", beam_energy), ("ELEVANGLE", take_off_angle), ("LIVETIME", live_time)):
+        if value is not None:
+            keywords.append((keyword, repr(float(value))))
     comments = (f"napari-gdls {__version__}", *comments)
     words = [line for comment in comments for line in _lines(_plain(comment))]
     # Readers put the lines of a comment together as they are.
