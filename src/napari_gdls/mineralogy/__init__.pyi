@@ -1,3 +1,16 @@
+from .calibration import calibrate_field as calibrate_field
+from .calibration import calibrate_spectrum as calibrate_spectrum
+from .composition import Composition as Composition
+from .instrument import Instrument as Instrument
+from .quantification import composition_of_fit as composition_of_fit
+from .quantification import quantify_spectrum as quantify_spectrum
 from .resolution import SeparatedDifference as SeparatedDifference
 from .resolution import distance_of_materials as distance_of_materials
 from .resolution import tau_z_in_words as tau_z_in_words
+from .spectrum_checks import SpectrumError as SpectrumError
+from .spectrum_fit import Artefact as Artefact
+from .spectrum_fit import SpectrumFit as SpectrumFit
+from .spectrum_fitting import fit_spectrum as fit_spectrum
+from .standards import Factors as Factors
+from .standards import Standard as Standard
+from .standards import standard_factors as standard_factors

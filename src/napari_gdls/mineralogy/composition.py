@@ -41,6 +41,8 @@ class Composition:
         What was left out of the composition, and why.
     fit : SpectrumFit
         The fit that it comes from.
+    remarks : tuple of str
+        Sentences on what is strange: oxygen beyond that of oxides (hydrogen, carbon and light elements are not seen).
     """
 
     mass_percent: dict[str, float]
@@ -56,6 +58,7 @@ class Composition:
     misfit: float
     artefacts: tuple[Artefact, ...]
     fit: SpectrumFit
+    remarks: tuple[str, ...] = ()
 
     @property
     def energy(self) -> EnergyAxis:

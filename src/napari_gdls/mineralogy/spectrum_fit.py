@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +45,8 @@ class SpectrumFit:
     instrument : Instrument
     masses, mass_errors : (94,) float64
         Of the elements found, 0 for others, with the standard error of counting and of overlapping lines.
+    counting_errors : (94,) float64
+        The part of the standard errors that counting makes.
     significance : (94,) float64
         Masses in standard errors.
     open_masses, open_errors : (94,) float64
@@ -58,13 +62,21 @@ class SpectrumFit:
         Mean squared residual in units of its expected variance (counting, and 3 % of the model): 1 for a perfect model.
     total_variation : float
         Half the sum of absolute residuals by the counts in the channels used.
+    shift : (float, float, float)
+        By how much the peaks lie above the axis (eV; eV more at Mn K-alpha), and how much wider they are than the
+        detector's resolution says (eV2 of variance).
     artefacts : tuple of Artefact
+    factors : mapping of str to float
+        True by found mass of elements, by standards; masses have them in.
+    detection_limits : (94,) float64
+        Masses at three standard errors of a blank; infinite for elements without lines here.
     """
 
     counts: npt.NDArray[np.float64]
     instrument: Instrument
     masses: npt.NDArray[np.float64]
     mass_errors: npt.NDArray[np.float64]
+    counting_errors: npt.NDArray[np.float64]
     significance: npt.NDArray[np.float64]
     open_masses: npt.NDArray[np.float64]
     open_errors: npt.NDArray[np.float64]
@@ -74,7 +86,10 @@ class SpectrumFit:
     used: npt.NDArray[np.bool_]
     misfit: float
     total_variation: float
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     artefacts: tuple[Artefact, ...] = ()
+    factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    detection_limits: npt.NDArray[np.float64] = field(default_factory=lambda: np.full(len(SYMBOLS), np.inf))
 
     @property
     def elements(self) -> tuple[str, ...]:
