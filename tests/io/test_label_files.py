@@ -219,3 +219,13 @@ def test_pictures(tmp_path: Path) -> None:
         write_image(tmp_path / "a.jpg", picture)
     with pytest.raises(OutputError, match="no picture"):
         write_image(tmp_path / "b.png", picture.astype(float))
+
+
+def test_titles_of_labels_stand_in_the_description(tmp_path):
+    labels = np.array([[0, 1], [2, 2]])
+    write_labels(tmp_path / "a.ome.tif", labels, titles={1: "quartz", 2: "<plagioclase> & ä"})
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        assert tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Description"] == "1: quartz; 2: <plagioclase> & ä"
+    assert np.array_equal(read_labels(tmp_path / "a.ome.tif"), labels)
+    write_labels(tmp_path / "a.png", labels, titles={1: "quartz"})
+    assert np.array_equal(read_labels(tmp_path / "a.png"), labels)

@@ -152,9 +152,11 @@ def test_fields_read_back_exactly(tmp_path_factory: pytest.TempPathFactory, fiel
 def test_results_read_back(tmp_path: Path, name: str) -> None:
     field = sample()
     labels = np.arange(field.bse.size, dtype=np.int32).reshape(field.shape)
-    recipe = Recipe(tau_z=0.125, device="cpu")
-    write_field(tmp_path / name, field, labels=labels, recipe=recipe)
+    recipe = Recipe(tau_z=0.125, device="cpu", names=((3, 4, "quartz"),))
+    names = {1: "quartz", 5: "Körner"}
+    write_field(tmp_path / name, field, labels=labels, recipe=recipe, names=names)
     stored = read_results(tmp_path / name)
+    assert stored.names == names
     assert stored.recipe == recipe
     assert stored.labels is not None
     assert stored.labels.dtype == np.int32
@@ -162,6 +164,7 @@ def test_results_read_back(tmp_path: Path, name: str) -> None:
     assert_equal(read_field_store(tmp_path / name), field)
     write_field(tmp_path / name, field, overwrite=True)
     assert read_results(tmp_path / name).labels is None
+    assert read_results(tmp_path / name).names == {}
     assert read_results(tmp_path / name).recipe is None
 
 
@@ -303,7 +306,7 @@ def stored_files(field: Field, path: Path, **options: Any) -> dict[str, bytes]:
 def damaged_behind_checksums(path: Path, number: int) -> None:
     for density in (0.1, 0.9):  # sparse and dense counts
         field = sample(density=density, valid=np.ones((11, 17), bool), n_channels=8)
-        files = stored_files(field, path, labels=np.zeros((11, 17), np.uint8), recipe=Recipe())
+        files = stored_files(field, path, labels=np.zeros((11, 17), np.uint8), recipe=Recipe(), names={0: "quartz"})
         rng = random.Random(int(density * 10))
         for seed in range(number):
             changed = dict(files)

@@ -1,18 +1,24 @@
 """Names of phases: by measurement and by hand, over merges and further runs."""
 
+import csv
 import dataclasses
 import warnings
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_gdls import Recipe, segment, simulate_field
 from napari_gdls.errors import GdlsWarning, RecipeError
+from napari_gdls.io import faults_of_set, files_of_set, manifest_of
 from napari_gdls.segmentation import BY_HAND, BY_MEASUREMENT, PhaseName, phase_at, place_of_phase
-from napari_gdls.segmentation.names import UNNAMED, merged_names, titles_of
-from napari_gdls.segmentation.tables import phase_table
+from napari_gdls.segmentation.files import result_files, write_results
+from napari_gdls.segmentation.names import UNKNOWN, UNNAMED, merged_names, titles_of
+from napari_gdls.segmentation.picture import segmentation_picture
+from napari_gdls.segmentation.summary import naming_line, percent_of, summary_lines
+from napari_gdls.segmentation.tables import mineral_table, phase_table
 from napari_gdls.simulation.rock import ROCK
 
 
@@ -71,6 +77,74 @@ def test_tables_show_names(found):
     assert np.isnan(table["probability"][1:]).all()
     segments = found.with_names(names).segment_table()
     assert segments["name"].tolist() == [names[phase - 1].name for phase in segments["phase"]]
+
+
+def test_the_table_of_minerals_has_all_quantities_of_all_phases(found):
+    quartz = measured("quartz", 0.5, formula="SiO2", quantities={"Si [wt%]": 46.7, "O [wt%]": 53.3})
+    albite = measured("albite", quantities={"Si [wt%]": 32.1, "An": 0.05})
+    table = mineral_table(found.with_names([quartz, albite, *[UNNAMED] * (found.n_phases - 2)]))
+    assert list(table) == [
+        "phase", "name", "probability", "not to be told from", "group", "source", "formula",
+        "Si [wt%]", "O [wt%]", "An",
+    ]  # fmt: skip
+    assert table["source"][:3].tolist() == [BY_MEASUREMENT, BY_MEASUREMENT, ""]
+    np.testing.assert_array_equal(table["An"][:2], [np.nan, 0.05])
+    np.testing.assert_array_equal(table["Si [wt%]"][:3], [46.7, 32.1, np.nan])
+    assert {len(column) for column in table.values()} == {found.n_phases}
+    assert mineral_table(found)["name"].tolist() == [""] * found.n_phases
+
+
+def test_names_go_into_the_files_of_a_result(found, tmp_path):
+    named = all_named(found, "quartz", "albite", "albite").renamed(0, "my ore")
+    files = result_files(tmp_path / "rock.ome.tif", named.recipe, minerals=True)
+    assert files["minerals"].name == "rock.minerals.csv"
+    write_results(named, files, overwrite=False)
+    assert faults_of_set(manifest_of(files["labels"])) == ()
+    assert files_of_set(files["manifest"])["minerals"] == files["minerals"]
+    for what in ("phases", "minerals", "segments"):
+        with files[what].open(encoding="utf-8", newline="") as file:
+            names = {row["name"] for row in csv.DictReader(file)}
+        assert {"my ore", "albite"} <= names
+    with tifffile.TiffFile(files["phase map"]) as tiff:
+        description = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Description"]
+    assert description.startswith("1: my ore; 2: albite 1; 3: albite 2")
+    assert Recipe.from_json(files["recipe"].read_text()) == named.recipe
+    write_results(found, result_files(tmp_path / "rock.ome.tif", found.recipe), overwrite=True)
+    assert not files["minerals"].exists()
+    assert "minerals" not in result_files(tmp_path / "a.png", Recipe(method="threshold"), minerals=True)
+
+
+def test_the_summary_says_what_is_named_and_what_is_not(found):
+    order = np.argsort(-found.modal.percent, kind="stable")
+    names = [UNNAMED] * found.n_phases
+    names[order[0]], names[order[1]] = measured("quartz", 0.983), measured("albite", 0.4)
+    names[order[2]] = measured(UNKNOWN, 0.9)
+    rest = f"; {found.n_phases - 3} without a name" if found.n_phases > 3 else ""
+    line = naming_line(found.with_names(names))
+    assert line == f"Named: quartz 98 %, albite? 40 %; 1 unknown{rest}."
+    assert line in summary_lines(found.with_names(names))
+    assert not any("amed" in text for text in summary_lines(found))
+    none = found.with_names([measured(UNKNOWN)] * found.n_phases)
+    assert naming_line(none) == f"No phase has a name; {found.n_phases} unknown."
+    assert [percent_of(p) for p in (0.0, 0.004, 0.5, 0.99, 0.991, 1.0)] == [
+        "< 1 %", "< 1 %", "50 %", "99 %", "> 99 %", "> 99 %",
+    ]  # fmt: skip
+
+
+def test_long_names_leave_room_for_fewer_columns_of_the_legend(found, monkeypatch):
+    texts = []
+    monkeypatch.setattr("PIL.ImageDraw.ImageDraw.text", lambda self, at, text, **how: texts.append((at[0], text)))
+    names = [measured(f"mixture of plagioclase, sanidine and quartz {k}", 0.4) for k in range(found.n_phases)]
+    segmentation_picture(found.with_names(names))
+    long = texts.copy()
+    assert len(long) == found.n_phases
+    assert all(text.startswith("mixture of plagioclase, sanidine") and "...?: " in text for _, text in long)
+    texts.clear()
+    segmentation_picture(found)
+    assert {text for _, text in texts} == {
+        f"phase {k + 1}: {found.modal.percent[k]:.1f} %{', mixture' * bool(found.measurement_phases.intergrown[k])}"
+        for k in range(found.n_phases)
+    }
 
 
 def test_titles_tell_phases_of_one_name_apart():

@@ -15,12 +15,16 @@ import typer
 from napari_gdls.errors import OutputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from napari_gdls.segmentation import Segmentation
 
 _UNPRINTED = "could not be printed"
 
 _MOST_ROWS = 20
 """Phases that are printed, those of the largest area; the table of phases has them all."""
+
+_FILE_WIDTH = 160  # characters of a line where there is no terminal
 
 
 @contextmanager
@@ -87,21 +91,25 @@ def print_summary(result: Segmentation) -> None:
 
 def _print_phases(result: Segmentation) -> None:
     import numpy as np
-    from rich.console import Console
     from rich.table import Table
 
     from napari_gdls.segmentation import phase_table
 
     columns = phase_table(result)
     table = Table(box=None, pad_edge=False)
-    for heading in ("phase", "area %", "+-", "segments", "spectra", "mean BSE"):
+    table.add_column("phase", justify="right")
+    if result.names:
+        table.add_column("mineral", overflow="fold")
+        table.add_column("p", justify="right")
+    for heading in ("area %", "+-", "segments", "spectra", "mean BSE"):
         table.add_column(heading, justify="right")
     table.add_column("")
     order = np.argsort(-columns["area [%]"], kind="stable")
     digits = ",.5g" if result.field.bse.dtype.kind == "f" else ",.0f"
-    for k in order[:_MOST_ROWS]:
+    for k in order[:_MOST_ROWS].tolist():
         table.add_row(
             str(columns["phase"][k]),
+            *_mineral(result, k),
             f"{columns['area [%]'][k]:.2f}",
             f"{columns['error [%]'][k]:.2f}",
             f"{columns['segments'][k]:,}",
@@ -109,7 +117,30 @@ def _print_phases(result: Segmentation) -> None:
             f"{columns['mean BSE'][k]:{digits}}",
             "fine-grained mixture" if columns["fine-grained"][k] else "",
         )
-    Console(highlight=False).print(table)
+    print_table(table)
     rest = order[_MOST_ROWS:]
     if len(rest):
         typer.echo(f"... and {len(rest)} more with {columns['area [%]'][rest].sum():.2f} % in all")
+
+
+def _mineral(result: Segmentation, phase: int) -> tuple[str, ...]:
+    """Name and probability of a phase; nothing where phases have no names."""
+    from napari_gdls.segmentation.summary import percent_of
+
+    if not result.names:
+        return ()
+    name = result.names[phase]
+    shown = f"{result.phase_titles[phase]}{name.doubt}" if name.name else ""
+    if name.probability is not None:
+        return shown, percent_of(name.probability)
+    return shown, "by hand" if name.is_by_hand else ""
+
+
+def print_table(table: Table) -> None:
+    """A table, as wide as the terminal; where the words go into a file, wide enough not to be folded."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_FILE_WIDTH)
+    console.print(table)

@@ -21,10 +21,10 @@ from .spectrum import Spectrum as Spectrum
 from .spectrum_files import is_spectrum_file as is_spectrum_file
 from .spectrum_files import read_spectrum as read_spectrum
 from .store import STORE_ENDINGS as STORE_ENDINGS
-from .store import StoredResults as StoredResults
 from .store import read_field_store as read_field_store
 from .store import read_results as read_results
 from .store import write_field as write_field
+from .stored_results import StoredResults as StoredResults
 from .tables import write_table as write_table
 from .tima import read_tima_field as read_tima_field
 from .tima import write_tima_field as write_tima_field

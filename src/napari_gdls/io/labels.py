@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def write_labels(
     *,
     field: Field | None = None,
     pixel_size: float | None = None,
+    titles: Mapping[int, str] | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write a label image in the format that the ending of the name says.
@@ -51,6 +53,8 @@ def write_labels(
         The field that they belong to; gives the pixel size.
     pixel_size : float, optional
         Edge of a pixel, in um. None: that of `field`.
+    titles : map of int to str, optional
+        What labels are called, for the description of an OME-TIFF ("1: quartz; 2: albite"); PNGs have no place for it.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -69,7 +73,7 @@ def write_labels(
         raise OutputError(f"{name}: the pixel size is {size}; a positive number (um) is needed.")
     ending = name.lower()
     if ending.endswith((".tif", ".tiff")):
-        _write_ome_tiff(path, image, size, overwrite=overwrite)
+        _write_ome_tiff(path, image, size, titles or {}, overwrite=overwrite)
     elif ending.endswith(".png"):
         if image.max() > 65535:
             raise OutputError(f"{name}: labels go up to {image.max():,}, a PNG to 65,535; write OME-TIFF (.ome.tif).")
@@ -183,7 +187,12 @@ def _checked_labels(name: str, labels: npt.ArrayLike) -> npt.NDArray[Any]:
 
 
 def _write_ome_tiff(
-    path: str | os.PathLike[str], image: npt.NDArray[Any], size: float | None, *, overwrite: bool
+    path: str | os.PathLike[str],
+    image: npt.NDArray[Any],
+    size: float | None,
+    titles: Mapping[int, str],
+    *,
+    overwrite: bool,
 ) -> None:
     import tifffile
 
@@ -194,6 +203,8 @@ def _write_ome_tiff(
     metadata: dict[str, Any] = {"axes": "YX", "Name": Path(path).name, "UUID": f"urn:uuid:{identity}"}
     if size is not None:
         metadata |= {"PhysicalSizeX": size, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": size, "PhysicalSizeYUnit": "µm"}
+    if titles:
+        metadata["Description"] = "; ".join(f"{label}: {title}" for label, title in titles.items())
     with atomic_file(path, overwrite=overwrite) as file:
         tifffile.imwrite(
             file,

@@ -19,8 +19,8 @@ from napari_gdls.io.text_numbers import number_in
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_EV_PER_KEV = 1000.0
-_S_PER_MS = 1e-3
+_EV_PER_KEV = 1000.0  # of energies
+_S_PER_MS = 1e-3  # of times
 
 
 def is_spx(head: bytes) -> bool:

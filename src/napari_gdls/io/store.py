@@ -20,14 +20,15 @@ metadata/0, 1, ...     any             arrays inside the metadata
 results/labels         (H, W)          segment of every pixel, 0 = none
 =====================  ==============  ==============================================================================
 
-The scalars, the metadata and the recipe are JSON in the attribute ``gdls`` of the group. Channel by channel, counts
-compress 20 % better than spectrum by spectrum: neighbouring measurements are often of one mineral.
+The scalars, the metadata, the recipe and the names of labels are JSON in the attribute ``gdls`` of the group. Channel
+by channel, counts compress 20 % better than spectrum by spectrum: neighbouring measurements are often of one mineral.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ import scipy.sparse as sp
 
 from napari_gdls._version import __version__
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldError, FieldReadError, OutputError, RecipeError
+from napari_gdls.errors import FieldError, FieldReadError, OutputError
 from napari_gdls.field import Counts, Field
 from napari_gdls.field.gain import as_counts
 from napari_gdls.io import checksummed
@@ -46,6 +47,7 @@ from napari_gdls.io.atomic import require_writable
 from napari_gdls.io.contracts import FieldSummary, ReadOptions, summarise
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
+from napari_gdls.io.stored_results import StoredResults, read_stored, write_results
 from napari_gdls.io.zarr_arrays import LEVEL, StoreError, parsed_json, read_array, read_header, write_array, write_group
 from napari_gdls.recipe import Recipe
 
@@ -61,28 +63,13 @@ VERSION = 1  # of the format, see docs/formats.md
 _SCALARS = ("sampling_distance", "pixel_size", "beam_energy", "bse_full_scale")
 
 
-@dataclass(frozen=True)
-class StoredResults:
-    """What a store holds beside the field.
-
-    Attributes
-    ----------
-    labels : (H, W) array of int, or None
-        Segment of every pixel, 0 = none.
-    recipe : Recipe or None
-        How the labels were made.
-    """
-
-    labels: npt.NDArray[Any] | None
-    recipe: Recipe | None
-
-
 def write_field(
     path: str | os.PathLike[str],
     field: Field,
     *,
     labels: npt.ArrayLike | None = None,
     recipe: Recipe | None = None,
+    names: Mapping[int, str] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a field to the native store, atomically; `read_field` gives back an equal one.
@@ -97,6 +84,8 @@ def write_field(
         A segmentation of the field.
     recipe : Recipe, optional
         How the labels were made.
+    names : map of int to str, optional
+        Name of the mineral of labels.
     overwrite : bool
         Whether an existing store may be replaced.
 
@@ -107,7 +96,7 @@ def write_field(
         fit, or the system refuses; what stood at the target is untouched.
     """
     as_archive = _is_archive_name(path)
-    files = _field_files(field, labels, recipe)
+    files = _field_files(field, labels, recipe, names)
     write = checksummed.write_archive if as_archive else checksummed.write_folder
     write(path, files, overwrite=overwrite)
 
@@ -136,7 +125,7 @@ def _is_archive_name(path: str | os.PathLike[str]) -> bool:
 
 def write_quickly(path: str | os.PathLike[str], field: Field) -> None:
     """Write a field to a folder that will soon be read and deleted: as `write_field`, with little compression."""
-    checksummed.write_folder(path, _field_files(field, None, None, level=1), overwrite=False)
+    checksummed.write_folder(path, _field_files(field, level=1), overwrite=False)
 
 
 def read_field_store(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> Field:
@@ -159,7 +148,7 @@ def read_field_store(path: str | os.PathLike[str], *, memory_limit: int | None =
 
 
 def read_results(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> StoredResults:
-    """Read the labels and the recipe that `write_field` stored beside a field.
+    """Read the labels, their names and the recipe that `write_field` stored beside a field.
 
     Raises
     ------
@@ -178,7 +167,11 @@ def is_store(path: Path) -> bool:
 
 
 def _field_files(
-    field: Field, labels: npt.ArrayLike | None, recipe: Recipe | None, level: int = LEVEL
+    field: Field,
+    labels: npt.ArrayLike | None = None,
+    recipe: Recipe | None = None,
+    names: Mapping[int, str] | None = None,
+    level: int = LEVEL,
 ) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     write_array(files, "bse", field.bse, dimensions=("row", "column"))
@@ -209,17 +202,7 @@ def _field_files(
         **{scalar: getattr(field, scalar) for scalar in _SCALARS},
         "metadata": to_plain(field.metadata, store_array),
     }
-    if labels is not None:
-        segments = np.asarray(labels)
-        if segments.shape != field.shape or segments.dtype.kind not in "ui":
-            raise OutputError(
-                f"labels are {segments.dtype} of shape {segments.shape}; integers of the shape of the image, "
-                f"{field.shape}, are needed."
-            )
-        write_array(files, "results/labels", segments, dimensions=("row", "column"))
-        write_group(files, "results")
-    if recipe is not None:
-        attributes["recipe"] = parsed_json(recipe.to_json().encode())
+    attributes |= write_results(files, field.shape, labels, recipe, names)
     write_group(files, "counts")
     if n_arrays:
         write_group(files, "metadata")
@@ -347,22 +330,7 @@ class _Store:
         return sp.csr_array(channels)
 
     def results(self) -> StoredResults:
-        try:
-            labels = None
-            if "results/labels/zarr.json" in self.files:
-                needed = 2 * read_header(self.files, "results/labels").n_bytes
-                require_memory(self.path, needed, self.memory_limit, "the labels")
-                labels = read_array(self.files, "results/labels")
-                if labels.dtype.kind not in "ui" or labels.shape != read_header(self.files, "bse").shape:
-                    raise StoreError("results/labels: integers of the shape of the image are needed")
-            recipe = None
-            if "recipe" in self.attributes:
-                import json
-
-                recipe = Recipe.from_json(json.dumps(self.attributes["recipe"]))
-        except (StoreError, RecipeError) as error:
-            raise FieldReadError(self.path, f"holds results that cannot be read: {error}") from error
-        return StoredResults(labels, recipe)
+        return read_stored(self.path, self.files, self.attributes, self.memory_limit)
 
 
 @dataclass(frozen=True)

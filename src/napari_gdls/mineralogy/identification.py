@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from napari_gdls.mineralogy.composition import Composition
-
-UNKNOWN = "unknown"
-"""Name of the candidate that nothing in the library is."""
+from napari_gdls.segmentation.names import UNKNOWN as UNKNOWN
 
 
 @dataclass(frozen=True)

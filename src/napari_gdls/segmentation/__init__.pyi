@@ -7,6 +7,7 @@ from .picture import segmentation_picture as segmentation_picture
 from .places import phase_at as phase_at
 from .places import place_of_phase as place_of_phase
 from .result import Segmentation as Segmentation
+from .tables import mineral_table as mineral_table
 from .tables import phase_merge_table as phase_merge_table
 from .tables import phase_table as phase_table
 from .tables import segment_table as segment_table

@@ -19,7 +19,7 @@ from napari_gdls.io.manifest import remove_set, write_manifest
 from napari_gdls.io.tables import write_table
 from napari_gdls.recipe import LABELLINGS, METHODS
 from napari_gdls.segmentation.picture import segmentation_picture
-from napari_gdls.segmentation.tables import phase_merge_table, phase_table, segment_table
+from napari_gdls.segmentation.tables import mineral_table, phase_merge_table, phase_table, segment_table
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -32,6 +32,7 @@ MANIFEST = "manifest"
 _COMPANION_ENDINGS = {
     "segments": ".segments.csv",
     "phases": ".phases.csv",
+    "minerals": ".minerals.csv",
     "phase merges": ".phase_merges.csv",
     "confidence": ".confidence.tif",
     "picture": ".picture.png",
@@ -93,7 +94,12 @@ def write_labels(
 
 
 def result_files(
-    output: str | os.PathLike[str], recipe: Recipe, *, confidence: bool = False, constraints: bool = False
+    output: str | os.PathLike[str],
+    recipe: Recipe,
+    *,
+    confidence: bool = False,
+    constraints: bool = False,
+    minerals: bool = False,
 ) -> dict[str, Path]:
     """Files that a run with a recipe writes: what is in each, and where it goes.
 
@@ -106,6 +112,8 @@ def result_files(
         Whether the probability of every pixel's phase is to be written, too.
     constraints : bool
         Whether there are constraints, which go with the results.
+    minerals : bool
+        Whether phases are to be named, where there are any: what they are and what is in them goes with the results.
 
     Raises
     ------
@@ -129,7 +137,7 @@ def result_files(
     names = _names(name, name[: -len(ending)])
     companions = ["labels", "segments"]
     if recipe.method_row.makes_phases:
-        companions += ["phases", "phase merges", "phase map"]
+        companions += ["phases"] + ["minerals"] * minerals + ["phase merges", "phase map"]
     companions += ["confidence"] * confidence + ["picture", "recipe"] + ["constraints"] * constraints + [MANIFEST]
     return {what: target.with_name(names[what]) for what in companions}
 
@@ -199,7 +207,12 @@ def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite:
     if "phases" in files:
         write_table(files["phases"], phase_table(result), overwrite=overwrite)
         write_table(files["phase merges"], phase_merge_table(result), overwrite=overwrite)
-        label_images.write_labels(files["phase map"], result.phase_map(), field=field, overwrite=overwrite)
+        titles = dict(enumerate(result.phase_titles, 1)) if result.names else None
+        label_images.write_labels(
+            files["phase map"], result.phase_map(), field=field, titles=titles, overwrite=overwrite
+        )
+    if "minerals" in files:
+        write_table(files["minerals"], mineral_table(result), overwrite=overwrite)
     if "confidence" in files:
         assert result.confidence is not None  # result_files() has seen to it
         label_images.write_float_image(

@@ -14,6 +14,9 @@ import numpy.typing as npt
 BY_HAND, BY_MEASUREMENT, BY_SCHEME = "hand", "measured", "scheme"
 """Where a name comes from."""
 
+UNKNOWN = "unknown"
+"""Name of what is none of the materials that are known."""
+
 LEAST_PROBABILITY = 0.5
 """Names less probable than this are shown with a question mark: something else is likelier."""
 

@@ -11,6 +11,8 @@ from napari_gdls.lattice import border_pixels
 from napari_gdls.segmentation.colours import segment_colours
 
 if TYPE_CHECKING:
+    from PIL import ImageFont
+
     from napari_gdls.segmentation.result import Segmentation
 
 # Pixels, chosen by eye.
@@ -19,7 +21,12 @@ _SMALLEST_WIDTH = 600
 _LINE = 24
 """Height of a line of the legend; letters have half of it."""
 _COLUMN = 180
-"""Width of a column of the legend: "phase 12: 12.3 %, mixture" fits."""
+"""Width of a column of the legend at least: "phase 12: 12.3 %, mixture" fits."""
+_SWATCH = 38
+"""Width of the colour before each text, with the gap behind it."""
+_GAP = 12
+"""Between two columns."""
+_LONGEST_TITLE = 36  # characters; longer names of phases are cut
 _MOST_LINES = 6  # of a column of the legend
 _SHADE = 0.6
 """Share of a colour that does not depend on the BSE image below it; by eye."""
@@ -30,7 +37,8 @@ _BORDER = 0.35
 def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
     """BSE image beside the segments, coloured by composition over the BSE relief, with their borders.
 
-    Segments of one phase have one colour, and below stand the commonest phases with their share of the area.
+    Segments of one phase have one colour, and below stand the commonest phases with their share of the area, a question
+    mark behind names that are less probable than not.
 
     Parameters
     ----------
@@ -57,24 +65,41 @@ def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
 
 
 def _legend(segmentation: Segmentation, width: int) -> npt.NDArray[np.uint8]:
-    """The commonest phases, as many as have room: colour, number, share of the area, whether fine-grained."""
+    """The commonest phases, as many as have room: colour, name or number, share of the area, whether fine-grained."""
     from PIL import Image, ImageDraw, ImageFont
 
-    assert segmentation.measurement_phases is not None
-    columns = max(width // _COLUMN, 1)
+    font = ImageFont.load_default(size=_LINE // 2)
     percent = segmentation.modal.percent
-    order = np.argsort(-percent, kind="stable")[: columns * _MOST_LINES]
+    order = np.argsort(-percent, kind="stable")
+    texts = [_text_of(segmentation, phase, percent[phase]) for phase in order.tolist()]
+    columns = max(width // _COLUMN, 1)
+    while columns > 1 and _width(font, texts[: columns * _MOST_LINES]) > width // columns:
+        columns -= 1
+    order, texts = order[: columns * _MOST_LINES], texts[: columns * _MOST_LINES]
     lines = -(-len(order) // columns)
     colours = np.round(255 * segmentation.phase_colours).astype(int)
     image = Image.new("RGB", (width, lines * _LINE + _LINE // 2), (255, 255, 255))
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(size=_LINE // 2)
-    for k, phase in enumerate(order):
-        x, y = k // lines * _COLUMN, k % lines * _LINE + _LINE // 2
+    for k, (phase, text) in enumerate(zip(order, texts, strict=True)):
+        x, y = k // lines * (width // columns), k % lines * _LINE + _LINE // 2
         draw.rectangle((x, y, x + 28, y + _LINE - 8), fill=tuple(colours[phase].tolist()), outline=(90, 90, 90))
-        mixture = ", mixture" if segmentation.measurement_phases.intergrown[phase] else ""
-        draw.text((x + 38, y + 2), f"phase {phase + 1}: {percent[phase]:.1f} %{mixture}", fill=(0, 0, 0), font=font)
+        draw.text((x + _SWATCH, y + 2), text, fill=(0, 0, 0), font=font)
     return np.asarray(image, dtype=np.uint8)
+
+
+def _width(font: ImageFont.FreeTypeFont | ImageFont.ImageFont, texts: list[str]) -> float:
+    """Width of a column with these texts, px."""
+    return max(font.getlength(text) for text in texts) + _SWATCH + _GAP
+
+
+def _text_of(segmentation: Segmentation, phase: int, percent: float) -> str:
+    """A line of the legend: "plagioclase 2: 31.2 %"."""
+    assert segmentation.measurement_phases is not None
+    title = segmentation.phase_titles[phase]
+    shown = title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 3]}..."
+    doubt = segmentation.names[phase].doubt if segmentation.names else ""
+    is_told = not segmentation.measurement_phases.intergrown[phase] or "mixture" in title
+    return f"{shown}{doubt}: {percent:.1f} %{'' if is_told else ', mixture'}"
 
 
 def _stretched(bse: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
-from napari_gdls.segmentation.names import PhaseName
+from napari_gdls.segmentation.names import UNNAMED, PhaseName
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
@@ -147,6 +147,39 @@ def phase_table(
         "fine-grained": found.intergrown,
         "colour": np.array([_hexadecimal(colour) for colour in colours], dtype=np.str_),
     }
+
+
+def mineral_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
+    """Table of what the phases are and what is in them.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a method that makes phases.
+
+    Returns
+    -------
+    dict of str to (P,) array
+        One row per phase: ``phase``, counted from 1; ``name``, ``probability`` (NaN where there is none); ``source``
+        of the name ("measured", "hand", "scheme"); ``not to be told from``; ``group``; ``formula``; and all quantities
+        that any phase has, by their names with units (``Si [wt%]``, ``Si error [wt%]``, ``An``), NaN for other phases.
+
+    Raises
+    ------
+    RecipeError
+        If the method made no phases.
+    """
+    names = segmentation.names or (UNNAMED,) * segmentation.grouped.n_phases
+    table = {
+        "phase": np.arange(1, len(names) + 1),
+        **_names_of(names),
+        "source": np.array([name.source for name in names], dtype=np.str_),
+        "formula": np.array([name.formula for name in names], dtype=np.str_),
+    }
+    for quantity in dict.fromkeys(quantity for name in names for quantity in name.quantities):
+        if quantity not in table:
+            table[quantity] = np.array([name.quantities.get(quantity, math.nan) for name in names], dtype=np.float64)
+    return table
 
 
 def phase_merge_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
