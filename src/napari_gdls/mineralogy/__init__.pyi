@@ -1,7 +1,15 @@
 from .calibration import calibrate_field as calibrate_field
 from .calibration import calibrate_spectrum as calibrate_spectrum
 from .composition import Composition as Composition
+from .identification import UNKNOWN as UNKNOWN
+from .identification import Candidate as Candidate
+from .identification import Coordinate as Coordinate
+from .identification import Identification as Identification
 from .instrument import Instrument as Instrument
+from .naming import identify_fit as identify_fit
+from .naming import identify_spectrum as identify_spectrum
+from .naming_libraries import NamingLibrary as NamingLibrary
+from .naming_libraries import naming_library as naming_library
 from .quantification import composition_of_fit as composition_of_fit
 from .quantification import quantify_spectrum as quantify_spectrum
 from .resolution import SeparatedDifference as SeparatedDifference

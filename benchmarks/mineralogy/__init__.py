@@ -1,0 +1,1 @@
+"""Names and compositions of minerals, judged: ``python -m benchmarks.mineralogy``."""

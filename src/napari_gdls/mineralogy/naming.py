@@ -1,0 +1,178 @@
+"""What a spectrum can be: names with probabilities, "unknown" among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.checks import checked_kind
+from napari_gdls.elements import SYMBOLS
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.materials import MaterialError
+from napari_gdls.mineralogy.composition import Composition
+from napari_gdls.mineralogy.composition_likelihood import FIRST_SEEN, MassLikelihood, mass_likelihood
+from napari_gdls.mineralogy.identification import UNKNOWN, Candidate, Identification
+from napari_gdls.mineralogy.indistinguishable import FEWEST_SHOWN, Answer, answers
+from napari_gdls.mineralogy.instrument import Instrument
+from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
+from napari_gdls.mineralogy.quantification import quantify_spectrum
+from napari_gdls.mineralogy.spectral_shape import log_coefficients
+from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
+from napari_gdls.mineralogy.unknown import log_odds_of_unknown, misfit_of
+
+FloatArray = npt.NDArray[np.float64]
+
+MASSES, SHAPE = 0.75, 225.0
+"""Weights of the two likelihoods, which are not independent: of the masses, and of the logarithm of the Bhattacharyya
+coefficient of shapes. Chosen on simulated spectra with wrong physics."""
+
+_SHOWN_MISFIT = 0.005
+"""Part of all masses from which an element stands in the misfit of a candidate."""
+
+
+def identify_spectrum(
+    counts: npt.ArrayLike,
+    energy: EnergyAxis,
+    *,
+    beam_energy: float,
+    take_off_angle: float | None = None,
+    library: LibrarySpec = None,
+    instrument: Instrument | None = None,
+    elements: Iterable[str] | None = None,
+) -> Identification:
+    """Name the material of an EDS spectrum, with probabilities.
+
+    Parameters
+    ----------
+    counts : (D,) array
+        Counts, background included.
+    energy : EnergyAxis
+        Calibration of the channels; it is corrected by the peaks.
+    beam_energy : float
+        keV.
+    take_off_angle : float, optional
+        Between surface and detector, degrees. None: 35.
+    library : optional
+        See `naming_library`: None for all materials, the name of a rock type, names of minerals, or a CSV file.
+    instrument : Instrument, optional
+        A calibration that is known, see `calibrate_field`; nothing is calibrated then.
+    elements : iterable of str, optional
+        Only these are fitted. None: they are searched.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    SpectrumError, RecipeError, CompositionError
+        If the spectrum, the conditions or the elements are impossible.
+    MaterialError
+        If the library cannot be read.
+
+    Examples
+    --------
+    >>> from napari_gdls.spectra import simulate_spectra
+    >>> axis = EnergyAxis(0.0, 10.0, 2048)
+    >>> counts = simulate_spectra({"Si": 0.467, "O": 0.533}, beam_energy=20, energy=axis, counts=1e5, seed=0)[0]
+    >>> identify_spectrum(counts, axis, beam_energy=20).name
+    'quartz'
+    """
+    chosen = naming_library(library)
+    composition = quantify_spectrum(
+        counts,
+        energy,
+        beam_energy=beam_energy,
+        take_off_angle=take_off_angle,
+        elements=elements,
+        instrument=instrument,
+    )
+    return identify_fit(composition, chosen)
+
+
+def identify_fit(composition: Composition, library: LibrarySpec = None) -> Identification:
+    """Name the material of a spectrum that is quantified.
+
+    Parameters
+    ----------
+    composition : Composition
+    library : optional
+        See `naming_library`.
+
+    Returns
+    -------
+    Identification
+
+    Raises
+    ------
+    MaterialError
+        If the library cannot be read, or rules out everything.
+    """
+    fit = checked_kind("composition", composition, Composition).fit
+    chosen = naming_library(library)
+    if not np.isfinite(chosen.log_prior).any():
+        raise MaterialError(f"the library {chosen.title} rules out every material.")
+    masses = mass_likelihood(fit, chosen.fractions, chosen.hydrous)
+    shape = log_coefficients(fit.counts, fit.instrument, chosen.materials)
+    evidence = MASSES * masses.log_likelihood + SHAPE * shape
+    posterior = evidence + chosen.log_prior
+    best = int(np.argmax(posterior))
+    unknown = _probability_of_unknown(fit, chosen, masses, float(shape[best]), best)
+    weights = np.exp(posterior - posterior[best])
+    probability = (1 - unknown) * weights / weights.sum()
+    found = answers(chosen, evidence, probability, float(fit.counts.sum()))
+    candidates = [_candidate(answer, chosen, masses, fit) for answer in found]
+    shown = [each for each in candidates if each.probability >= FEWEST_SHOWN]
+    return Identification(_summing_to_one([*shown, Candidate(UNKNOWN, unknown)]), composition)
+
+
+def _probability_of_unknown(
+    fit: SpectrumFit, library: NamingLibrary, masses: MassLikelihood, log_coefficient: float, best: int
+) -> float:
+    columns = masses.columns[:-2]
+    total = max(float(fit.open_masses[columns].sum()), 1e-12)
+    expected = masses.scale[best] * library.fractions[best, columns]
+    misfit, elements = misfit_of(masses.residual[best, :-2], fit.open_masses[columns] / total, expected / total)
+    odds = log_odds_of_unknown(
+        misfit, elements, float(fit.counts.sum()), log_coefficient, float(library.log_prior[best])
+    )
+    return 1 / (1 + math.exp(-odds))
+
+
+def _candidate(answer: Answer, library: NamingLibrary, masses: MassLikelihood, fit: SpectrumFit) -> Candidate:
+    leader, *others = (library.materials[index] for index in answer.species)
+    named: dict[str, int] = dict.fromkeys(leader.synonyms, leader.commonness)
+    for other in others:
+        named |= dict.fromkeys((other.name, *other.synonyms), other.commonness)
+    member = library.materials[answer.best_member]
+    return Candidate(
+        name=leader.name,
+        probability=answer.probability,
+        group=leader.group,
+        formula=leader.formula,
+        cannot_be_told_from=tuple(sorted(named, key=lambda name: named[name])),
+        density=leader.density,
+        composition=dict(member.mass_fractions),
+        misfit=_misfit(answer.best_member, library, masses, fit),
+    )
+
+
+def _misfit(index: int, library: NamingLibrary, masses: MassLikelihood, fit: SpectrumFit) -> dict[str, float]:
+    expected = masses.scale[index] * library.fractions[index]
+    largest = np.maximum(expected, fit.open_masses)
+    total = max(float(largest[FIRST_SEEN:].sum()), 1e-12)
+    return {
+        SYMBOLS[column]: float(masses.residual[index, position])
+        for position, column in sorted(enumerate(masses.columns.tolist()), key=lambda each: each[1])
+        if largest[column] > _SHOWN_MISFIT * total
+    }
+
+
+def _summing_to_one(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    total = sum(candidate.probability for candidate in candidates)
+    scaled = [replace(candidate, probability=candidate.probability / total) for candidate in candidates]
+    return tuple(sorted(scaled, key=lambda candidate: -candidate.probability))
