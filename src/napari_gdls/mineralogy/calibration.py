@@ -23,11 +23,13 @@ from napari_gdls.mineralogy.spectrum_columns import (
     SHIFT_ERROR,
     STRETCH_ERROR,
     WIDTH_ERROR,
-    ColumnMaker,
+    continuum_parts,
+    expected_variance,
     smoothed,
-    used_channels,
 )
+from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.mineralogy.spectrum_fitting import first_matrix, fit_with
+from napari_gdls.mineralogy.weighted_fit import NormalEquations
 from napari_gdls.spectra import Detector
 from napari_gdls.spectra.detector import MANGANESE_K_ALPHA
 from napari_gdls.spectra.emission import (
@@ -44,14 +46,14 @@ FloatArray = npt.NDArray[np.float64]
 _SHIFTS, _STRETCHES = (-14.0, -7.0, 0.0, 7.0, 14.0), (-24.0, -12.0, 0.0, 12.0, 24.0)
 """eV, and eV at Mn K-alpha (0.4 % of it): where the search starts from. A third of a peak's width apart."""
 
-_STEPS = 4
+_STEPS = 5
 """Of Gauss and Newton, at most; two or three do."""
 
-_LARGEST_STEP = 20.0
-"""eV of one step; a sixth of a peak, beyond which the first derivative says nothing."""
+_LARGEST_STEP = np.array([15.0, 15.0, 1000.0])
+"""eV of offset and at Mn K-alpha, eV2 of variance, in one step; beyond, the first derivative says nothing."""
 
-_CONVERGED = 0.15
-"""eV of offset and at Mn K-alpha."""
+_CONVERGED = np.array([0.2, 0.3, 15.0])
+"""Likewise; a 200th of a peak's width."""
 
 _NARROWEST, _WIDEST = 105.0, 185.0
 """eV: resolutions at Mn K-alpha of silicon detectors in use."""
@@ -78,6 +80,11 @@ class _Calibration:
     def detector(self, detector: Detector) -> Detector:
         fwhm = math.sqrt(max(detector.fwhm**2 + _FWHM_SQUARED * self.variance, _NARROWEST**2))
         return replace(detector, fwhm=min(fwhm, _WIDEST))
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """Shift, stretch, variance."""
+        return self.shift, self.stretch, self.variance
 
     @property
     def improbability(self) -> float:
@@ -143,49 +150,62 @@ def _coarse(y: FloatArray, start: Instrument) -> _Calibration:
     """Where on a grid of offsets and gains the profiles of usual elements fit best."""
     profiles = ElementProfiles(start, _SEARCHED)
     inside = profiles.in_matrix(first_matrix())
-    used = used_channels(start)
+    energies = start.energy.centers[profiles.used]
+    columns = np.concatenate([inside.whole, continuum_parts(energies, start) * inside.continuum])
+    nothing = np.zeros(0)
     scored = []
     for shift in _SHIFTS:
         for stretch in _STRETCHES:
             trial = _Calibration(shift, stretch, 0.0)
-            moved = rebin(y[None], trial.axis(start.energy), start.energy)[0].astype(np.float64)
-            maker = ColumnMaker(moved, start, np.ones(len(SOUGHT)))
-            columns = maker.columns(inside, smoothed(moved[used], start.energy.width), None)
-            on = np.append(columns.possible, np.ones(len(columns.equations.scale) - len(SOUGHT), dtype=bool))
-            squares = columns.equations.fit(on)[1]
-            scored.append((squares, trial))
-    unit = max(min(squares for squares, _ in scored) / used.sum(), 1.0)
+            moved = rebin(y[None], trial.axis(start.energy), start.energy)[0, profiles.used].astype(np.float64)
+            variance = expected_variance(smoothed(moved, start.energy.width))
+            equations = NormalEquations(columns, columns[:0], nothing, nothing, moved, variance)
+            scored.append((equations.fit(np.ones(len(columns), dtype=bool))[1], trial))
+    unit = max(min(squares for squares, _ in scored) / energies.size, 1.0)
     return min(scored, key=lambda each: each[0] / unit + each[1].improbability)[1]
 
 
 def _refined(y: FloatArray, start: Instrument, calibration: _Calibration) -> _Calibration:
     """The best of a few steps, each led by the fit at the one before."""
-    best, least, unit = calibration, math.inf, 0.0
-    elements: tuple[str, ...] | None = None
-    for _ in range(_STEPS + 1):
+    elements: tuple[str, ...] = ()
+    for _ in range(_SEARCHES):
         instrument = _calibrated(start, calibration)
-        applied = (calibration.shift, calibration.stretch, calibration.variance)
-        profiles = ElementProfiles(instrument, SOUGHT if elements is None else elements)
-        fit = fit_with(profiles, y, instrument, elements=elements, applied=applied)
-        if not fit.elements:
+        found = fit_with(ElementProfiles(instrument), y, instrument, applied=calibration.numbers).elements
+        if not found or set(found) <= set(elements):
             break
-        # What is common stays in, whether it is found or not: the first axis may have hidden it.
-        elements = tuple(symbol for symbol in SOUGHT if symbol in COMMON or symbol in fit.elements)
-        unit = unit or max(fit.misfit, 1.0)
-        score = fit.misfit * float(fit.used.sum()) / unit + calibration.improbability
-        if score < least:
-            best, least = calibration, score
+        elements = tuple(symbol for symbol in SOUGHT if symbol in COMMON or symbol in found)
+        calibration = _stepped(y, start, calibration, elements)
+    return calibration
+
+
+def _stepped(y: FloatArray, start: Instrument, first: _Calibration, elements: tuple[str, ...]) -> _Calibration:
+    """Gauss-Newton steps with given elements; one that makes it worse is halved."""
+
+    def fitted(calibration: _Calibration) -> tuple[SpectrumFit, float]:
+        instrument = _calibrated(start, calibration)
+        profiles = ElementProfiles(instrument, elements)
+        fit = fit_with(profiles, y, instrument, elements=elements, applied=calibration.numbers)
+        return fit, fit.misfit * float(fit.used.sum())
+
+    best, (fit, squares) = first, fitted(first)
+    unit = max(fit.misfit, 1.0)
+    score = squares / unit + best.improbability
+    step = np.array(fit.shift)
+    for _ in range(_STEPS):
+        if (np.abs(step) < _CONVERGED).all():
+            break
+        step = np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
+        trial = _Calibration(*(float(value) for value in np.array(best.numbers) + step))
+        fit, squares = fitted(trial)
+        if squares / unit + trial.improbability < score:
+            best, score, step = trial, squares / unit + trial.improbability, np.array(fit.shift)
         else:
-            break
-        step = np.clip(fit.shift, (-_LARGEST_STEP, -_LARGEST_STEP, -np.inf), (_LARGEST_STEP, _LARGEST_STEP, np.inf))
-        calibration = _Calibration(*(float(old + new) for old, new in zip(applied, step, strict=True)))
-        if abs(step[0]) < _CONVERGED and abs(step[1]) < _CONVERGED and abs(step[2]) < _CONVERGED_VARIANCE:
-            break
+            step = step / 2
     return best
 
 
-_CONVERGED_VARIANCE = 10.0
-"""eV2 of a peak's variance: .2 eV of its width."""
+_SEARCHES = 2
+"""Times that elements are searched: with a better axis some may be others."""
 
 
 def calibrate_field(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,7 +11,7 @@ import scipy.sparse as sp
 from napari_gdls.elements import SYMBOLS
 from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.mineralogy.instrument import Instrument
-from napari_gdls.mineralogy.sought_elements import COLUMNS, SOUGHT
+from napari_gdls.mineralogy.sought_elements import COLUMNS, HIGHEST_CHANNEL, LOWEST_CHANNEL, SOUGHT
 from napari_gdls.spectra import Emission
 from napari_gdls.spectra.atomic import SUBSHELLS
 
@@ -25,25 +24,29 @@ _SHELL = np.array(["KLM".index(name[0]) for name in SUBSHELLS])
 """0, 1, 2 for subshells of K, L, M."""
 
 
-@dataclass(frozen=True, eq=False)
 class Profiles:
-    """Profiles in one matrix.
+    """Profiles in one matrix, in the channels used.
 
     Attributes
     ----------
-    families : (E, 3, D) float64
-        Counts of the K, L and M lines of each element of `SOUGHT` per unit of its mass fraction; 0 where it has none.
-    continuum : (D,) float64
+    whole : (E, U) float64
+        Counts of all lines of each element of `SOUGHT` per unit of its mass fraction; 0 where it has none.
+    continuum : (U,) float64
         Counts of the continuum of the matrix, on the same scale.
     """
 
-    families: FloatArray
-    continuum: FloatArray
+    def __init__(self, families: sp.csr_array, lines: sp.csr_array, continuum: FloatArray) -> None:
+        # Rows of `families`: K, L and M lines of the first element, of the second ...
+        self._families, self._lines = families, lines
+        self.continuum = continuum
+        self.whole: FloatArray = (_SUM_OF_SHELLS @ families @ lines).toarray()
 
-    @property
-    def whole(self) -> FloatArray:
-        """(E, D) float64: all lines of an element."""
-        return np.asarray(self.families.sum(axis=1))
+    def families(self, element: int) -> FloatArray:
+        """(3, U) float64: counts of the K, L and M lines of an element, by its place in `SOUGHT`."""
+        return np.asarray((self._families[3 * element : 3 * element + 3] @ self._lines).toarray())
+
+
+_SUM_OF_SHELLS = sp.csr_array(np.repeat(np.eye(len(SOUGHT)), 3, axis=1))
 
 
 class ElementProfiles:
@@ -54,18 +57,23 @@ class ElementProfiles:
     instrument : Instrument
     elements : tuple of str
         Elements of `SOUGHT` that have lines; the profiles of others are 0. Fewer elements are faster.
+
+    Attributes
+    ----------
+    used : slice
+        Channels that are fitted.
     """
 
     def __init__(self, instrument: Instrument, elements: tuple[str, ...] = SOUGHT) -> None:
         self.instrument, self.elements = instrument, elements
-        self.columns = np.array([SYMBOLS.index(symbol) for symbol in elements])
+        self.used = used_channels(instrument)
+        self._columns = np.array([SYMBOLS.index(symbol) for symbol in elements])
         self._emission = _emission(instrument.beam_energy, instrument.take_off_angle, elements)
         lines = self._emission.lines
         self._n = len(lines)
-        self._lines = sp.csr_array(instrument.detector.response(lines.energy, instrument.energy).astype(np.float64))
-        self._continuum = instrument.detector.continuum_response(
-            self._emission.continuum_energies, instrument.energy
-        ).astype(np.float64)
+        axis, detector = instrument.energy, instrument.detector
+        self._lines = sp.csr_array(detector.response(lines.energy, axis)[:, self.used].astype(np.float64))
+        self._continuum = detector.continuum_response(self._emission.continuum_energies, axis)[:, self.used]
         place = np.full(N_ELEMENTS, -1)
         place[COLUMNS] = np.arange(len(SOUGHT))
         self._row = 3 * place[lines.element] + _SHELL[lines.subshell]
@@ -73,14 +81,19 @@ class ElementProfiles:
     def in_matrix(self, fractions: FloatArray) -> Profiles:
         """Profiles in a matrix of (94,) mass fractions, which need not sum to 1."""
         traced = fractions / fractions.sum()
-        traced[self.columns] = np.maximum(traced[self.columns], _TRACE)
-        intensities = self._emission.intensities(traced[None])[0].astype(np.float64)
+        traced[self._columns] = np.maximum(traced[self._columns], _TRACE)
+        intensities = self._emission.intensities(traced[None])[0]
         # What `Emission` normalises, and the mass of the element, are taken out again.
-        per_mass = intensities[: self._n] * (traced.sum() / traced[self._emission.lines.element])
-        n = len(SOUGHT)
-        weights = sp.csr_array((per_mass, (self._row, np.arange(self._n))), shape=(3 * n, self._n))
-        families = (weights @ self._lines).toarray().reshape(n, 3, -1)
-        return Profiles(families, intensities[self._n :] @ self._continuum)
+        per_mass = intensities[: self._n].astype(np.float64)
+        per_mass *= traced.sum() / traced[self._emission.lines.element]
+        families = sp.csr_array((per_mass, (self._row, np.arange(self._n))), shape=(3 * len(SOUGHT), self._n))
+        continuum = (intensities[self._n :] @ self._continuum).astype(np.float64)
+        return Profiles(families, self._lines, continuum)
+
+
+def used_channels(instrument: Instrument) -> slice:
+    """Channels that are fitted."""
+    return instrument.energy.window(LOWEST_CHANNEL, 1000 * HIGHEST_CHANNEL * instrument.beam_energy)
 
 
 @lru_cache(maxsize=16)

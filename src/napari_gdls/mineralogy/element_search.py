@@ -78,29 +78,50 @@ class ElementSearch:
 
     def add(self, columns: Columns) -> None:
         """Take in what the residuals ask for, the best buy first."""
-        price = prices(columns, self.alive)
-        n = len(SOUGHT)
         for _ in range(_MOST_ADDED):
-            gains = columns.equations.gains(self.amounts)[:n] / price
-            gains[self.alive | ~columns.possible] = 0.0
-            best = int(gains.argmax())
-            if gains[best] < self._unit(columns):
+            best, gain = self._best_buy(columns, self.alive, self.amounts)
+            if gain < self._unit(columns):
                 break
             self.alive[best] = True
             self.fit(columns)
 
+    @staticmethod
+    def _best_buy(columns: Columns, alive: BoolArray, amounts: FloatArray) -> tuple[int, float]:
+        """The element that brings most for its price, and what it brings by its price."""
+        gains = columns.equations.gains(amounts)[: len(SOUGHT)] / prices(columns, alive)
+        gains[alive | ~columns.possible] = 0.0
+        best = int(gains.argmax())
+        return best, float(gains[best])
+
+    def _cost(self, columns: Columns, alive: BoolArray, amounts: FloatArray, squares: float) -> float:
+        """Sum of squares, and the prices of what is there."""
+        present = alive & (amounts[: len(SOUGHT)] > 0)
+        return squares + self._unit(columns) * float(prices(columns, alive)[present].sum())
+
     def swap(self, columns: Columns) -> None:
-        """Is another element the better reading of a line? (Mo or Pb for S, Ba for Ti, Sr or W for Si ...)."""
-        cost = by_tier(PRICES)
+        """Try other readings of lines: one or two elements for one (Mo or Pb for S, Ba for Ti, Sr or W for Si ...)."""
+        cost = self._cost(columns, self.alive, self.amounts, self.squares)
+        margin = _SWAP_MARGIN * self._unit(columns)
         for i in np.flatnonzero(self.alive & (self.amounts[: len(SOUGHT)] > 0)):
             if i in (_OXYGEN, _CARBON):
                 continue
-            for j in np.flatnonzero(columns.possible & ~self.alive & (columns.likeness[i] > _LOOK_ALIKE) & (TIERS < 2)):
+            rivals = np.flatnonzero(columns.possible & ~self.alive & (columns.likeness[i] > _LOOK_ALIKE))
+            for j in rivals:
                 trial = self.alive.copy()
                 trial[i], trial[j] = False, True
                 amounts, squares = self._fitted(columns, trial)
-                if squares < self.squares - (cost[j] - cost[i] + _SWAP_MARGIN) * self._unit(columns):
-                    self.alive, self.amounts, self.squares = trial, amounts, squares
+                for _ in range(2):
+                    own = self._cost(columns, trial, amounts, squares)
+                    if own < cost - margin:
+                        self.alive, self.amounts, self.squares, cost = trial, amounts, squares, own
+                        break
+                    k, _gain = self._best_buy(columns, trial, amounts)
+                    if k == i:
+                        break
+                    trial = trial.copy()
+                    trial[k] = True
+                    amounts, squares = self._fitted(columns, trial)
+                if not self.alive[i]:
                     break
 
     def drop(self, columns: Columns, strictness: float, *, needed: bool) -> None:
@@ -123,12 +144,10 @@ class ElementSearch:
         weak[_OXYGEN] = z[_OXYGEN] < strictness * limit[_OXYGEN]
         self.alive &= ~weak
         if needed:
-            price = prices(columns, self.alive)
-            cost = by_tier(PRICES)
             self.fit(columns)
+            price = prices(columns, self.alive)
             for i in np.argsort(z / limit, kind="stable"):
-                doubtful = 0 < z[i] < 12 * limit[i] or (z[i] > 0 and price[i] > 3 * cost[i])
-                if not self.alive[i] or i == _OXYGEN or not doubtful:
+                if not self.alive[i] or i == _OXYGEN or z[i] <= 0:
                     continue
                 trial = self.alive.copy()
                 trial[i] = False

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.elements import SYMBOLS
-from napari_gdls.mineralogy.element_profiles import Profiles
+from napari_gdls.mineralogy.element_profiles import Profiles, used_channels
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.sought_elements import HIGHEST_CHANNEL, LOWEST_CHANNEL, SOUGHT
 from napari_gdls.mineralogy.weighted_fit import NormalEquations
@@ -20,8 +20,9 @@ BoolArray = npt.NDArray[np.bool_]
 MODEL_ERROR = 0.03
 """Relative error of the model in a channel: of the order of what remains of the standard spectra at 10**7 counts."""
 
-_LEAST_VARIANCE = 0.3
-"""Counts squared, in channels where nothing is expected: keeps single counts of low doses from ruling the fit."""
+_LEAST_VARIANCE, _LEAST_SHARE = 0.3, 1e-7
+"""Counts squared, in channels where nothing is expected: keeps single counts of low doses from ruling the fit. The
+second, times all counts, is added: what a spectrum of 10**8 counts holds of cosmic rays and stray lines."""
 
 _CONTINUUM_KNOTS = (1000.0, 2600.0)
 """eV; between the ends of the band: the continuum is right to a smooth factor, linear in ln E between the knots. The
@@ -42,17 +43,21 @@ _L_ERROR_3D, _L_ERROR, _M_ERROR = 0.3, 0.15, 0.2
 K lines, and of M families beside the L lines."""
 
 
-def used_channels(instrument: Instrument) -> BoolArray:
-    """Channels that are fitted, (D,)."""
-    energies = instrument.energy.centers
-    return np.asarray((energies > LOWEST_CHANNEL) & (energies < 1000 * HIGHEST_CHANNEL * instrument.beam_energy))
-
-
 def smoothed(counts: FloatArray, width: float) -> FloatArray:
     """Running means over about 60 eV, never 0: a first model, half a peak wide."""
     channels = max(1, int(60 / width))
     mean = np.convolve(counts, np.ones(channels) / channels, "same")[: counts.size]
     return np.asarray(mean + 1e-3 * counts.sum() / counts.size)
+
+
+def expected_variance(model: FloatArray) -> FloatArray:
+    """Of counts about a model: counting, and what the model is wrong by."""
+    return (
+        np.maximum(model, 0)
+        + (MODEL_ERROR * model) ** 2
+        + _LEAST_VARIANCE
+        + _LEAST_SHARE * model.sum(-1, keepdims=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +103,7 @@ class Columns:
         model = self.model(amounts)
         n = len(self.profiles)
         blank = np.maximum(model - amounts[:n, None] * self.profiles, _LEAST_VARIANCE)
-        variance = blank + (MODEL_ERROR * blank) ** 2 + _LEAST_VARIANCE
+        variance = expected_variance(blank)
         squares = (self.profiles**2 / variance).sum(axis=1)
         with np.errstate(divide="ignore"):
             alone = 3 / np.sqrt(squares)
@@ -142,15 +147,14 @@ class ColumnMaker:
             Its masses; None for the first fit, which has no nuisances.
         """
         used = used_channels(self.instrument)
-        families = profiles.families[:, :, used] / self.factors[:, None, None]
-        whole = families.sum(axis=1)
+        whole = profiles.whole / self.factors[:, None]
         areas = whole.sum(axis=1)
         y = self.counts[used]
         energies = self.instrument.energy.centers[used]
-        backgrounds = continuum_parts(energies, self.instrument) * profiles.continuum[used]
+        backgrounds = continuum_parts(energies, self.instrument) * profiles.continuum
         pile_up = self._pile_up(model, used)
-        nuisances, means, errors = self._nuisances(model, energies, families, masses)
-        variance = np.maximum(model, 0) + (MODEL_ERROR * model) ** 2 + _LEAST_VARIANCE + 1e-7 * y.sum()
+        nuisances, means, errors = self._nuisances(model, energies, profiles, masses)
+        variance = expected_variance(model)
         equations = NormalEquations(
             np.concatenate([whole, backgrounds, pile_up[None]]), nuisances, means, errors, y, variance
         )
@@ -160,15 +164,15 @@ class ColumnMaker:
         possible = areas > 1e-6 * areas.max(initial=0.0)
         return Columns(equations, whole, areas, likeness, possible, variance, backgrounds, pile_up, nuisances)
 
-    def _pile_up(self, model: FloatArray, used: BoolArray) -> FloatArray:
+    def _pile_up(self, model: FloatArray, used: slice) -> FloatArray:
         detector = replace(self.instrument.detector, pile_up=_REFERENCE_PILE_UP)
-        whole = np.zeros((1, used.size), dtype=np.float32)
+        whole = np.zeros((1, self.instrument.energy.size), dtype=np.float32)
         whole[0, used] = model
         piled = detector.add_pile_up(whole, self.instrument.energy)[0]
         return np.asarray(np.maximum(piled[used] - (1 - 2 * _REFERENCE_PILE_UP) * model, 0.0), dtype=np.float64)
 
     def _nuisances(
-        self, model: FloatArray, energies: FloatArray, families: FloatArray, masses: FloatArray | None
+        self, model: FloatArray, energies: FloatArray, profiles: Profiles, masses: FloatArray | None
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         if masses is None:
             return np.zeros((0, energies.size)), np.zeros(0), np.zeros(0)
@@ -179,9 +183,9 @@ class ColumnMaker:
         columns = [-slope, -slope * relative, curvature / 2, curvature * (relative - 1) / 2]
         errors = [SHIFT_ERROR, STRETCH_ERROR, WIDTH_ERROR, FANO_ERROR]
         for e in np.flatnonzero(masses > 0):
-            own = families[e].sum(axis=1)
-            for shell, error in _uncertain_families(SOUGHT[e], own):
-                columns.append(masses[e] * families[e, shell])
+            families = masses[e] / self.factors[e] * profiles.families(int(e))
+            for shell, error in _uncertain_families(SOUGHT[e], families.sum(axis=1)):
+                columns.append(families[shell])
                 errors.append(error)
         means = np.zeros(len(columns))
         means[:3] = -np.array(self.applied)

@@ -16,7 +16,7 @@ from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.oxygen import CARBONATE, oxygen_rule
 from napari_gdls.mineralogy.sought_elements import COLUMNS, SOUGHT, TIERS
 from napari_gdls.mineralogy.spectrum_checks import checked_counts, checked_elements, checked_factors, checked_instrument
-from napari_gdls.mineralogy.spectrum_columns import ColumnMaker, Columns, smoothed, used_channels
+from napari_gdls.mineralogy.spectrum_columns import ColumnMaker, Columns, smoothed
 from napari_gdls.mineralogy.spectrum_fit import Artefact, SpectrumFit
 from napari_gdls.threads import one_thread
 
@@ -98,8 +98,7 @@ def fit_with(
     applied : (float, float, float)
         See `ColumnMaker`.
     """
-    used = used_channels(instrument)
-    only = elements
+    only, used = elements, profiles.used
     maker = ColumnMaker(y, instrument, np.ones(len(SOUGHT)) if factors is None else factors, applied)
     fractions = first_matrix()
     search = ElementSearch.start(only)
@@ -144,7 +143,7 @@ def _result(
     columns: Columns,
     search: ElementSearch,
     model: FloatArray,
-    used: npt.NDArray[np.bool_],
+    used: slice,
     factors: FloatArray,
 ) -> SpectrumFit:
     n = len(SOUGHT)
@@ -185,7 +184,7 @@ def _result(
         net_areas=everywhere(masses * columns.areas),
         model=channels(model),
         background=channels(columns.background(search.amounts)),
-        used=used,
+        used=channels(np.ones(residuals.size)) > 0,
         misfit=float((residuals**2 / columns.variance).mean()),
         total_variation=float(np.abs(residuals).sum() / 2 / max(y[used].sum(), 1.0)),
         shift=_shift(columns, search.amounts),
