@@ -52,12 +52,8 @@ def smoothed(counts: FloatArray, width: float) -> FloatArray:
 
 def expected_variance(model: FloatArray) -> FloatArray:
     """Of counts about a model: counting, and what the model is wrong by."""
-    return (
-        np.maximum(model, 0)
-        + (MODEL_ERROR * model) ** 2
-        + _LEAST_VARIANCE
-        + _LEAST_SHARE * model.sum(-1, keepdims=True)
-    )
+    least = _LEAST_VARIANCE + _LEAST_SHARE * model.sum(axis=-1, keepdims=True)
+    return np.asarray(np.maximum(model, 0) + (MODEL_ERROR * model) ** 2 + least)
 
 
 @dataclass(frozen=True, eq=False)
