@@ -7,15 +7,18 @@ import numpy.typing as npt
 
 from napari_gdls.materials import Materials
 
-LOG_PRIORS = {1: 0.0, 2: -1.5, 3: -3.0, 4: -4.0}
+LOG_PRIORS = {1: 0.0, 2: -1.2, 3: -2.4, 4: -3.2}
 """Logarithm of how common a material of a commonness is, against a rock-forming mineral: so that a rock-forming one is
-4 times as likely as an accessory one, 20 times as an uncommon and 55 times as a rare one. By judgement."""
+3 times as likely as an accessory one, 11 times as an uncommon and 25 times as a rare one. By judgement."""
 
-MEMBER_OF_SERIES = -1.0
-"""What all unnamed members of solid solutions that count for a species add up to, against the species: as likely as a
-third of it. By judgement."""
+PURE_ELEMENT = -1.2
+"""The same of pure elements: metals, of which holders, tools and standards are made, rare as they are as minerals."""
 
-NARROWED = -4.0
+MEMBER_OF_SERIES = -0.8
+"""What all unnamed members of solid solutions that count for a species add up to, against the species: almost
+half as likely. By judgement."""
+
+NARROWED = -3.2
 """What is not in a narrowed library, against what it would be: as rare as the rarest is."""
 
 _SEEN_FROM = 5
@@ -55,6 +58,8 @@ def species_of(materials: Materials) -> npt.NDArray[np.int64]:
 def log_priors(materials: Materials, species: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Logarithm of how common each material is, (n,)."""
     own = np.array([LOG_PRIORS.get(material.commonness, LOG_PRIORS[4]) for material in materials])
+    pure = np.array([len(material.mass_fractions) == 1 for material in materials])
+    own[pure] = np.maximum(own[pure], PURE_ELEMENT)
     result = own[species]
     series = np.array([material.source == "series" for material in materials])
     number = np.bincount(species[series], minlength=len(materials))[species]

@@ -27,10 +27,10 @@ CARBON, OXYGEN, FLUORINE, IRON = (SYMBOLS.index(symbol) for symbol in ("C", "O",
 FIRST_SEEN = FLUORINE
 """Column of the first element that is compared by its mass; the lighter ones are not seen, or oxygen and carbon."""
 
-FREEDOM = 4.0
+FREEDOM = 3.0
 """Degrees of freedom of Student's t: chosen on simulated spectra with wrong physics, as all that follow."""
 
-UNVOUCHED = 0.02
+UNVOUCHED = 0.015
 """Part of all masses by which any element can be wrong."""
 
 PHYSICS_ERRORS = ((9, 0.42), (12, 0.168), (30, 0.084), (94, 0.168))
@@ -52,8 +52,12 @@ MOST_CARBON, CARBON_PENALTY = 0.8, 40.0
 """Part of all masses that carbon of tape and coating may have, and nats per part that lies above: a spectrum of almost
 nothing but carbon is that of carbon."""
 
-LIMIT_IN_ERRORS = 3.0
-"""A detection limit in standard errors of a blank: see `SpectrumFit.detection_limits`."""
+LIMIT_IN_ERRORS = 1.5
+"""A detection limit in standard errors of what can hide. It is three of a blank, but the search asks for more before it
+believes a rare element."""
+
+PRESENT = 0.01
+"""Part of all masses from which an element counts as present, in the spectrum or in the material."""
 
 _ROUNDS = 4  # of the scale of a material: reweighted least squares; more change no digit that is shown
 _LEAST_SEEN = 0.02
@@ -80,6 +84,22 @@ class MassLikelihood:
     residual: FloatArray
     columns: npt.NDArray[np.int64]
     scale: FloatArray
+
+    def misfit_of(self, index: int, fractions: FloatArray, measured: FloatArray) -> tuple[float, int]:
+        """What the likelihood of a material falls short of a perfect one, in nats, and the elements that count.
+
+        Parameters
+        ----------
+        index : int
+            Of the material.
+        fractions, measured : (94,) float64
+            Its mass fractions; the masses of the fit.
+        """
+        nats = -_log_t(self.residual[index])
+        largest = np.maximum(self.scale[index] * fractions, measured)[self.columns[:-2]]
+        total = max(float(measured[self.columns[:-2]].sum()), 1e-12)
+        present = largest > PRESENT * total
+        return float(nats[:-2][present].sum() + nats[-2:].sum()), int(present.sum())
 
 
 def physics_error() -> FloatArray:

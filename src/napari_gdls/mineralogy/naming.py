@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +21,18 @@ from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, 
 from napari_gdls.mineralogy.quantification import quantify_spectrum
 from napari_gdls.mineralogy.spectral_shape import log_coefficients
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
-from napari_gdls.mineralogy.unknown import log_odds_of_unknown, misfit_of
+from napari_gdls.mineralogy.unknown import UnknownEvidence
+from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
-MASSES, SHAPE = 0.75, 225.0
+MASSES, SHAPE = 0.75, 280.0
 """Weights of the two likelihoods, which are not independent: of the masses, and of the logarithm of the Bhattacharyya
-coefficient of shapes. Chosen on simulated spectra with wrong physics."""
+coefficient of shapes. Chosen on simulated spectra with wrong physics, where 0.5 to 1 and 225 to 400 do as well."""
+
+FEW_COUNTS = 1000.0
+"""Counts with which the masses weigh half as much: their errors then are those of one another, and the shape says the
+same with fewer numbers."""
 
 _SHOWN_MISFIT = 0.005
 """Part of all masses from which an element stands in the misfit of a candidate."""
@@ -116,34 +120,70 @@ def identify_fit(composition: Composition, library: LibrarySpec = None) -> Ident
     chosen = naming_library(library)
     if not np.isfinite(chosen.log_prior).any():
         raise MaterialError(f"the library {chosen.title} rules out every material.")
-    masses = mass_likelihood(fit, chosen.fractions, chosen.hydrous)
-    shape = log_coefficients(fit.counts, fit.instrument, chosen.materials)
-    evidence = MASSES * masses.log_likelihood + SHAPE * shape
-    posterior = evidence + chosen.log_prior
-    best = int(np.argmax(posterior))
-    unknown = _probability_of_unknown(fit, chosen, masses, float(shape[best]), best)
-    weights = np.exp(posterior - posterior[best])
-    probability = (1 - unknown) * weights / weights.sum()
-    found = answers(chosen, evidence, probability, float(fit.counts.sum()))
-    candidates = [_candidate(answer, chosen, masses, fit) for answer in found]
-    shown = [each for each in candidates if each.probability >= FEWEST_SHOWN]
+    weighed = weigh(fit, chosen)
+    unknown = weighed.evidence_of_unknown().probability
+    named = [_candidate(answer, weighed, fit, 1 - unknown) for answer in weighed.answers]
+    shown = [each for each in named if each.probability >= FEWEST_SHOWN]
     return Identification(_summing_to_one([*shown, Candidate(UNKNOWN, unknown)]), composition)
 
 
-def _probability_of_unknown(
-    fit: SpectrumFit, library: NamingLibrary, masses: MassLikelihood, log_coefficient: float, best: int
-) -> float:
-    columns = masses.columns[:-2]
-    total = max(float(fit.open_masses[columns].sum()), 1e-12)
-    expected = masses.scale[best] * library.fractions[best, columns]
-    misfit, elements = misfit_of(masses.residual[best, :-2], fit.open_masses[columns] / total, expected / total)
-    odds = log_odds_of_unknown(
-        misfit, elements, float(fit.counts.sum()), log_coefficient, float(library.log_prior[best])
-    )
-    return 1 / (1 + math.exp(-odds))
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """A library, weighed by a spectrum.
+
+    Attributes
+    ----------
+    library : NamingLibrary
+    masses : MassLikelihood
+    log_coefficient : (n,) float64
+        Logarithm of the Bhattacharyya coefficients of shapes.
+    probability : (n,) float64
+        Of each material, if the library holds the right one.
+    answers : tuple of Answer
+        By falling probability.
+    measured : (94,) float64
+        Open masses of the fit.
+    counts : float
+    """
+
+    library: NamingLibrary
+    masses: MassLikelihood
+    log_coefficient: FloatArray
+    probability: FloatArray
+    answers: tuple[Answer, ...]
+    measured: FloatArray
+    counts: float
+
+    def evidence_of_unknown(self) -> UnknownEvidence:
+        """What speaks for a material that the library lacks."""
+        best = int(np.argmax(self.probability))
+        misfit, elements = self.masses.misfit_of(best, self.library.fractions[best], self.measured)
+        return UnknownEvidence(
+            misfit=misfit,
+            elements=elements,
+            counts=self.counts,
+            unlikeness=-float(self.log_coefficient[best]),
+            log_prior=float(self.library.log_prior[best]),
+            concentration=self.answers[0].probability,
+        )
 
 
-def _candidate(answer: Answer, library: NamingLibrary, masses: MassLikelihood, fit: SpectrumFit) -> Candidate:
+@one_thread
+def weigh(fit: SpectrumFit, library: NamingLibrary) -> Weighed:
+    """How probable each material of a library is, and which are one answer, if the library holds the right one."""
+    masses = mass_likelihood(fit, library.fractions, library.hydrous)
+    shape = log_coefficients(fit.counts, fit.instrument, library.materials)
+    counts = float(fit.counts.sum())
+    evidence = MASSES * counts / (counts + FEW_COUNTS) * masses.log_likelihood + SHAPE * shape
+    posterior = evidence + library.log_prior
+    weights = np.exp(posterior - posterior.max())
+    probability = weights / weights.sum()
+    found = tuple(answers(library, evidence, probability, counts))
+    return Weighed(library, masses, shape, probability, found, fit.open_masses, counts)
+
+
+def _candidate(answer: Answer, weighed: Weighed, fit: SpectrumFit, share: float) -> Candidate:
+    library = weighed.library
     leader, *others = (library.materials[index] for index in answer.species)
     named: dict[str, int] = dict.fromkeys(leader.synonyms, leader.commonness)
     for other in others:
@@ -151,13 +191,13 @@ def _candidate(answer: Answer, library: NamingLibrary, masses: MassLikelihood, f
     member = library.materials[answer.best_member]
     return Candidate(
         name=leader.name,
-        probability=answer.probability,
+        probability=share * answer.probability,
         group=leader.group,
         formula=leader.formula,
         cannot_be_told_from=tuple(sorted(named, key=lambda name: named[name])),
         density=leader.density,
         composition=dict(member.mass_fractions),
-        misfit=_misfit(answer.best_member, library, masses, fit),
+        misfit=_misfit(answer.best_member, library, weighed.masses, fit),
     )
 
 

@@ -1,84 +1,101 @@
 """Whether a spectrum is of a material that the library lacks.
 
 The best answer of a library always looks good beside the others. Whether it is good by itself is another question: how
-far are the masses off, against what the physics, the surface and the counts can do, and how rare is what would have to
-be there? A logistic model of these answers it. Its coefficients were fitted on simulated spectra with wrong physics,
-half of them of materials that the library held, half of materials that had been taken out with all their neighbours;
-the prior then makes strangers as rare as they are in rocks.
+far are the masses and the shape off, against what the physics, the surface and the counts can do? How rare is what
+would have to be there, and do several answers share what one should have? A logistic model of these answers it. Its
+coefficients were fitted on simulated spectra with wrong physics, rough surfaces and tape, half of them of materials
+that the library held, half of materials that had been taken out of it with all their neighbours
+(``python -m benchmarks.mineralogy.unknown``). The prior then makes strangers as rare as they are.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+PRIOR_ODDS = 0.3
+"""Odds of a material that the library lacks, with many counts. A choice: one in four is more than there are in most
+rocks, and as careful as a name should be."""
 
-from napari_gdls.mineralogy.composition_likelihood import FREEDOM
+HALF_OF_THE_ODDS = 500.0
+"""Counts with which the prior odds are half as large: few counts cannot show that a material is strange, and a spread
+over many names already says how little is known."""
 
-PRIOR_ODDS = 0.5
-"""Of a material that the library lacks, against one that it holds."""
-
-INTERCEPT = -0.658
-ROOT_MISFIT, MISFIT = 3.891, -0.511
-ROOT_MISFIT_FEW_COUNTS, FEW_COUNTS = 0.24, -1.963
-UNLIKENESS, UNLIKENESS_FEW_COUNTS = 0.349, -0.412
-ELEMENTS, RARITY = -0.409, -0.226
-"""Coefficients, in nats: of the misfit of the masses (see `misfit_of`) and of its root; of the logarithm of the counts
-below 10,000; of the logarithm of the unlikeness of shapes; of the number of elements; of the logarithm of how common
-the best answer is."""
-
-_PRESENT = 0.01
-"""Part of all masses from which an element counts as present, in the spectrum or in the answer."""
+COEFFICIENTS = {
+    "intercept": 3.206,
+    "root misfit": 2.844,
+    "misfit": -0.381,
+    "root misfit, few counts": 0.176,
+    "few counts": 0.208,
+    "unlikeness": 0.643,
+    "elements": -0.268,
+    "commonness": -0.186,
+    "concentration": -3.255,
+    "concentration, few counts": -0.148,
+}
+"""Of the logistic model, in nats per unit of `UnknownEvidence.terms`."""
 
 _ENOUGH = 1e4
 """Counts from which on more of them change nothing here: the physics limits."""
 
 _SHAPE_NOISE = 60 / 8
-"""Unlikeness of two equal shapes times the counts: one eighth of the bins that are not empty, about 60."""
+"""Unlikeness of two equal shapes times the counts: an eighth of the bins that are not empty, about 60."""
 
 _LEAST_UNLIKENESS = 3e-4
 """Of shapes: less is not resolved."""
 
 
-def misfit_of(
-    residual: npt.NDArray[np.float64], measured: npt.NDArray[np.float64], expected: npt.NDArray[np.float64]
-) -> tuple[float, int]:
-    """Misfit of the elements that are present, in nats, and their number.
+@dataclass(frozen=True)
+class UnknownEvidence:
+    """What speaks for a material that the library lacks.
 
-    Parameters
+    Attributes
     ----------
-    residual, measured, expected : (k,) float64
-        Of the elements from fluorine up: standard errors, and masses as parts of all.
-    """
-    present = np.maximum(measured, expected) > _PRESENT
-    nats = (FREEDOM + 1) / 2 * np.log1p(residual[present] ** 2 / FREEDOM)
-    return float(nats.sum()), int(present.sum())
-
-
-def log_odds_of_unknown(misfit: float, elements: int, counts: float, log_coefficient: float, log_prior: float) -> float:
-    """Logarithm of the odds that the library lacks the material, given its best answer.
-
-    Parameters
-    ----------
-    misfit, elements : float, int
-        See `misfit_of`.
+    misfit : float
+        Of the masses of the best material, in nats: what its likelihood falls short of a perfect one.
+    elements : int
+        That are present, of those that are compared.
     counts : float
-        In the band that shapes are compared in.
-    log_coefficient : float
-        Logarithm of the Bhattacharyya coefficient with the best answer.
+        Of the spectrum.
+    unlikeness : float
+        Of the shapes: minus the logarithm of the Bhattacharyya coefficient.
     log_prior : float
-        Of the best answer.
+        Of the best material.
+    concentration : float
+        Share of the first answer in all that have a name, 0 to 1.
     """
-    few = min(math.log(max(counts, 1.0) / _ENOUGH), 0.0)
-    unlike = math.log(max(-log_coefficient - _SHAPE_NOISE / max(counts, 1.0), 0.0) + _LEAST_UNLIKENESS)
-    return (
-        INTERCEPT
-        + (ROOT_MISFIT + ROOT_MISFIT_FEW_COUNTS * few) * math.sqrt(misfit)
-        + MISFIT * misfit
-        + FEW_COUNTS * few
-        + (UNLIKENESS + UNLIKENESS_FEW_COUNTS * few) * unlike
-        + ELEMENTS * elements
-        + RARITY * log_prior
-        + math.log(PRIOR_ODDS)
-    )
+
+    misfit: float
+    elements: int
+    counts: float
+    unlikeness: float
+    log_prior: float
+    concentration: float
+
+    def terms(self) -> dict[str, float]:
+        """What the coefficients belong to."""
+        few = min(math.log(max(self.counts, 1.0) / _ENOUGH), 0.0)
+        excess = max(self.unlikeness - _SHAPE_NOISE / max(self.counts, 1.0), 0.0)
+        return {
+            "intercept": 1.0,
+            "root misfit": math.sqrt(self.misfit),
+            "misfit": self.misfit,
+            "root misfit, few counts": few * math.sqrt(self.misfit),
+            "few counts": few,
+            "unlikeness": math.log(excess + _LEAST_UNLIKENESS),
+            "elements": float(self.elements),
+            "commonness": self.log_prior,
+            "concentration": self.concentration,
+            "concentration, few counts": few * self.concentration,
+        }
+
+    @property
+    def probability(self) -> float:
+        """Of a material that the library lacks."""
+        odds = sum(COEFFICIENTS[name] * value for name, value in self.terms().items())
+        odds += math.log(PRIOR_ODDS * self.counts / (self.counts + HALF_OF_THE_ODDS)) if self.counts > 0 else -math.inf
+        return 1 / (1 + math.exp(-min(max(odds, -_SURE), _SURE)))
+
+
+_SURE = 30.0
+"""Nats beyond which a probability is 0 or 1 to all digits that are shown."""
