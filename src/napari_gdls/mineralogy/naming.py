@@ -12,15 +12,18 @@ from napari_gdls.checks import checked_kind
 from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.materials import MaterialError
+from napari_gdls.mineralogy.calibration import calibrate_spectrum
 from napari_gdls.mineralogy.composition import Composition
 from napari_gdls.mineralogy.composition_likelihood import FIRST_SEEN, MassLikelihood, mass_likelihood
 from napari_gdls.mineralogy.identification import UNKNOWN, Candidate, Identification
 from napari_gdls.mineralogy.indistinguishable import FEWEST_SHOWN, Answer, answers
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
-from napari_gdls.mineralogy.quantification import quantify_spectrum
+from napari_gdls.mineralogy.quantification import composition_of_fit
 from napari_gdls.mineralogy.spectral_shape import log_coefficients
+from napari_gdls.mineralogy.spectrum_checks import SpectrumError
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
+from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.unknown import UnknownEvidence
 from napari_gdls.threads import one_thread
 
@@ -87,15 +90,24 @@ def identify_spectrum(
     'quartz'
     """
     chosen = naming_library(library)
-    composition = quantify_spectrum(
-        counts,
-        energy,
-        beam_energy=beam_energy,
-        take_off_angle=take_off_angle,
-        elements=elements,
-        instrument=instrument,
-    )
-    return identify_fit(composition, chosen)
+    if instrument is None:
+        instrument = calibrate_spectrum(counts, energy, beam_energy=beam_energy, take_off_angle=take_off_angle)
+    return identify_fit(composition_to_name(fit_spectrum(counts, instrument, elements=elements)), chosen)
+
+
+def composition_to_name(fit: SpectrumFit) -> Composition:
+    """The composition of a fit; one without any element where none is found beyond doubt.
+
+    Such a spectrum can be named all the same, since names weigh what is not beyond doubt, too.
+    """
+    try:
+        return composition_of_fit(fit)
+    except SpectrumError as error:
+        return Composition(
+            mass_percent={}, error={}, counting_error={}, atomic_percent={}, oxide_percent={}, detection_limit={},
+            oxygen="none", measured_oxygen=0.0, net_areas={}, standards={}, misfit=fit.misfit, artefacts=fit.artefacts,
+            fit=fit, remarks=(str(error),),
+        )  # fmt: skip
 
 
 def identify_fit(composition: Composition, library: LibrarySpec = None) -> Identification:
