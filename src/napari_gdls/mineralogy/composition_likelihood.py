@@ -59,6 +59,9 @@ believes a rare element."""
 PRESENT = 0.01
 """Part of all masses from which an element counts as present, in the spectrum or in the material."""
 
+GROSS = 3.0
+"""Standard errors, beyond which an element is grossly off."""
+
 _ROUNDS = 4  # of the scale of a material: reweighted least squares; more change no digit that is shown
 _LEAST_SEEN = 0.02
 """Mass fraction of elements that are compared, below which a material takes its scale from all masses."""
@@ -85,8 +88,8 @@ class MassLikelihood:
     columns: npt.NDArray[np.int64]
     scale: FloatArray
 
-    def misfit_of(self, index: int, fractions: FloatArray, measured: FloatArray) -> tuple[float, int]:
-        """What the likelihood of a material falls short of a perfect one, in nats, and the elements that count.
+    def misfit_of(self, index: int, fractions: FloatArray, measured: FloatArray) -> tuple[float, float, int]:
+        """Nats that a material falls short of a perfect one, its standard errors beyond three, and its elements.
 
         Parameters
         ----------
@@ -98,8 +101,9 @@ class MassLikelihood:
         nats = -_log_t(self.residual[index])
         largest = np.maximum(self.scale[index] * fractions, measured)[self.columns[:-2]]
         total = max(float(measured[self.columns[:-2]].sum()), 1e-12)
-        present = largest > PRESENT * total
-        return float(nats[:-2][present].sum() + nats[-2:].sum()), int(present.sum())
+        present = np.append(largest > PRESENT * total, [True, True])
+        gross = np.maximum(np.abs(self.residual[index][present]) - GROSS, 0).sum()
+        return float(nats[present].sum()), float(gross), int(present.sum()) - 2
 
 
 def physics_error() -> FloatArray:

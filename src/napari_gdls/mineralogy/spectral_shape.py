@@ -46,15 +46,21 @@ def log_coefficients(
     (n,) float64
         0 for equal spectra, else below. All 0 where the spectrum holds nothing in the band.
     """
+    root = spectrum_root(counts, instrument)
+    if not root.any():
+        return np.zeros(len(materials))
+    shapes = library_shapes(materials, instrument)
+    # Without BLAS, whose sums depend on the number of threads.
+    return np.asarray(np.log(np.maximum(np.einsum("ij,j->i", shapes, root), _FEWEST)))
+
+
+def spectrum_root(counts: npt.NDArray[np.float64], instrument: Instrument) -> npt.NDArray[np.float64]:
+    """Square root of a spectrum in wide bins, of unit length, (100,); all 0 where it holds nothing in the band."""
     edges = LOWEST + BIN * np.arange(BINS + 1)
     cumulative = np.interp(edges, instrument.energy.edges, np.append(0.0, np.cumsum(counts)))
     root = np.sqrt(np.maximum(np.diff(cumulative), 0))
     length = np.linalg.norm(root)
-    if length == 0:
-        return np.zeros(len(materials))
-    shapes = library_shapes(materials, instrument)
-    # Without BLAS, whose sums depend on the number of threads.
-    return np.asarray(np.log(np.maximum(np.einsum("ij,j->i", shapes, root / length), _FEWEST)))
+    return np.asarray(root / length if length > 0 else root)
 
 
 def library_shapes(materials: Materials, instrument: Instrument) -> npt.NDArray[np.float32]:

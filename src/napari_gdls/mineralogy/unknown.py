@@ -28,6 +28,7 @@ COEFFICIENTS = {
     "root misfit, few counts": 0.176,
     "few counts": 0.208,
     "unlikeness": 0.643,
+    "gross errors": 0.0,
     "elements": -0.268,
     "commonness": -0.186,
     "concentration": -3.255,
@@ -41,6 +42,9 @@ _ENOUGH = 1e4
 _SHAPE_NOISE = 60 / 8
 """Unlikeness of two equal shapes times the counts: an eighth of the bins that are not empty, about 60."""
 
+_MOST_GROSS = 6.0
+"""Standard errors beyond three: more is no worse."""
+
 _LEAST_UNLIKENESS = 3e-4
 """Of shapes: less is not resolved."""
 
@@ -53,6 +57,8 @@ class UnknownEvidence:
     ----------
     misfit : float
         Of the masses of the best material, in nats: what its likelihood falls short of a perfect one.
+    gross : float
+        Standard errors beyond three, of all elements together: what no surface does.
     elements : int
         That are present, of those that are compared.
     counts : float
@@ -66,6 +72,7 @@ class UnknownEvidence:
     """
 
     misfit: float
+    gross: float
     elements: int
     counts: float
     unlikeness: float
@@ -83,6 +90,7 @@ class UnknownEvidence:
             "root misfit, few counts": few * math.sqrt(self.misfit),
             "few counts": few,
             "unlikeness": math.log(excess + _LEAST_UNLIKENESS),
+            "gross errors": min(self.gross, _MOST_GROSS),
             "elements": float(self.elements),
             "commonness": self.log_prior,
             "concentration": self.concentration,
