@@ -59,9 +59,6 @@ believes a rare element."""
 PRESENT = 0.01
 """Part of all masses from which an element counts as present, in the spectrum or in the material."""
 
-GROSS = 3.0
-"""Standard errors, beyond which an element is grossly off."""
-
 _ROUNDS = 4  # of the scale of a material: reweighted least squares; more change no digit that is shown
 _LEAST_SEEN = 0.02
 """Mass fraction of elements that are compared, below which a material takes its scale from all masses."""
@@ -88,8 +85,8 @@ class MassLikelihood:
     columns: npt.NDArray[np.int64]
     scale: FloatArray
 
-    def misfit_of(self, index: int, fractions: FloatArray, measured: FloatArray) -> tuple[float, float, int]:
-        """Nats that a material falls short of a perfect one, its standard errors beyond three, and its elements.
+    def misfit_of(self, index: int, fractions: FloatArray, measured: FloatArray) -> tuple[float, int]:
+        """Nats that a material falls short of a perfect one, and the number of its elements.
 
         Parameters
         ----------
@@ -102,8 +99,7 @@ class MassLikelihood:
         largest = np.maximum(self.scale[index] * fractions, measured)[self.columns[:-2]]
         total = max(float(measured[self.columns[:-2]].sum()), 1e-12)
         present = np.append(largest > PRESENT * total, [True, True])
-        gross = np.maximum(np.abs(self.residual[index][present]) - GROSS, 0).sum()
-        return float(nats[present].sum()), float(gross), int(present.sum()) - 2
+        return float(nats[present].sum()), int(present.sum()) - 2
 
 
 def physics_error() -> FloatArray:

@@ -169,10 +169,9 @@ class Weighed:
     def evidence_of_unknown(self) -> UnknownEvidence:
         """What speaks for a material that the library lacks."""
         best = int(np.argmax(self.probability))
-        misfit, gross, elements = self.masses.misfit_of(best, self.library.fractions[best], self.measured)
+        misfit, elements = self.masses.misfit_of(best, self.library.fractions[best], self.measured)
         return UnknownEvidence(
             misfit=misfit,
-            gross=gross,
             elements=elements,
             counts=self.counts,
             unlikeness=-float(self.log_coefficient[best]),

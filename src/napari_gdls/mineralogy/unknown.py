@@ -13,26 +13,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-PRIOR_ODDS = 0.3
-"""Odds of a material that the library lacks, with many counts. A choice: one in four is more than there are in most
+PRIOR_ODDS = 0.4
+"""Odds of a material that the library lacks, with many counts. A choice: two in seven are more than there are in most
 rocks, and as careful as a name should be."""
 
-HALF_OF_THE_ODDS = 500.0
+HALF_OF_THE_ODDS = 1000.0
 """Counts with which the prior odds are half as large: few counts cannot show that a material is strange, and a spread
 over many names already says how little is known."""
 
 COEFFICIENTS = {
-    "intercept": 3.206,
-    "root misfit": 2.844,
-    "misfit": -0.381,
-    "root misfit, few counts": 0.176,
-    "few counts": 0.208,
-    "unlikeness": 0.643,
-    "gross errors": 0.0,
-    "elements": -0.268,
+    "intercept": 2.372,
+    "root misfit": 3.072,
+    "misfit": -0.452,
+    "root misfit, few counts": 0.159,
+    "few counts": 0.048,
+    "unlikeness": 0.571,
+    "elements": -0.290,
     "commonness": -0.186,
-    "concentration": -3.255,
-    "concentration, few counts": -0.148,
+    "concentration": -2.817,
 }
 """Of the logistic model, in nats per unit of `UnknownEvidence.terms`."""
 
@@ -42,8 +40,8 @@ _ENOUGH = 1e4
 _SHAPE_NOISE = 60 / 8
 """Unlikeness of two equal shapes times the counts: an eighth of the bins that are not empty, about 60."""
 
-_MOST_GROSS = 6.0
-"""Standard errors beyond three: more is no worse."""
+_MOST_MISFIT = 11.5
+"""Nats of misfit beyond which the model does not go on: there it would fall again."""
 
 _LEAST_UNLIKENESS = 3e-4
 """Of shapes: less is not resolved."""
@@ -57,8 +55,6 @@ class UnknownEvidence:
     ----------
     misfit : float
         Of the masses of the best material, in nats: what its likelihood falls short of a perfect one.
-    gross : float
-        Standard errors beyond three, of all elements together: what no surface does.
     elements : int
         That are present, of those that are compared.
     counts : float
@@ -72,7 +68,6 @@ class UnknownEvidence:
     """
 
     misfit: float
-    gross: float
     elements: int
     counts: float
     unlikeness: float
@@ -83,18 +78,17 @@ class UnknownEvidence:
         """What the coefficients belong to."""
         few = min(math.log(max(self.counts, 1.0) / _ENOUGH), 0.0)
         excess = max(self.unlikeness - _SHAPE_NOISE / max(self.counts, 1.0), 0.0)
+        misfit = min(self.misfit, _MOST_MISFIT)
         return {
             "intercept": 1.0,
-            "root misfit": math.sqrt(self.misfit),
-            "misfit": self.misfit,
-            "root misfit, few counts": few * math.sqrt(self.misfit),
+            "root misfit": math.sqrt(misfit),
+            "misfit": misfit,
+            "root misfit, few counts": few * math.sqrt(misfit),
             "few counts": few,
             "unlikeness": math.log(excess + _LEAST_UNLIKENESS),
-            "gross errors": min(self.gross, _MOST_GROSS),
             "elements": float(self.elements),
             "commonness": self.log_prior,
             "concentration": self.concentration,
-            "concentration, few counts": few * self.concentration,
         }
 
     @property
