@@ -14,7 +14,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.materials import MaterialError
 from napari_gdls.mineralogy.calibration import calibrate_spectrum
 from napari_gdls.mineralogy.composition import Composition
-from napari_gdls.mineralogy.composition_likelihood import FIRST_SEEN, MassLikelihood, mass_likelihood
+from napari_gdls.mineralogy.composition_likelihood import CARBON, FIRST_SEEN, MassLikelihood, mass_likelihood
 from napari_gdls.mineralogy.identification import UNKNOWN, Candidate, Identification
 from napari_gdls.mineralogy.indistinguishable import FEWEST_SHOWN, Answer, answers
 from napari_gdls.mineralogy.instrument import Instrument
@@ -177,7 +177,12 @@ class Weighed:
             unlikeness=-float(self.log_coefficient[best]),
             log_prior=float(self.library.log_prior[best]),
             concentration=self.answers[0].probability,
+            foreign_carbon=self._foreign_carbon(best),
         )
+
+    def _foreign_carbon(self, best: int) -> float:
+        own = self.masses.scale[best] * self.library.fractions[best, CARBON]
+        return float(max(self.measured[CARBON] - own, 0.0) / max(self.measured.sum(), 1e-12))
 
 
 @one_thread

@@ -13,13 +13,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-PRIOR_ODDS = 0.4
-"""Odds of a material that the library lacks, with many counts. A choice: two in seven are more than there are in most
+PRIOR_ODDS = 0.5
+"""Odds of a material that the library lacks, with many counts. A choice: one in three is more than there are in most
 rocks, and as careful as a name should be."""
 
-HALF_OF_THE_ODDS = 1000.0
+HALF_OF_THE_ODDS = 3000.0
 """Counts with which the prior odds are half as large: few counts cannot show that a material is strange, and a spread
 over many names already says how little is known."""
+
+TAPE_FROM, TAPE_TO, TAPE_ODDS = 0.15, 0.4, 0.3
+"""Foreign carbon as a part of all masses, more than a coating has, and as much as particles on tape show; and the
+factor of the prior odds of the latter. Their surfaces are rough, which spoils the masses of what the library holds."""
 
 COEFFICIENTS = {
     "intercept": 2.372,
@@ -65,6 +69,8 @@ class UnknownEvidence:
         Of the best material.
     concentration : float
         Share of the first answer in all that have a name, 0 to 1.
+    foreign_carbon : float
+        Carbon beyond that of the best material, as a part of all masses.
     """
 
     misfit: float
@@ -73,6 +79,7 @@ class UnknownEvidence:
     unlikeness: float
     log_prior: float
     concentration: float
+    foreign_carbon: float = 0.0
 
     def terms(self) -> dict[str, float]:
         """What the coefficients belong to."""
@@ -95,8 +102,14 @@ class UnknownEvidence:
     def probability(self) -> float:
         """Of a material that the library lacks."""
         odds = sum(COEFFICIENTS[name] * value for name, value in self.terms().items())
-        odds += math.log(PRIOR_ODDS * self.counts / (self.counts + HALF_OF_THE_ODDS)) if self.counts > 0 else -math.inf
+        odds += math.log(self.prior_odds) if self.counts > 0 else -math.inf
         return 1 / (1 + math.exp(-min(max(odds, -_SURE), _SURE)))
+
+    @property
+    def prior_odds(self) -> float:
+        """Of a material that the library lacks, before anything but counts and carbon is seen."""
+        tape = min(max((self.foreign_carbon - TAPE_FROM) / (TAPE_TO - TAPE_FROM), 0.0), 1.0)
+        return PRIOR_ODDS * self.counts / (self.counts + HALF_OF_THE_ODDS) * TAPE_ODDS**tape
 
 
 _SURE = 30.0
