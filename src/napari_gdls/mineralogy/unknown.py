@@ -109,7 +109,7 @@ class UnknownEvidence:
     def prior_odds(self) -> float:
         """Of a material that the library lacks, before anything but counts and carbon is seen."""
         tape = min(max((self.foreign_carbon - TAPE_FROM) / (TAPE_TO - TAPE_FROM), 0.0), 1.0)
-        return PRIOR_ODDS * self.counts / (self.counts + HALF_OF_THE_ODDS) * TAPE_ODDS**tape
+        return PRIOR_ODDS * self.counts / (self.counts + HALF_OF_THE_ODDS) * math.pow(TAPE_ODDS, tape)
 
 
 _SURE = 30.0
