@@ -15,7 +15,7 @@ class Candidate:
     Attributes
     ----------
     name : str
-        The most common of what cannot be told apart: "quartz".
+        The most probable of what cannot be told apart, mostly the most common: "quartz".
     probability : float
         0 to 1; those of all candidates sum to 1.
     group : str
@@ -28,7 +28,7 @@ class Candidate:
     density : float or None
         g/cm3.
     composition : dict of str to float
-        Mass fractions of the material of the library.
+        Mass fractions of the material that fits best, of those that count for `name`: a member of its solid solution.
     misfit : dict of str to float
         By element: measured less expected mass in standard errors (counting and physics); what speaks against it.
     """

@@ -58,7 +58,7 @@ def spectrum_root(counts: npt.NDArray[np.float64], instrument: Instrument) -> np
     """Square root of a spectrum in wide bins, of unit length, (100,); all 0 where it holds nothing in the band."""
     edges = LOWEST + BIN * np.arange(BINS + 1)
     cumulative = np.interp(edges, instrument.energy.edges, np.append(0.0, np.cumsum(counts)))
-    root = np.sqrt(np.maximum(np.diff(cumulative), 0))
+    root = np.sqrt(np.maximum(np.diff(cumulative), 0)) * _covered(instrument.energy)
     length = np.linalg.norm(root)
     return np.asarray(root / length if length > 0 else root)
 
@@ -67,7 +67,18 @@ def library_shapes(materials: Materials, instrument: Instrument) -> npt.NDArray[
     """Square roots of the materials' spectra in wide bins, rows of unit length, (n, 100) float32; kept on disk."""
     detector = instrument.detector
     fwhm = _RESOLUTION_STEP * round(detector.fwhm / _RESOLUTION_STEP)
-    return _shapes(materials, instrument.beam_energy, instrument.take_off_angle, fwhm, detector.window)
+    shapes = _shapes(materials, instrument.beam_energy, instrument.take_off_angle, fwhm, detector.window)
+    covered = _covered(instrument.energy)
+    if covered.all():
+        return shapes
+    part = np.where(covered, shapes, np.float32(0))
+    return np.asarray(part / np.maximum(np.sqrt((part**2).sum(axis=1, keepdims=True)), np.float32(_FEWEST)))
+
+
+def _covered(energy: EnergyAxis) -> npt.NDArray[np.bool_]:
+    """Bins that lie on an energy axis as a whole, (100,)."""
+    edges = LOWEST + BIN * np.arange(BINS + 1)
+    return np.asarray((edges[:-1] >= energy.edges[0]) & (edges[1:] <= energy.edges[-1]))
 
 
 @lru_cache(maxsize=8)
