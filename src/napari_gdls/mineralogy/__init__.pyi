@@ -17,6 +17,7 @@ from .quantification import quantify_spectrum as quantify_spectrum
 from .resolution import SeparatedDifference as SeparatedDifference
 from .resolution import distance_of_materials as distance_of_materials
 from .resolution import tau_z_in_words as tau_z_in_words
+from .solid_solutions import coordinates_of as coordinates_of
 from .spectrum_checks import SpectrumError as SpectrumError
 from .spectrum_fit import Artefact as Artefact
 from .spectrum_fit import SpectrumFit as SpectrumFit
@@ -24,3 +25,5 @@ from .spectrum_fitting import fit_spectrum as fit_spectrum
 from .standards import Factors as Factors
 from .standards import Standard as Standard
 from .standards import standard_factors as standard_factors
+from .structural_formulas import StructuralFormula as StructuralFormula
+from .structural_formulas import structural_formula as structural_formula
