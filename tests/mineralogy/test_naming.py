@@ -160,6 +160,14 @@ def test_a_spectrum_in_which_no_element_is_beyond_doubt_is_named_all_the_same():
     assert sum(candidate.probability for candidate in found.candidates) == pytest.approx(1)
 
 
+@pytest.mark.parametrize(
+    ("formula", "name"), [("SiO2", "quartz"), ("Al2O3", "corundum"), ("MgO", "periclase"), ("Al", "aluminium")]
+)
+def test_few_counts_tell_an_oxide_from_its_metal(formula, name):
+    right = [named(formula, counts=300, seed=seed) for seed in range(5)]
+    assert sum(name in (found.name, *found.best.cannot_be_told_from) for found in right) >= 4
+
+
 def test_a_composition_is_needed():
     with pytest.raises(RecipeError, match="composition is"):
         identify_fit({"Si": 1.0})

@@ -71,7 +71,9 @@ class MassLikelihood:
     Attributes
     ----------
     log_likelihood : (n,) float64
-        Nats; a density in masses as parts of all.
+        Nats, of the elements from fluorine up; a density in masses as parts of all.
+    light : (n,) float64
+        Likewise of oxygen and carbon.
     residual : (n, k) float64
         Measured less expected mass in standard errors, of the elements in `columns`.
     columns : (k,) int64
@@ -81,6 +83,7 @@ class MassLikelihood:
     """
 
     log_likelihood: FloatArray
+    light: FloatArray
     residual: FloatArray
     columns: npt.NDArray[np.int64]
     scale: FloatArray
@@ -149,11 +152,12 @@ def mass_likelihood(fit: SpectrumFit, fractions: FloatArray, hydrous: npt.NDArra
 
     oxygen, oxygen_error = _oxygen(fit, errors, scale * fractions[:, OXYGEN], hydrous, total)
     carbon = _carbon(fit, errors, scale * fractions[:, CARBON], total)
-    result += _log_t(oxygen) - np.log(oxygen_error / total) + _log_t(carbon)
+    light_result = _log_t(oxygen) - np.log(oxygen_error / total) + _log_t(carbon)
     excess = (masses[CARBON] - scale * fractions[:, CARBON]) / everything
-    result -= CARBON_PENALTY * np.maximum(excess - MOST_CARBON, 0)
+    light_result -= CARBON_PENALTY * np.maximum(excess - MOST_CARBON, 0)
     return MassLikelihood(
         result,
+        light_result,
         np.concatenate([residual, oxygen[:, None], carbon[:, None]], axis=1),
         np.append(columns, [OXYGEN, CARBON]),
         scale,

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from napari_gdls.mineralogy.composition_likelihood import FIRST_SEEN, MassLikelihood, mass_likelihood, physics_error
 from napari_gdls.mineralogy.identification import UNKNOWN, Candidate
-from napari_gdls.mineralogy.naming import FEW_COUNTS, MASSES, SHAPE
+from napari_gdls.mineralogy.naming import FEW_COUNTS, LIGHT, MASSES
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
-from napari_gdls.mineralogy.spectral_shape import library_shapes, log_coefficients, spectrum_root
+from napari_gdls.mineralogy.spectral_shape import SHAPE_LIMIT, library_shapes, log_coefficients, spectrum_root
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.threads import one_thread
 
@@ -91,9 +91,12 @@ def mixture_of(
     single = mass_likelihood(fit, chosen.fractions, chosen.hydrous)
     weight = MASSES * fit.counts.sum() / (fit.counts.sum() + FEW_COUNTS)
     shape = log_coefficients(fit.counts, fit.instrument, chosen.materials)
-    alone = float(np.max(weight * single.log_likelihood + SHAPE * shape + chosen.log_prior))
-    together = weight * _masses(fit, chosen, pairs, shares).log_likelihood
-    together += SHAPE * _shapes(fit, chosen, pairs) + chosen.log_prior[pairs].sum(axis=1) - PRICE
+    alone = float(
+        np.max(weight * single.log_likelihood + LIGHT * single.light + SHAPE_LIMIT * shape + chosen.log_prior)
+    )
+    both = _masses(fit, chosen, pairs, shares)
+    together = weight * both.log_likelihood + LIGHT * both.light
+    together += SHAPE_LIMIT * _shapes(fit, chosen, pairs) + chosen.log_prior[pairs].sum(axis=1) - PRICE
     best = int(np.argmax(together))
     (first, second), share = pairs[best], float(shares[best])
     if share > 0.5:

@@ -20,7 +20,7 @@ from napari_gdls.mineralogy.indistinguishable import FEWEST_SHOWN, Answer, answe
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
 from napari_gdls.mineralogy.quantification import composition_of_fit
-from napari_gdls.mineralogy.spectral_shape import log_coefficients
+from napari_gdls.mineralogy.spectral_shape import log_coefficients, shape_evidence
 from napari_gdls.mineralogy.spectrum_checks import SpectrumError
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
@@ -29,13 +29,14 @@ from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
-MASSES, SHAPE = 0.75, 280.0
-"""Weights of the two likelihoods, which are not independent: of the masses, and of the logarithm of the Bhattacharyya
-coefficient of shapes. Chosen on simulated spectra with wrong physics, where 0.5 to 1 and 225 to 400 do as well."""
+MASSES, LIGHT = 0.75, 1.0
+"""Weights of the likelihoods of masses: from fluorine up, which say in part what the shape says, and of oxygen and
+carbon, whose lines lie below the band of the shape. Chosen on simulated spectra with wrong physics, where 0.5 to 1
+does as well."""
 
 FEW_COUNTS = 1000.0
-"""Counts with which the masses weigh half as much: their errors then are those of one another, and the shape says the
-same with fewer numbers."""
+"""Counts with which the masses from fluorine up weigh half as much: their errors then are those of one another, and the
+shape says the same with fewer numbers."""
 
 _SHOWN_MISFIT = 0.005
 """Part of all masses from which an element stands in the misfit of a candidate."""
@@ -191,7 +192,8 @@ def weigh(fit: SpectrumFit, library: NamingLibrary) -> Weighed:
     masses = mass_likelihood(fit, library.fractions, library.hydrous)
     shape = log_coefficients(fit.counts, fit.instrument, library.materials)
     counts = float(fit.counts.sum())
-    evidence = MASSES * counts / (counts + FEW_COUNTS) * masses.log_likelihood + SHAPE * shape
+    by_masses = MASSES * counts / (counts + FEW_COUNTS) * masses.log_likelihood + LIGHT * masses.light
+    evidence = by_masses + shape_evidence(fit.counts, fit.instrument, library.materials)
     posterior = evidence + library.log_prior
     weights = np.exp(posterior - posterior.max())
     probability = weights / weights.sum()

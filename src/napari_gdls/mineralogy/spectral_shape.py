@@ -25,6 +25,14 @@ LOWEST, BIN, BINS = 900.0, 90.0, 100
 _FINE = 10.0  # eV, channels that are simulated
 _RESOLUTION_STEP = 10.0  # eV, to which the resolution is rounded: less changes no bin of 90 eV
 
+SHAPE_LIMIT = 300.0
+"""Nats per unit of the logarithm of the Bhattacharyya coefficient that a shape counts for at most, however many counts
+there are: chosen on simulated spectra with wrong physics, where 225 to 400 do as well."""
+
+_UNEXPECTED, _NEVER = 0.02, 1e-7
+"""Part of the counts that may be of anything in the library, and of each bin of anything at all: tape, stray
+radiation, minor elements."""
+
 _FEWEST = 1e-12
 """Of the coefficient: keeps its logarithm finite."""
 
@@ -54,13 +62,43 @@ def log_coefficients(
     return np.asarray(np.log(np.maximum(np.einsum("ij,j->i", shapes, root), _FEWEST)))
 
 
+def shape_evidence(
+    counts: npt.NDArray[np.float64], instrument: Instrument, materials: Materials
+) -> npt.NDArray[np.float64]:
+    """Logarithm of the likelihood of the shape of a spectrum by each material, as far as the physics lets it count.
+
+    Parameters
+    ----------
+    counts, instrument, materials
+        See `log_coefficients`.
+
+    Returns
+    -------
+    (n,) float64
+        Nats, less a constant. It is the multinomial likelihood of the bins, times ``1 / (1 + 4 N / 300)``: with few
+        counts N that of the statistics, with many 300 times the logarithm of the Bhattacharyya coefficient, as errors
+        of the physics have it. That coefficient itself will not do with few counts, where most bins hold none: it
+        favours whatever has the least continuum, metals before their oxides.
+    """
+    binned = _binned(counts, instrument)
+    shapes = library_shapes(materials, instrument).astype(np.float64) ** 2
+    usual = shapes.mean(axis=0)
+    expected = np.log((1 - _UNEXPECTED) * shapes + _UNEXPECTED * usual + _NEVER)
+    return np.asarray(np.einsum("ij,j->i", expected, binned) / (1 + 4 * binned.sum() / SHAPE_LIMIT))
+
+
 def spectrum_root(counts: npt.NDArray[np.float64], instrument: Instrument) -> npt.NDArray[np.float64]:
     """Square root of a spectrum in wide bins, of unit length, (100,); all 0 where it holds nothing in the band."""
-    edges = LOWEST + BIN * np.arange(BINS + 1)
-    cumulative = np.interp(edges, instrument.energy.edges, np.append(0.0, np.cumsum(counts)))
-    root = np.sqrt(np.maximum(np.diff(cumulative), 0)) * _covered(instrument.energy)
+    root = np.sqrt(_binned(counts, instrument))
     length = np.linalg.norm(root)
     return np.asarray(root / length if length > 0 else root)
+
+
+def _binned(counts: npt.NDArray[np.float64], instrument: Instrument) -> npt.NDArray[np.float64]:
+    """Counts in the wide bins, (100,); 0 in those that the axis does not cover."""
+    edges = LOWEST + BIN * np.arange(BINS + 1)
+    cumulative = np.interp(edges, instrument.energy.edges, np.append(0.0, np.cumsum(counts)))
+    return np.asarray(np.maximum(np.diff(cumulative), 0) * _covered(instrument.energy))
 
 
 def library_shapes(materials: Materials, instrument: Instrument) -> npt.NDArray[np.float32]:
