@@ -2,8 +2,8 @@
 
 Prints, in this order: compositions of standards, where their spectra are there; names of simulated spectra whose
 physics is not that of the simulator, on specimens that no constant was chosen on, with the calibration of the stated
-probabilities and what becomes of materials that the library lacks; other methods on the same spectra; names of the
-standards.
+probabilities and what becomes of materials that the library lacks; other methods on the same spectra; coordinates in
+solid solutions; names of the standards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks.mineralogy import naming, standards
+from benchmarks.mineralogy import naming, solid_solutions, standards
 from benchmarks.speed import machine
 
 NUMBER, QUICK_NUMBER = 150, 30
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(machine())
     number = options.number or (QUICK_NUMBER if options.quick else NUMBER)
     naming.report(number, options.seed, peers=not options.quick)
+    solid_solutions.report(solid_solutions.QUICK_NUMBER if options.quick else solid_solutions.NUMBER)
     standards.report()
     return 0
 

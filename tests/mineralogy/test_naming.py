@@ -141,6 +141,15 @@ def test_a_narrowed_library_changes_what_is_likely():
     assert {each.name for each in alone.candidates} == {"augite", UNKNOWN}
 
 
+def test_a_member_of_a_solid_solution_has_coordinates():
+    found = named("Na0.5Ca0.5Al1.5Si2.5O8")
+    assert found.best.group == "feldspar"
+    an = next(each for each in found.coordinates if each.name == "An")
+    assert an.value == pytest.approx(0.5, abs=0.05)
+    assert an.low < 0.5 < an.high
+    assert named("SiO2").coordinates == ()
+
+
 def test_equal_input_gives_equal_answers():
     assert named("CaMgSi2O6", counts=800).candidates == named("CaMgSi2O6", counts=800).candidates
 

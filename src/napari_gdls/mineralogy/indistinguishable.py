@@ -19,7 +19,7 @@ EQUAL_WITHIN = 0.02
 _ONLY_LIGHT = 0.02
 """Mass fraction of these elements below which a material shows but carbon, nitrogen and oxygen."""
 
-NOT_EXCLUDED = 4.5
+NOT_EXCLUDED = 6.5
 """Nats of evidence by which what differs in oxygen, water or carbon may be worse than the best and still belongs to its
 answer: as much as one weak element can be off by."""
 

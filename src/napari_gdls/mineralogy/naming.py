@@ -20,6 +20,7 @@ from napari_gdls.mineralogy.indistinguishable import FEWEST_SHOWN, Answer, answe
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
 from napari_gdls.mineralogy.quantification import composition_of_fit
+from napari_gdls.mineralogy.solid_solutions import coordinates_of
 from napari_gdls.mineralogy.spectral_shape import log_coefficients, shape_evidence
 from napari_gdls.mineralogy.spectrum_checks import SpectrumError
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
@@ -137,7 +138,8 @@ def identify_fit(composition: Composition, library: LibrarySpec = None) -> Ident
     unknown = weighed.evidence_of_unknown().probability
     named = [_candidate(answer, weighed, fit, 1 - unknown) for answer in weighed.answers]
     shown = [each for each in named if each.probability >= FEWEST_SHOWN]
-    return Identification(_summing_to_one([*shown, Candidate(UNKNOWN, unknown)]), composition)
+    candidates = _summing_to_one([*shown, Candidate(UNKNOWN, unknown)])
+    return Identification(candidates, composition, coordinates_of(fit, candidates[0].group, candidates[0].name))
 
 
 @dataclass(frozen=True, eq=False)
