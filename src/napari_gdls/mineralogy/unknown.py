@@ -21,20 +21,20 @@ HALF_OF_THE_ODDS = 3000.0
 """Counts with which the prior odds are half as large: few counts cannot show that a material is strange, and a spread
 over many names already says how little is known."""
 
-TAPE_FROM, TAPE_TO, TAPE_ODDS = 0.15, 0.4, 0.3
+TAPE_FROM, TAPE_TO, TAPE_ODDS = 0.15, 0.4, 0.4
 """Foreign carbon as a part of all masses, more than a coating has, and as much as particles on tape show; and the
 factor of the prior odds of the latter. Their surfaces are rough, which spoils the masses of what the library holds."""
 
 COEFFICIENTS = {
-    "intercept": 2.372,
-    "root misfit": 3.072,
-    "misfit": -0.452,
-    "root misfit, few counts": 0.159,
-    "few counts": 0.048,
-    "unlikeness": 0.571,
-    "elements": -0.290,
-    "commonness": -0.186,
-    "concentration": -2.817,
+    "intercept": 2.475,
+    "root misfit": 2.809,
+    "misfit": -0.368,
+    "root misfit, few counts": 0.206,
+    "few counts": -0.006,
+    "unlikeness": 0.557,
+    "elements": -0.272,
+    "commonness": -0.187,
+    "concentration": -2.907,
 }
 """Of the logistic model, in nats per unit of `UnknownEvidence.terms`."""
 
@@ -87,7 +87,7 @@ class UnknownEvidence:
         excess = max(self.unlikeness - _SHAPE_NOISE / max(self.counts, 1.0), 0.0)
         misfit = min(self.misfit, _MOST_MISFIT)
         return {
-            "intercept": 1.0,
+            "intercept": 2.475,
             "root misfit": math.sqrt(misfit),
             "misfit": misfit,
             "root misfit, few counts": few * math.sqrt(misfit),
