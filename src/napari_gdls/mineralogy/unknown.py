@@ -87,7 +87,7 @@ class UnknownEvidence:
         excess = max(self.unlikeness - _SHAPE_NOISE / max(self.counts, 1.0), 0.0)
         misfit = min(self.misfit, _MOST_MISFIT)
         return {
-            "intercept": 2.475,
+            "intercept": 1.0,
             "root misfit": math.sqrt(misfit),
             "misfit": misfit,
             "root misfit, few counts": few * math.sqrt(misfit),
