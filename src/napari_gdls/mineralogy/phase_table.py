@@ -1,0 +1,312 @@
+"""The minerals of a segmentation: a name, a composition and a structural formula for every phase."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from napari_gdls.mineralogy.calibration import calibrate_field
+from napari_gdls.mineralogy.composition import Composition
+from napari_gdls.mineralogy.identification import UNKNOWN, Identification
+from napari_gdls.mineralogy.instrument import Instrument
+from napari_gdls.mineralogy.naming import identify_fit
+from napari_gdls.mineralogy.naming_library import NamingLibrary, naming_library
+from napari_gdls.mineralogy.phase_spectra import PhaseSpectra, phase_spectra
+from napari_gdls.mineralogy.phase_words import phase_name
+from napari_gdls.mineralogy.pure_parts import PurePart, parts_of_mixture, without_host
+from napari_gdls.mineralogy.quantification import composition_of_fit
+from napari_gdls.mineralogy.same_names import SameName, phases_of_one_name
+from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
+from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
+from napari_gdls.mineralogy.structural_formulas import StructuralFormula, structural_formula
+from napari_gdls.progress import Progress, silent
+from napari_gdls.segmentation import Segmentation
+from napari_gdls.segmentation.names import BY_HAND, PhaseName
+
+STAGES = ("calibration", "composition", "names")
+"""Stages of `identify`, as `Progress` receives them."""
+
+MIXTURE = "fine-grained mixture"
+"""Name of a mixture whose parts are not known."""
+
+_MOST_PARTS = 3
+"""Parts that the name of a mixture lists."""
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseRow:
+    """What is known of a phase.
+
+    Attributes
+    ----------
+    phase : int
+        From 0; it is k + 1 in images and tables.
+    name : PhaseName
+    identification : Identification
+        Of the pure part, where the name comes from that.
+    composition : Composition
+        Of what was measured, host included.
+    formula : StructuralFormula or None
+    pure_part : PurePart or None
+        What was left when the host was taken away; None where that was not needed or not possible.
+    host : int or None
+        The phase that was taken away, from 0.
+    mixture_of : tuple of (int, float)
+        Phases that a mixture consists of, from 0, and their shares of the mass.
+    reason : str
+        One sentence on where the name comes from, where it is not simply that of the spectrum; else "".
+    measurements : int
+        That were summed.
+    """
+
+    phase: int
+    name: PhaseName
+    identification: Identification
+    composition: Composition
+    formula: StructuralFormula | None
+    pure_part: PurePart | None
+    host: int | None
+    mixture_of: tuple[tuple[int, float], ...]
+    reason: str
+    measurements: int
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseTable:
+    """One row a phase: name, probability, candidates, composition, structural formula.
+
+    Attributes
+    ----------
+    rows : tuple of PhaseRow
+        In the order of the phases; where the method made no phases, of the segments.
+    segmentation : Segmentation
+        That was named; `named` gives it with the names.
+    instrument : Instrument
+        Beam, geometry, and the calibration that was found on the sum of all spectra.
+    """
+
+    rows: tuple[PhaseRow, ...]
+    segmentation: Segmentation
+    instrument: Instrument
+
+    @property
+    def names(self) -> tuple[PhaseName, ...]:
+        """Of each phase. A name that was given by hand stays."""
+        return tuple(row.name for row in self.rows)
+
+    def named(self) -> Segmentation:
+        """The segmentation with these names."""
+        return self.segmentation.with_names(self.names)
+
+    @cached_property
+    def could_be_one(self) -> tuple[SameName, ...]:
+        """Phases that got one name, and by how much they differ."""
+        sure = ["" if row.mixture_of or row.name.name in (UNKNOWN, MIXTURE) else row.name.name for row in self.rows]
+        return phases_of_one_name(
+            self.segmentation,
+            sure,
+            [row.composition for row in self.rows],
+            [row.identification for row in self.rows],
+        )
+
+    def to_json(self) -> str:
+        """Everything in the table as a JSON text: names, candidates with misfits, compositions, formulas."""
+        return json.dumps(
+            {
+                "format": "napari-gdls minerals",
+                "version": 1,
+                "beam_energy_kev": self.instrument.beam_energy,
+                "take_off_angle_degrees": self.instrument.take_off_angle,
+                "resolution_ev": self.instrument.detector.fwhm,
+                "phases": [_plain(row) for row in self.rows],
+                "could_be_one": [line.text for line in self.could_be_one],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+
+def identify(
+    segmentation: Segmentation,
+    *,
+    library: str | os.PathLike[str] | Sequence[str] | NamingLibrary | None = None,
+    instrument: Instrument | None = None,
+    progress: Progress | None = None,
+) -> PhaseTable:
+    """Name the minerals of a segmentation, and quantify their phases.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a thick, polished specimen.
+    library : path, str, sequence of str or NamingLibrary, optional
+        What phases may be, see `naming_library`. None: all that the package knows.
+    instrument : Instrument, optional
+        Beam, geometry, calibration. None: `calibrate_field`.
+    progress : Progress, optional
+        Receives `STAGES`; may cancel.
+
+    Returns
+    -------
+    PhaseTable
+
+    Raises
+    ------
+    GdlsError
+        If the field cannot be quantified (see `calibrate_field`), or the library cannot be read.
+
+    Notes
+    -----
+    A phase is judged by the measurements inside its grains. Where it has none, because its grains are too small, what
+    lies around them is taken away as far as the elements allow, and the name is that of the pure part
+    (`pure_parts.without_host`). Fine-grained mixtures, and what other phases of the field explain, are named as such
+    (`pure_parts.parts_of_mixture`), never as a mineral.
+    """
+    report = silent if progress is None else progress
+    known = naming_library(library)
+    report(STAGES[0], 0.0)
+    conditions = calibrate_field(segmentation.field) if instrument is None else instrument
+    sums = phase_spectra(segmentation)
+    fits: list[SpectrumFit] = []
+    for k, counts in enumerate(sums.spectra):
+        report(STAGES[1], k / len(sums.spectra))
+        fits.append(fit_spectrum(counts, conditions))
+    alone = []
+    for k, fit in enumerate(fits):
+        report(STAGES[2], k / len(fits) / 2)
+        alone.append(identify_fit(composition_of_fit(fit), known))
+    rows = []
+    for k in range(len(fits)):
+        report(STAGES[2], 0.5 + k / len(fits) / 2)
+        rows.append(_row(k, sums, fits, alone, conditions, known))
+    given = segmentation.names or (PhaseName(),) * len(rows)
+    report(STAGES[2], 1.0)
+    return PhaseTable(
+        tuple(_kept(row, own) for row, own in zip(rows, given, strict=True)), segmentation, conditions
+    )
+
+
+def _row(
+    k: int,
+    sums: PhaseSpectra,
+    fits: Sequence[SpectrumFit],
+    alone: Sequence[Identification],
+    conditions: Instrument,
+    library: NamingLibrary,
+) -> PhaseRow:
+    answer, part, host, mixture, reason = alone[k], None, None, (), ""
+    name, probability = answer.name, answer.probability
+    if sums.intergrown[k] or not sums.inside[k]:
+        mixture = _mixture(k, sums, fits, alone)
+    if sums.intergrown[k]:
+        name, probability = _name_of_mixture(mixture, alone), None
+        reason = "An area with grains that are finer than the distance of the measurements."
+    elif mixture:
+        name, probability = _name_of_mixture(mixture, alone), None
+        reason = "No measurement inside a grain, and other phases of the field explain the spectrum as a mixture."
+    elif not sums.inside[k]:
+        host = _host(k, sums)
+        part = None if host is None else without_host(fits[k], fits[host])
+        if part is None or host is None:
+            reason = "No measurement inside a grain: the spectrum may hold what lies around."
+        else:
+            answer = identify_fit(composition_of_fit(fit_spectrum(part.counts, conditions)), library)
+            name, probability = answer.name, answer.probability
+            reason = (
+                f"No measurement inside a grain: named from the pure part, {100 * part.share:.0f} % of the counts were "
+                f"taken away as phase {host + 1}, until no {part.limited_by} was left."
+            )
+    composition = alone[k].composition
+    formula = None
+    if probability is not None and name != UNKNOWN:
+        pure = answer.composition
+        formula = structural_formula(pure.mass_percent, pure.error, answer.best.group, name=name)
+    return PhaseRow(
+        k,
+        phase_name(name, probability, answer, composition, formula, reason),
+        answer,
+        composition,
+        formula,
+        part,
+        host,
+        tuple(mixture),
+        reason,
+        int(sums.measurements[k]),
+    )
+
+
+def _mixture(
+    k: int, sums: PhaseSpectra, fits: Sequence[SpectrumFit], alone: Sequence[Identification]
+) -> list[tuple[int, float]]:
+    """Phases inside grains that explain a phase, and their shares; none where all have one name."""
+    others = [j for j in np.flatnonzero(sums.inside & ~sums.intergrown).tolist() if j != k]
+    parts = [(others[j], share) for j, share in parts_of_mixture(fits[k], [fits[j] for j in others])]
+    return parts if len({alone[j].best.group or alone[j].name for j, _ in parts}) > 1 else []
+
+
+def _name_of_mixture(parts: Sequence[tuple[int, float]], alone: Sequence[Identification]) -> str:
+    names = list(dict.fromkeys(alone[j].name for j, _ in parts if alone[j].name != UNKNOWN))[:_MOST_PARTS]
+    if len(names) < 2:
+        return MIXTURE
+    return f"mixture of {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _host(k: int, sums: PhaseSpectra) -> int | None:
+    """The phase that a phase without an inside touches most."""
+    borders = np.where(sums.inside, sums.shared_borders[k], 0)
+    borders[k] = 0
+    return int(borders.argmax()) if borders.max() > 0 else None
+
+
+def _kept(row: PhaseRow, own: PhaseName) -> PhaseRow:
+    """With the name that was given by hand, where there is one."""
+    import dataclasses
+
+    if own.source != BY_HAND:
+        return row
+    return dataclasses.replace(row, name=dataclasses.replace(row.name, name=own.name, probability=None, source=BY_HAND))
+
+
+def _plain(row: PhaseRow) -> dict[str, Any]:
+    composition = row.composition
+    return {
+        "phase": row.phase + 1,
+        "name": row.name.name,
+        "source": row.name.source,
+        "probability": row.name.probability,
+        "cannot_be_told_from": list(row.name.cannot_be_told_from),
+        "reason": row.reason,
+        "mixture_of": [{"phase": phase + 1, "share": share} for phase, share in row.mixture_of],
+        "candidates": [
+            {
+                "name": c.name,
+                "probability": c.probability,
+                "group": c.group,
+                "formula": c.formula,
+                "cannot_be_told_from": list(c.cannot_be_told_from),
+                "misfit": c.misfit,
+            }
+            for c in row.identification.candidates
+        ],
+        "coordinates": {
+            c.name: {"value": c.value, "error": c.error, "low": c.low, "high": c.high}
+            for c in row.identification.coordinates
+        },
+        "formula": None if row.formula is None else row.formula.text,
+        "mass_percent": composition.mass_percent,
+        "error": composition.error,
+        "atomic_percent": composition.atomic_percent,
+        "oxide_percent": composition.oxide_percent,
+        "detection_limit": composition.detection_limit,
+        "oxygen": composition.oxygen,
+        "standards": composition.standards,
+        "artefacts": [artefact.reason for artefact in composition.artefacts],
+        "measurements": row.measurements,
+        "misfit": composition.misfit,
+    }
