@@ -89,14 +89,28 @@ def without_host(mixed: SpectrumFit, host: SpectrumFit) -> PurePart | None:
         return None
     most = (masses[known] + _WITHIN * errors[known]) / host.masses[known]
     limit = int(most.argmin())
-    # Masses of both fits are in counts per mass of a matrix each: the same units as the spectra.
-    taken = max(float(most[limit]), 0.0) * host.counts
+    taken = _dose(mixed, host) * float(most[limit]) * host.counts
     total = float(mixed.counts[mixed.used].sum())
     share = float(taken[mixed.used].sum()) / total if total > 0 else 0.0
     if share < _LEAST_SHARE or share > 1 - _LEAST_LEFT or (1 - share) * total < _FEWEST_LEFT:
         return None
     symbol = SYMBOLS[np.flatnonzero(known)[limit]]
     return PurePart(np.maximum(mixed.counts - taken, 0.0), share, symbol)
+
+
+def _dose(mixed: SpectrumFit, host: SpectrumFit) -> float:
+    """Counts per mass of one spectrum by those of another: the median over the elements of both.
+
+    Masses are shares of each spectrum; counts know how long it was measured.
+    """
+    common = (mixed.significance > _SURE) & (host.significance > _SURE)
+    common[list(_NOT_MASS)] = False
+    if not common.any():
+        common = (mixed.masses > 0) & (host.masses > 0)
+    if not common.any():
+        return 0.0
+    per_mass = [fit.net_areas[common] / fit.masses[common] for fit in (mixed, host)]
+    return float(np.median(per_mass[0] / per_mass[1]))
 
 
 def parts_of_mixture(mixed: SpectrumFit, parts: list[SpectrumFit]) -> list[tuple[int, float]]:
