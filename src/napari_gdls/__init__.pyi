@@ -27,6 +27,7 @@ from .io import write_field as write_field
 from .labelling import label_pixels as label_pixels
 from .methods import label_measurements as label_measurements
 from .methods.baselines import watershed as watershed
+from .mineralogy import identify as identify
 from .mineralogy import identify_spectrum as identify_spectrum
 from .mineralogy import quantify_spectrum as quantify_spectrum
 from .overlap import classify_pixels as classify_pixels

@@ -12,11 +12,16 @@ from .naming import identify_fit as identify_fit
 from .naming import identify_spectrum as identify_spectrum
 from .naming_libraries import NamingLibrary as NamingLibrary
 from .naming_libraries import naming_library as naming_library
+from .phase_table import PhaseRow as PhaseRow
+from .phase_table import PhaseTable as PhaseTable
+from .phase_table import identify as identify
+from .pure_parts import PurePart as PurePart
 from .quantification import composition_of_fit as composition_of_fit
 from .quantification import quantify_spectrum as quantify_spectrum
 from .resolution import SeparatedDifference as SeparatedDifference
 from .resolution import distance_of_materials as distance_of_materials
 from .resolution import tau_z_in_words as tau_z_in_words
+from .same_names import SameName as SameName
 from .solid_solutions import coordinates_of as coordinates_of
 from .spectrum_checks import SpectrumError as SpectrumError
 from .spectrum_fit import Artefact as Artefact

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.mineralogy.composition_likelihood import FIRST_SEEN, MassLikelihood, mass_likelihood, physics_error
-from napari_gdls.mineralogy.identification import UNKNOWN, Candidate
+from napari_gdls.mineralogy.identification import Candidate
 from napari_gdls.mineralogy.naming import FEW_COUNTS, LIGHT, MASSES
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
 from napari_gdls.mineralogy.spectral_shape import SHAPE_LIMIT, library_shapes, log_coefficients, spectrum_root
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
+from napari_gdls.segmentation.names import UNKNOWN
 from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]

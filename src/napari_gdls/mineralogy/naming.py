@@ -15,7 +15,7 @@ from napari_gdls.materials import MaterialError
 from napari_gdls.mineralogy.calibration import calibrate_spectrum
 from napari_gdls.mineralogy.composition import Composition
 from napari_gdls.mineralogy.composition_likelihood import CARBON, FIRST_SEEN, MassLikelihood, mass_likelihood
-from napari_gdls.mineralogy.identification import UNKNOWN, Candidate, Identification
+from napari_gdls.mineralogy.identification import Candidate, Identification
 from napari_gdls.mineralogy.indistinguishable import FEWEST_SHOWN, Answer, answers
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
@@ -26,6 +26,7 @@ from napari_gdls.mineralogy.spectrum_checks import SpectrumError
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.unknown import UnknownEvidence
+from napari_gdls.segmentation.names import UNKNOWN
 from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]

@@ -73,7 +73,5 @@ def phase_spectra(segmentation: Segmentation) -> PhaseSpectra:
     )
 
 
-def _enough(
-    chosen: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], n: int
-) -> npt.NDArray[np.bool_]:
+def _enough(chosen: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:
     return np.bincount(labels[chosen], minlength=n) >= LEAST_INTERIOR

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,21 +13,21 @@ import numpy as np
 
 from napari_gdls.mineralogy.calibration import calibrate_field
 from napari_gdls.mineralogy.composition import Composition
-from napari_gdls.mineralogy.identification import UNKNOWN, Identification
+from napari_gdls.mineralogy.identification import Identification
 from napari_gdls.mineralogy.instrument import Instrument
-from napari_gdls.mineralogy.naming import identify_fit
-from napari_gdls.mineralogy.naming_library import NamingLibrary, naming_library
+from napari_gdls.mineralogy.mixtures import mixture_of
+from napari_gdls.mineralogy.naming import composition_to_name, identify_fit
+from napari_gdls.mineralogy.naming_libraries import LibrarySpec, naming_library
 from napari_gdls.mineralogy.phase_spectra import PhaseSpectra, phase_spectra
 from napari_gdls.mineralogy.phase_words import phase_name
 from napari_gdls.mineralogy.pure_parts import PurePart, parts_of_mixture, without_host
-from napari_gdls.mineralogy.quantification import composition_of_fit
 from napari_gdls.mineralogy.same_names import SameName, phases_of_one_name
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.structural_formulas import StructuralFormula, structural_formula
 from napari_gdls.progress import Progress, silent
 from napari_gdls.segmentation import Segmentation
-from napari_gdls.segmentation.names import BY_HAND, PhaseName
+from napari_gdls.segmentation.names import BY_HAND, UNKNOWN, PhaseName
 
 STAGES = ("calibration", "composition", "names")
 """Stages of `identify`, as `Progress` receives them."""
@@ -135,7 +135,7 @@ class PhaseTable:
 def identify(
     segmentation: Segmentation,
     *,
-    library: str | os.PathLike[str] | Sequence[str] | NamingLibrary | None = None,
+    library: LibrarySpec = None,
     instrument: Instrument | None = None,
     progress: Progress | None = None,
 ) -> PhaseTable:
@@ -180,16 +180,14 @@ def identify(
     alone = []
     for k, fit in enumerate(fits):
         report(STAGES[2], k / len(fits) / 2)
-        alone.append(identify_fit(composition_of_fit(fit), known))
+        alone.append(identify_fit(composition_to_name(fit), known))
     rows = []
     for k in range(len(fits)):
         report(STAGES[2], 0.5 + k / len(fits) / 2)
         rows.append(_row(k, sums, fits, alone, conditions, known))
     given = segmentation.names or (PhaseName(),) * len(rows)
     report(STAGES[2], 1.0)
-    return PhaseTable(
-        tuple(_kept(row, own) for row, own in zip(rows, given, strict=True)), segmentation, conditions
-    )
+    return PhaseTable(tuple(_kept(row, own) for row, own in zip(rows, given, strict=True)), segmentation, conditions)
 
 
 def _row(
@@ -198,15 +196,23 @@ def _row(
     fits: Sequence[SpectrumFit],
     alone: Sequence[Identification],
     conditions: Instrument,
-    library: NamingLibrary,
+    library: LibrarySpec,
 ) -> PhaseRow:
-    answer, part, host, mixture, reason = alone[k], None, None, (), ""
-    name, probability = answer.name, answer.probability
+    answer = alone[k]
+    name = answer.name
+    probability: float | None = answer.probability
+    part: PurePart | None = None
+    host: int | None = None
+    mixture: list[tuple[int, float]] = []
+    reason = ""
     if sums.intergrown[k] or not sums.inside[k]:
         mixture = _mixture(k, sums, fits, alone)
     if sums.intergrown[k]:
         name, probability = _name_of_mixture(mixture, alone), None
         reason = "An area with grains that are finer than the distance of the measurements."
+        two = None if mixture else mixture_of(fits[k], library, alone[k].candidates)
+        if two is not None and two.gain > 0:
+            reason += f" Of two minerals, {two.first} and {two.second} explain it best."
     elif mixture:
         name, probability = _name_of_mixture(mixture, alone), None
         reason = "No measurement inside a grain, and other phases of the field explain the spectrum as a mixture."
@@ -216,7 +222,7 @@ def _row(
         if part is None or host is None:
             reason = "No measurement inside a grain: the spectrum may hold what lies around."
         else:
-            answer = identify_fit(composition_of_fit(fit_spectrum(part.counts, conditions)), library)
+            answer = identify_fit(composition_to_name(fit_spectrum(part.counts, conditions)), library)
             name, probability = answer.name, answer.probability
             reason = (
                 f"No measurement inside a grain: named from the pure part, {100 * part.share:.0f} % of the counts were "
@@ -244,14 +250,18 @@ def _row(
 def _mixture(
     k: int, sums: PhaseSpectra, fits: Sequence[SpectrumFit], alone: Sequence[Identification]
 ) -> list[tuple[int, float]]:
-    """Phases inside grains that explain a phase, and their shares; none where all have one name."""
+    """Phases inside grains that explain a phase, and their shares; none where these have less than two names."""
     others = [j for j in np.flatnonzero(sums.inside & ~sums.intergrown).tolist() if j != k]
     parts = [(others[j], share) for j, share in parts_of_mixture(fits[k], [fits[j] for j in others])]
-    return parts if len({alone[j].best.group or alone[j].name for j, _ in parts}) > 1 else []
+    return parts if len(_names_of(parts, alone)) > 1 else []
+
+
+def _names_of(parts: Sequence[tuple[int, float]], alone: Sequence[Identification]) -> list[str]:
+    return list(dict.fromkeys(alone[j].name for j, _ in parts if alone[j].name != UNKNOWN))[:_MOST_PARTS]
 
 
 def _name_of_mixture(parts: Sequence[tuple[int, float]], alone: Sequence[Identification]) -> str:
-    names = list(dict.fromkeys(alone[j].name for j, _ in parts if alone[j].name != UNKNOWN))[:_MOST_PARTS]
+    names = _names_of(parts, alone)
     if len(names) < 2:
         return MIXTURE
     return f"mixture of {', '.join(names[:-1])} and {names[-1]}"
@@ -266,8 +276,6 @@ def _host(k: int, sums: PhaseSpectra) -> int | None:
 
 def _kept(row: PhaseRow, own: PhaseName) -> PhaseRow:
     """With the name that was given by hand, where there is one."""
-    import dataclasses
-
     if own.source != BY_HAND:
         return row
     return dataclasses.replace(row, name=dataclasses.replace(row.name, name=own.name, probability=None, source=BY_HAND))

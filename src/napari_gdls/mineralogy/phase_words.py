@@ -5,8 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from napari_gdls.mineralogy.identification import UNKNOWN
-from napari_gdls.segmentation.names import BY_MEASUREMENT, PhaseName
+from napari_gdls.segmentation.names import BY_MEASUREMENT, UNKNOWN, PhaseName
 
 if TYPE_CHECKING:
     from napari_gdls.mineralogy.composition import Composition
@@ -68,9 +67,14 @@ def phase_name(
 
 
 def composition_in_words(composition: Composition) -> str:
-    """ "Si 25.6 ± 0.5, Al 5.2 ± 0.1 wt%", the most abundant first."""
+    """In one line, the most abundant element first: "Si 25.6 ± 0.5, Al 5.2 ± 0.1 wt%"."""
     percent = sorted(composition.mass_percent.items(), key=lambda item: -item[1])
-    return ", ".join(f"{symbol} {value:.{1 if value >= 1 else 2}f} ± {composition.error[symbol]:.1g}" for symbol, value in percent) + " wt%"
+    if not percent:
+        return "No element was found beyond doubt."
+    amounts = [
+        f"{symbol} {value:.{1 if value >= 1 else 2}f} ± {composition.error[symbol]:.1g}" for symbol, value in percent
+    ]
+    return f"{', '.join(amounts)} wt%"
 
 
 def _candidates(identification: Identification) -> str:

@@ -117,7 +117,9 @@ def _compared(
     difference: float | None,
 ) -> SameName:
     first, second = compositions[a], compositions[b]
-    symbols = [symbol for symbol in SYMBOLS if symbol in first.mass_percent or symbol in second.mass_percent]
+    # Oxygen follows from the others where it is taken by stoichiometry.
+    held = {*first.mass_percent, *second.mass_percent}
+    symbols = [symbol for symbol in SYMBOLS if symbol in held and (symbol != "O" or len(held) == 1)]
 
     def amounts(composition: Composition) -> tuple[np.ndarray, np.ndarray]:
         percent = np.array([composition.mass_percent.get(symbol, 0.0) for symbol in symbols])
@@ -142,8 +144,6 @@ def _compared(
     )
 
 
-def _both(
-    first: tuple[Coordinate, ...], second: tuple[Coordinate, ...]
-) -> tuple[tuple[str, float, float], ...]:
+def _both(first: tuple[Coordinate, ...], second: tuple[Coordinate, ...]) -> tuple[tuple[str, float, float], ...]:
     other = {coordinate.name: coordinate.value for coordinate in second}
     return tuple((c.name, c.value, other[c.name]) for c in first if c.name in other)
