@@ -155,6 +155,44 @@ def subshells() -> Subshells:
     return Subshells(edge, yields, coster_kronig)
 
 
+def vacancies_by_photons(
+    elements: npt.NDArray[np.int64], subshell: npt.NDArray[np.int64], energies: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Vacancies in a subshell by photo-absorption, those that move there within their shell included.
+
+    Parameters
+    ----------
+    elements : (n,) int64
+        Columns in a composition (atomic number - 1).
+    subshell : (n,) int64
+        Indices into `SUBSHELLS`.
+    energies : (n, k) float64
+        Of the photons, eV.
+
+    Returns
+    -------
+    (n, k) float64
+        cm2 per g of the element.
+
+    Notes
+    -----
+    Shares of the subshells in the absorption by Kissel (2000, RTAB), as xraylib has them; Coster-Kronig probabilities
+    as in `subshells`.
+    """
+    result = np.empty(energies.shape)
+    transfers = sorted(subshells().coster_kronig.items())
+    codes = np.array([getattr(xraylib, f"{name}_SHELL") for name in SUBSHELLS])
+    for i, (element, wanted) in enumerate(zip(elements, subshell, strict=True)):
+        own = [k for k, name in enumerate(SUBSHELLS) if name[0] == SUBSHELLS[wanted][0] and k <= wanted]
+        z, kev = np.array([element + 1]), energies[i] / 1000.0
+        vacancies = dict(zip(own, xraylib_np.CS_Photo_Partial(z, codes[own], kev)[0], strict=True))
+        for (source, sink), probability in transfers:
+            if source in vacancies and sink in vacancies:
+                vacancies[sink] = vacancies[sink] + probability[element] * vacancies[source]
+        result[i] = vacancies[int(wanted)]
+    return result
+
+
 @cache
 def k_absorption_share() -> npt.NDArray[np.float64]:
     """Share of the K shell in the absorption just above the K edge, (94,) float64."""
@@ -258,6 +296,50 @@ def _looked_up_absorption(kev: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
         absorption[:, soft] = xraylib_np.CS_Photo_Total(elements, kev[soft])
     if not soft.all():
         absorption[:, ~soft] = xraylib_np.CS_Photo(elements, kev[~soft])
+    return absorption
+
+
+# Absorption of L-alpha (L3-M4,5) of an element in itself, cm2/g: Pouchou and Pichoir (1991), see `depth`, from measured
+# intensities at several beam energies. In a solid the L3 edge begins with a line of its own, where L-alpha lies; the
+# tables know free atoms.
+_L_ALPHA_IN_ITSELF = {
+    21: 4750.0,
+    22: 4550.0,
+    23: 4370.0,
+    24: 3850.0,
+    25: 3340.0,
+    26: 3626.0,
+    27: 3260.0,
+    28: 3560.0,
+    29: 1755.0,
+}
+
+# The same for L-beta 1 (L2-M4) over L-alpha. Cu: Pouchou and Pichoir (1991), 6750 cm2/g; Fe: Sokaras et al. (2011), Phys.
+# Rev. A 83:052511, 12,780 over 3,626 cm2/g, taken for the others too.
+_L_BETA_TO_ALPHA = {z: 3.85 if z == 29 else 3.5 for z in _L_ALPHA_IN_ITSELF}
+
+
+def line_absorption(lines: Lines) -> npt.NDArray[np.float64]:
+    """Photoelectric mass absorption coefficients of all elements for lines.
+
+    Parameters
+    ----------
+    lines : Lines
+
+    Returns
+    -------
+    (94, n) float64
+        In cm2/g: `mass_absorption`, but for L-alpha and L-beta 1 of Sc to Cu, which lie at the L3 and L2 edges, in their
+        own element, where the measured coefficients of Pouchou and Pichoir (1991) and Sokaras et al. (2011) stand.
+    """
+    absorption = np.array(mass_absorption(lines.energy))
+    for i, name in enumerate(lines.name):
+        own = int(lines.element[i])
+        alpha = _L_ALPHA_IN_ITSELF.get(own + 1)
+        if alpha is not None and name in ("L3-M4", "L3-M5"):
+            absorption[own, i] = alpha
+        elif alpha is not None and name == "L2-M4":
+            absorption[own, i] = alpha * _L_BETA_TO_ALPHA[own + 1]
     return absorption
 
 

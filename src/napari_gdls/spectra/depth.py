@@ -117,20 +117,6 @@ def target(fractions: FloatArray) -> Target:
     return Target(stopping, potential, (fractions @ np.sqrt(z)) ** 2)
 
 
-def cross_section_exponent(atomic_number: npt.ArrayLike, shell: str) -> FloatArray:
-    """Exponent m in the decrease of the ionisation cross-section, ln U / U**m, with the overvoltage U.
-
-    Parameters
-    ----------
-    atomic_number : array
-    shell : {"K", "L", "M"}
-    """
-    z = np.asarray(atomic_number, dtype=np.float64)
-    if shell == "K":
-        return 0.86 + 0.12 * np.exp(-((z / 5) ** 2))
-    return np.full_like(z, {"L": 0.82, "M": 0.78}[shell])
-
-
 def depth_distribution(
     material: Target, beam_energy: float, edge: FloatArray, exponent: FloatArray
 ) -> DepthDistribution:
@@ -145,7 +131,8 @@ def depth_distribution(
     edge : array
         Ionisation energy, keV, below `beam_energy`.
     exponent : array
-        See `cross_section_exponent`.
+        m in the decrease of the ionisation cross-section, ln U / U**m, with the overvoltage U; see
+        `ionisation.equivalent_exponents`.
 
     Returns
     -------

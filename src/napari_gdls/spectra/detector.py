@@ -31,7 +31,7 @@ _SILICON_DENSITY, _ALUMINIUM_DENSITY = 2.33, 2.70  # g/cm3
 _FWHM_PER_SIGMA = 2 * math.sqrt(2 * math.log(2))  # of a normal distribution
 _NARROWEST = 15.0  # eV; least FWHM, where a small Fano factor leaves none: a choice, far below any detector's
 _TAIL_REFERENCE = 277.0  # eV, C K: the energy that `Detector.tail` is stated at
-_TAIL_LENGTH = 0.07  # mean share of the charge that is lost; fitted with `tail` to the standards
+_TAIL_LENGTH = 0.05  # mean share of the charge that is lost; fitted with `tail` to the standards
 _PEAK_REACH = 6.0  # sigmas; beyond lies 1e-9 of a peak on either side
 _TAIL_REACH = 8.0  # lengths of the tail; beyond lies 3e-4 of it
 _SMALLEST_TAIL = 1e-3  # share of a peak; less is left out, as no spectrum shows it
@@ -121,7 +121,7 @@ class Detector:
     thickness: float = 450.0
     dead_layer: float = 30.0
     contact: float = 20.0
-    tail: float = 0.5
+    tail: float = 0.65
     escape: float = 1.0
     pile_up: float = 0.002
 

@@ -16,13 +16,15 @@ from napari_gdls.materials.composition import N_ELEMENTS, Compositions, atomic_n
 from napari_gdls.spectra.atomic import (
     SUBSHELLS,
     element_density,
+    line_absorption,
     mass_absorption,
     subshells,
 )
 from napari_gdls.spectra.continuum import generated_continuum
-from napari_gdls.spectra.depth import DepthDistribution, Target, cross_section_exponent, depth_distribution, target
+from napari_gdls.spectra.depth import DepthDistribution, Target, depth_distribution, target
 from napari_gdls.spectra.detector import Detector
-from napari_gdls.spectra.fluorescence import CharacteristicFluorescence
+from napari_gdls.spectra.fluorescence import CharacteristicFluorescence, ContinuumFluorescence
+from napari_gdls.spectra.ionisation import equivalent_exponents
 from napari_gdls.spectra.strengths import LOWEST_ENERGY, chosen_elements, excited_lines
 
 FloatArray = npt.NDArray[np.floating]
@@ -40,7 +42,7 @@ THICKEST_COATING = 1000.0
 """In nm; a film that thick slows the beam, which is left out here. Films are 5 to 30 nm as a rule."""
 
 _BLOCK = 256  # materials at a time: the arrays of a block stay in the cache
-_CONTINUUM_EXPONENT = 0.86  # see `depth.cross_section_exponent`: that of K shells of all but the lightest elements
+_CONTINUUM_EXPONENT = 0.86  # that of K shells, Pouchou and Pichoir (1991)
 # Depth distributions of the continuum are computed at so many energies up to `_FEW_ABOVE` of the beam energy, in equal
 # ratios, and at so many above, in equal steps up to `_LAST_KNOT`. Choices.
 _KNOTS_BELOW, _KNOTS_ABOVE = 24, 8
@@ -144,18 +146,18 @@ class Emission:
 
     def _prepare_lines(self, wanted: npt.NDArray[np.bool_]) -> None:
         self.lines, self._strength = excited_lines(self.beam_energy, wanted)
-        self._line_absorption = mass_absorption(self.lines.energy)
+        self._line_absorption = line_absorption(self.lines)
         # The depth distribution is one for all lines of a subshell.
         codes, self._group_of_line = np.unique(
             self.lines.element * len(SUBSHELLS) + self.lines.subshell, return_inverse=True
         )
         self._group_element, subshell = np.divmod(codes, len(SUBSHELLS))
         self._group_edge = subshells().edge[self._group_element, subshell] / 1000.0
-        exponents = [
-            cross_section_exponent(z + 1, SUBSHELLS[i][0]) for z, i in zip(self._group_element, subshell, strict=True)
-        ]
-        self._group_exponent = np.array(exponents, dtype=np.float64)
+        self._group_exponent = equivalent_exponents(self.beam_energy)[self._group_element, subshell]
         self._fluorescence = CharacteristicFluorescence(
+            self.lines, self._strength, self._group_of_line, self.beam_energy, self._cosecant
+        )
+        self._continuum_fluorescence = ContinuumFluorescence(
             self.lines, self._strength, self._group_of_line, self.beam_energy, self._cosecant
         )
 
@@ -274,6 +276,8 @@ class Emission:
         chi = fractions @ self._line_absorption * self._cosecant
         into[row, line] = self._strength[line] * distribution.emitted(chi[row, line])
         enhancement = self._fluorescence.enhancement(fractions, areas, chi, into)
+        by_continuum = self._continuum_fluorescence.enhancement(fractions, chi, into)
+        enhancement[:, : by_continuum.shape[1]] += by_continuum
         into[row, line] *= fractions[row, self.lines.element[line]] * (1 + enhancement[row, self._group_of_line[line]])
 
     def _add_film(self, into: npt.NDArray[np.float32], fractions: FloatArray) -> None:

@@ -46,12 +46,13 @@ def line_corrections(lines: Lines) -> npt.NDArray[np.float64]:
     factor = np.ones(len(lines))
     subshell = np.array(SUBSHELLS)[lines.subshell]
     outer = np.array([name.split("-")[1] for name in lines.name])
+    is_l = np.isin(subshell, ["L1", "L2", "L3"])
     from_3d = np.isin(subshell, ["L2", "L3"]) & np.isin(outer, ["M4", "M5"])
     for chosen, at, values in (
-        (subshell == "K", (9, 11), (0.95, 1.0)),
-        (from_3d, (22, 26, 30, 32), (0.27, 0.31, 0.90, 1.0)),
-        (from_3d & (subshell == "L2"), (26, 30), (0.15, 1.0)),
-        (np.isin(subshell, ["L2", "L3"]) & (outer == "M1"), (32, 40), (1.2, 1.0)),
+        (subshell == "K", (8, 9, 11, 16, 20, 22, 26, 30, 32), (0.905, 0.98, 1.0, 1.0, 0.98, 0.98, 1.0, 1.13, 1.15)),
+        (is_l, (30, 56), (1.05, 1.12)),
+        (from_3d, (22, 26, 30, 32), (0.20, 0.50, 0.90, 0.95)),
+        (is_l & (outer == "M1"), (32, 40), (1.15, 1.0)),
         (np.isin(subshell, ["M4", "M5"]), (56, 58, 63, 72), (0.29, 0.5, 0.9, 1.0)),
         (np.isin(subshell, ["M1", "M2", "M3"]), (58, 72), (1.8, 1.0)),
     ):
