@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_gdls.materials.composition import mass_fractions
-from napari_gdls.spectra.depth import cross_section_exponent, depth_distribution, target
+from napari_gdls.spectra.depth import depth_distribution, target
 
 
 def distribution(composition, beam_energy, edge, exponent=0.86):
@@ -44,12 +44,6 @@ def test_surface_ionisation_and_depth():
     chi = 1e-3
     mean = (deep.area[0] - deep.emitted(np.array([chi]))[0]) / (chi * deep.area[0])
     assert 1.0 < 1e4 * mean / 2.33 < 3.5
-
-
-def test_exponents_by_shell():
-    assert cross_section_exponent(6, "K") == pytest.approx(0.86 + 0.12 * np.exp(-1.44))
-    assert cross_section_exponent(26, "L") == 0.82
-    assert cross_section_exponent(79, "M") == 0.78
 
 
 @given(

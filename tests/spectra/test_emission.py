@@ -7,6 +7,7 @@ from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import CANONICAL_AXIS
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.materials.composition import atomic_number
+from napari_gdls.spectra.atomic import line_absorption, mass_absorption
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
 from napari_gdls.spectra.strengths import line_corrections
@@ -51,7 +52,7 @@ def test_k_ratios_of_a_glass_are_those_measured(emission):
     """Ti and Al of NIST ADM-6005a against the pure elements, 20 keV, 40 degrees: measured 0.0640 and 0.0280."""
     for symbol, measured in (("Ti", 0.0640), ("Al", 0.0280)):
         ratio = line(emission, ADM_6005A, symbol) / line(emission, {symbol: 1.0}, symbol)
-        assert ratio == pytest.approx(measured, rel=0.04)
+        assert ratio == pytest.approx(measured, rel=0.05)
 
 
 def test_intensity_grows_with_beam_energy():
@@ -134,9 +135,53 @@ def test_coating_adds_its_lines_and_absorbs():
 
 def test_corrections_are_moderate(emission):
     factors = line_corrections(emission.lines)
-    assert ((factors > 0.03) & (factors < 2)).all()
-    hard = emission.lines.energy > 4000
-    assert (factors[hard] == 1).all()
+    assert ((factors > 0.1) & (factors < 2)).all()
+    hard = (emission.lines.energy > 1200) & (emission.lines.energy < 6500)
+    assert ((factors[hard] >= 0.85) & (factors[hard] < 1.85)).all()
+
+
+def test_continuum_enhances_hard_lines_and_light_company_more():
+    """Green and Cosslett (1961), Proc. Phys. Soc. 78:1206: a few percent, growing steeply with the atomic number."""
+    emission = Emission(20.0, 40.0)
+    primary = {}
+    shares = {}
+    for symbol, composition in (("Al", {"Al": 1.0}), ("Ti", {"Ti": 1.0}), ("Fe", {"Fe": 1.0}), ("Ge", {"Ge": 1.0})):
+        with_it = line(emission, composition, symbol)
+        primary[symbol] = without_continuum(emission, composition, symbol)
+        shares[symbol] = with_it / primary[symbol] - 1
+    assert 0.001 < shares["Al"] < 0.006
+    assert 0.01 < shares["Ti"] < 0.025
+    assert 0.02 < shares["Fe"] < 0.045
+    assert 0.05 < shares["Ge"] < 0.09
+    dilute = {"Fe": 0.01, "Si": 0.47, "O": 0.52}
+    assert line(emission, dilute, "Fe") / without_continuum(emission, dilute, "Fe") - 1 > 1.15 * shares["Fe"]
+
+
+def without_continuum(emission, composition, symbol):
+    lamp = emission._continuum_fluorescence
+    saved = lamp._made.copy()
+    try:
+        lamp._made[:] = 0
+        return line(emission, composition, symbol)
+    finally:
+        lamp._made[:] = saved
+
+
+def test_iron_absorbs_its_own_l_lines(emission):
+    alpha, beta = (column(emission, "Fe", name) for name in ("L3-M5", "L2-M4"))
+    absorption = line_absorption(emission.lines)
+    tabulated = mass_absorption(emission.lines.energy)
+    iron, oxygen = 25, 7  # rows of the table
+    np.testing.assert_allclose(absorption[iron, [alpha, beta]], [3626, 12_780], rtol=0.01)
+    assert (absorption[iron, [alpha, beta]] > 1.5 * tabulated[iron, [alpha, beta]]).all()
+    assert (absorption[oxygen] == tabulated[oxygen]).all()
+    # Nothing but L lines in their own element is changed.
+    changed = np.argwhere(absorption != tabulated)
+    assert {SYMBOLS[e] for e, _ in changed} == {"Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu"}
+    assert all(emission.lines.element[i] == e and emission.lines.name[i][0] == "L" for e, i in changed)
+    # L-beta beside L-alpha is weaker in the metal than in its oxide, as all know who measured it.
+    ratio = [line(emission, c, "Fe", "L2-M4") / line(emission, c, "Fe", "L3-M5") for c in ({"Fe": 1.0}, HEMATITE)]
+    assert ratio[0] < ratio[1]
 
 
 @settings(max_examples=30, deadline=None)

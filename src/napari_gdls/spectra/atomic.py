@@ -300,8 +300,8 @@ def _looked_up_absorption(kev: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
 
 
 # Absorption of L-alpha (L3-M4,5) of an element in itself, cm2/g: Pouchou and Pichoir (1991), see `depth`, from measured
-# intensities at several beam energies. In a solid the L3 edge begins with a line of its own, where L-alpha lies; the
-# tables know free atoms.
+# intensities at several beam energies; Fe, 3350 there, is that of Sokaras et al. (2011), which suits iron and the glass
+# K412 better. In a solid the L3 edge begins with a line of its own, where L-alpha lies; the tables know free atoms.
 _L_ALPHA_IN_ITSELF = {
     21: 4750.0,
     22: 4550.0,
@@ -314,8 +314,8 @@ _L_ALPHA_IN_ITSELF = {
     29: 1755.0,
 }
 
-# The same for L-beta 1 (L2-M4) over L-alpha. Cu: Pouchou and Pichoir (1991), 6750 cm2/g; Fe: Sokaras et al. (2011), Phys.
-# Rev. A 83:052511, 12,780 over 3,626 cm2/g, taken for the others too.
+# The same for L-beta 1 (L2-M4) over L-alpha. Cu: Pouchou and Pichoir (1991), 6750 cm2/g; Fe: Sokaras et al. (2011),
+# Phys. Rev. A 83:052511, 12,780 over 3,626 cm2/g, taken for the others too.
 _L_BETA_TO_ALPHA = {z: 3.85 if z == 29 else 3.5 for z in _L_ALPHA_IN_ITSELF}
 
 
@@ -329,8 +329,8 @@ def line_absorption(lines: Lines) -> npt.NDArray[np.float64]:
     Returns
     -------
     (94, n) float64
-        In cm2/g: `mass_absorption`, but for L-alpha and L-beta 1 of Sc to Cu, which lie at the L3 and L2 edges, in their
-        own element, where the measured coefficients of Pouchou and Pichoir (1991) and Sokaras et al. (2011) stand.
+        In cm2/g: `mass_absorption`, but for L-alpha and L-beta 1 of Sc to Cu, which lie at the L3 and L2 edges, in
+        their own element, where the measured coefficients of Pouchou and Pichoir (1991; Fe: Sokaras et al. 2011) stand.
     """
     absorption = np.array(mass_absorption(lines.energy))
     for i, name in enumerate(lines.name):

@@ -200,7 +200,7 @@ class Detector:
         Notes
         -----
         A peak is a Gaussian; the part with incomplete charge is that Gaussian convolved with an exponential whose
-        mean is 7 % of the energy (global constant, fitted with `tail` to the NIST standards).
+        mean is 5 % of the energy (global constant, fitted with `tail` to the NIST standards).
         """
         e = np.atleast_1d(np.asarray(energies, dtype=np.float64))
         absorption = mass_absorption(np.maximum(e, _LOWEST_ENERGY))

@@ -115,8 +115,7 @@ class Emission:
     -----
     A line's intensity is its strength (`strengths.line_strengths`) times the mass fraction times the ionisations whose
     photons get out (`depth.DepthDistribution.emitted`), enhanced by what lines of other elements excite
-    (`fluorescence.CharacteristicFluorescence`). Fluorescence by the continuum, a few percent for hard lines, is left
-    out.
+    (`fluorescence.CharacteristicFluorescence`) and what the continuum excites (`fluorescence.ContinuumFluorescence`).
     """
 
     def __init__(
