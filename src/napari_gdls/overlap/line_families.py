@@ -333,6 +333,8 @@ def _calibrated(model: LineFamilies, total: FloatArray) -> LineFamilies:
         expected = amounts @ design
         weights = 1 / np.sqrt(np.maximum(expected, floor_of_variance(total[inside])) + (SHAPE_ERROR * expected) ** 2)
         lines = amounts[len(model.background) :]
+        if not lines.any():  # nothing to calibrate by
+            break
         slopes = np.array([lines @ (other.shapes - model.shapes) for other in stepped])[:, inside]
         whole = np.vstack([design, slopes]) * weights
         size = np.sqrt((whole**2).sum(axis=1))
