@@ -6,105 +6,21 @@ which of them are open, and closing one loses nothing. Nothing here knows Qt, na
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from psygnal import Signal
 
 from napari_gdls.plugin.corrections import Corrections
-from napari_gdls.recipe import Recipe
+from napari_gdls.plugin.field_state import FieldState, Result, Step, same_phases
+from napari_gdls.plugin.phase_names import renamed_by_hand
+from napari_gdls.recipe import NamedPlace, Recipe
 
 if TYPE_CHECKING:
-    from napari_gdls.embedding import Calibration
     from napari_gdls.field import Field
-    from napari_gdls.graph import MeasurementGraph
-    from napari_gdls.segmentation.result import Segmentation
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A segmentation and the colours it is shown in.
-
-    Attributes
-    ----------
-    segmentation : Segmentation
-    phase_colours : (P, 3) array or None
-        sRGB, 0 to 1. None if the method made no phases.
-    phase_table : dict or None
-        From `napari_gdls.segmentation.phase_table`, with these colours; likewise.
-    """
-
-    segmentation: Segmentation
-    phase_colours: npt.NDArray[np.float64] | None
-    phase_table: dict[str, npt.NDArray[Any]] | None
-
-
-@dataclass(eq=False)
-class FieldState:
-    """What is known of one field while it is open; changed by the methods of `Session` only.
-
-    Attributes
-    ----------
-    field : Field
-    title : str
-        Name for lists of fields.
-    recipe : Recipe
-        What the next run will be asked.
-    recipes : dict of str to Recipe
-        The last recipe of each method that was tried, by the method.
-    asked : Recipe or None
-        What the last run was asked, before defaults were spelled out.
-    run : Result or None
-        What the last run found.
-    merged : tuple of Segmentation
-        The run after each merge of phases by hand, the latest last.
-    tau_z : float
-        Phases that differ by no more are shown as one, where it is above that of the run.
-    shown : Result or None
-        What the layers show: the run with the merges by hand, at `tau_z`.
-    corrections : Corrections
-        For the next run.
-    selected_segments : frozenset of int
-        Labels, from 1.
-    selected_phases : frozenset of int
-        Phases of `shown`, from 0.
-    calibration : Calibration or None
-        Scale of delta_z that a run has measured on the field itself.
-    """
-
-    field: Field
-    title: str
-    recipe: Recipe
-    recipes: dict[str, Recipe] = dataclass_field(default_factory=dict)
-    asked: Recipe | None = None
-    run: Result | None = None
-    merged: tuple[Segmentation, ...] = ()
-    tau_z: float = 0.0
-    shown: Result | None = None
-    corrections: Corrections = dataclass_field(default_factory=Corrections)
-    selected_segments: frozenset[int] = frozenset()
-    selected_phases: frozenset[int] = frozenset()
-    calibration: Calibration | None = None
-
-    @property
-    def merged_by_hand(self) -> Segmentation | None:
-        """The run with all merges by hand; None where there was no run, or its method makes no phases."""
-        if self.run is None or not self.run.segmentation.has_phases:
-            return None
-        return self.merged[-1] if self.merged else self.run.segmentation
-
-    def reusable(self, recipe: Recipe) -> tuple[npt.NDArray[np.float32] | None, MeasurementGraph | None]:
-        """Embedding and graph of the last run, as far as one with this recipe would make the same."""
-        if self.run is None or self.asked is None:
-            return None, None
-        if any(getattr(self.asked, name) != getattr(recipe, name) for name in ("model", "calibration", "drift")):
-            return None, None
-        found = self.run.segmentation
-        return found.embedding, found.graph if self.asked.max_distance == recipe.max_distance else None
+    from napari_gdls.mineralogy.phase_table import PhaseTable
 
 
 class Session:
@@ -123,13 +39,16 @@ class Session:
     run_changed : Signal(FieldState)
         A run has ended; what is shown has changed, too.
     wanted_changed : Signal(FieldState)
-        Another result is to be derived from the run, by merges by hand and `tau_z`, and to be handed to `show`.
+        Another result is to be derived from the run, by what was done by hand, `tau_z` and measured names, and to be
+        handed to `show`.
     shown_changed : Signal(FieldState)
         Another result is shown.
     corrections_changed : Signal(FieldState)
         Corrections for the next run were made, undone or cleared.
     selection_changed : Signal(FieldState)
         Other segments or phases are selected.
+    naming_changed : Signal(FieldState)
+        Phases are to be named in another way, or there is another problem with it.
     """
 
     fields_changed = Signal(description="Fields were opened, closed or renamed.")
@@ -140,6 +59,7 @@ class Session:
     shown_changed = Signal(FieldState, description="Another result is shown.")
     corrections_changed = Signal(FieldState, description="Corrections were made, undone or cleared.")
     selection_changed = Signal(FieldState, description="Other segments or phases are selected.")
+    naming_changed = Signal(FieldState, description="Phases are to be named in another way.")
 
     def __init__(self) -> None:
         self._states: list[FieldState] = []
@@ -218,12 +138,14 @@ class Session:
     def finish_run(self, field: Field, asked: Recipe, result: Result) -> bool:
         """Take in what a run has found; False if its field has been closed.
 
-        Merges of phases by hand end with the run that they were made in; corrections stay.
+        Merges of phases by hand end with the run that they were made in; corrections stay, and names by hand, which the
+        recipe has.
         """
         state = self.state_of(field)
         if state is None:
             return False
-        state.asked, state.run, state.shown, state.merged = asked, result, result, ()
+        state.asked, state.run, state.shown, state.steps = asked, result, result, ()
+        state.minerals, state.unnamed, state.naming_problem = {}, frozenset(), ""
         state.selected_segments = state.selected_phases = frozenset()
         if asked.calibration == "field":
             state.calibration = result.segmentation.calibration
@@ -241,23 +163,82 @@ class Session:
         segmentation = state.shown.segmentation
         group = np.arange(segmentation.n_phases)
         group[chosen] = chosen[0]
-        state.merged = (*state.merged, segmentation.with_phases_merged(group))
-        self.wanted_changed.emit(state)
+        self._do(state, Step("merge", segmentation.with_phases_merged(group), state.recipe.names))
 
-    def undo_merge(self, state: FieldState) -> None:
-        """Undo the last merge by hand."""
-        if state.merged:
-            state.merged = state.merged[:-1]
+    def rename_phase(self, state: FieldState, phase: int, name: str) -> None:
+        """Give a phase of the shown result, counted from 0, a name by hand; "" gives it the measured one back.
+
+        Further runs on the field keep the name, where the same grain is found.
+
+        Raises
+        ------
+        RecipeError
+            If the name cannot be one: it is too long, or cannot be printed.
+        """
+        by_hand = state.by_hand
+        if state.shown is None or by_hand is None:
+            return
+        segmentation = state.shown.segmentation
+        names, text = segmentation.names, name.strip()
+        if text == (names[phase].name if names and names[phase].is_by_hand else ""):
+            return
+        before = state.recipe.names
+        named = renamed_by_hand(by_hand, segmentation, phase, text, before)
+        self._set_names(state, named.recipe.names)
+        self._do(state, Step("name", named, before))
+
+    def undo_step(self, state: FieldState) -> None:
+        """Undo the last merge or name by hand."""
+        if state.steps:
+            *before, last = state.steps
+            state.steps = tuple(before)
+            if last.kind == "name":
+                self._set_names(state, last.names_before)
             self.wanted_changed.emit(state)
 
     def show(self, state: FieldState, result: Result) -> None:
         """Say that another result, derived from the run, is shown."""
         before = state.shown
-        if before is not None and before.segmentation is result.segmentation:
+        if before is not None and before.segmentation is result.segmentation and before.minerals is result.minerals:
             return
         state.shown = result
-        state.selected_segments = state.selected_phases = frozenset()
+        if before is None or not same_phases(before.segmentation, result.segmentation):  # else it has other names only
+            state.selected_segments = state.selected_phases = frozenset()
         self.shown_changed.emit(state)
+
+    def ask_names(self, state: FieldState, **changes: Any) -> None:
+        """Ask for names of phases in another way; see `NamingSettings`.
+
+        Raises
+        ------
+        TypeError
+            If there is no such setting.
+        """
+        settings = dataclasses.replace(state.naming, **changes)
+        if settings == state.naming:
+            return
+        if dataclasses.replace(settings, wanted=state.naming.wanted) != state.naming:
+            state.minerals = {}  # others may be found now
+        state.naming = settings
+        self.name_again(state)
+
+    def name_again(self, state: FieldState) -> None:
+        """Ask for names where naming was cancelled, or has failed."""
+        state.unnamed, state.naming_problem = frozenset(), ""
+        self.naming_changed.emit(state)
+
+    def finish_naming(self, state: FieldState, partition: bytes, minerals: PhaseTable) -> None:
+        """Take in what the phases of a result of the last run are."""
+        state.minerals = {**state.minerals, partition: minerals}
+        state.naming_problem = ""
+        self.naming_changed.emit(state)
+        self.wanted_changed.emit(state)
+
+    def give_up_naming(self, state: FieldState, partition: bytes, problem: str = "") -> None:
+        """Leave the phases of a result without measured names, until they are asked for again."""
+        state.unnamed |= {partition}
+        state.naming_problem = problem
+        self.naming_changed.emit(state)
 
     def correct(self, state: FieldState, corrections: Corrections) -> None:
         """Set the corrections for the next run."""
@@ -283,8 +264,19 @@ class Session:
         if self.recipe != recipe:
             self.recipe_changed.emit()
 
+    def _do(self, state: FieldState, step: Step) -> None:
+        state.steps = (*state.steps, step)
+        self.wanted_changed.emit(state)
+
+    def _set_names(self, state: FieldState, names: tuple[NamedPlace, ...]) -> None:
+        """Let the next runs of a field, by any method, have these names by hand."""
+        state.recipe = state.recipe.replace(names=names)
+        state.recipes = {method: recipe.replace(names=names) for method, recipe in state.recipes.items()}
+        if state is self._chosen:
+            self.recipe_changed.emit()
+
     def _follow_tau_z(self, state: FieldState) -> None:
-        run = state.merged_by_hand
+        run = state.by_hand
         if run is None or run.recipe.method != state.recipe.method:
             return
         tau_z = state.recipe.with_defaults(state.field.n_measurements).tau_z

@@ -6,10 +6,13 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari_gdls.plugin.failures import show_failure
-from napari_gdls.plugin.layers.contents import LayerContents, contents_of_merged
+from napari_gdls.plugin.field_state import FieldState, Result, same_phases
+from napari_gdls.plugin.layers.contents import LayerContents, contents_of_derived
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
-from napari_gdls.plugin.layers.placing import update_layers
-from napari_gdls.plugin.session import FieldState, Result, Session
+from napari_gdls.plugin.layers.placing import rename_layers, update_layers
+from napari_gdls.plugin.phase_names import derived
+from napari_gdls.plugin.phase_naming import PhaseNaming
+from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.task import Latest
 
 if TYPE_CHECKING:
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 class ViewerSession:
     """A session tied to a viewer.
 
-    Fields are open as long as a layer carries them. Results that the session wants derived from a run, by merging
-    phases, are computed beside the window, and shown by the layers of the run.
+    Fields are open as long as a layer carries them. Results that the session wants derived from a run, by merging and
+    naming phases, are computed beside the window, and shown by the layers of the run.
 
     Parameters
     ----------
@@ -33,10 +36,13 @@ class ViewerSession:
     Attributes
     ----------
     session : Session
+    naming : PhaseNaming
+        Names the phases of what the session shows.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self.session = Session()
+        self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)
         self._latest = Latest()
         self._latest.succeeded.connect(self._on_derived)
@@ -63,25 +69,30 @@ class ViewerSession:
         self.session.set_fields(list(titles.values()))
 
     def _on_wanted(self, state: FieldState) -> None:
-        run, merged, tau_z = state.run, state.merged_by_hand, state.tau_z
-        if run is None or merged is None:
+        run, by_hand, tau_z, minerals = state.run, state.by_hand, state.tau_z, state.minerals
+        if run is None or by_hand is None:
             return
-        lowest = merged.recipe.tau_z
 
-        def derived(progress: Progress) -> tuple[Result, LayerContents]:
-            wanted = merged if lowest is None or tau_z <= lowest else merged.coarsened(tau_z)
-            return run, contents_of_merged(wanted, progress)
+        def wanted(progress: Progress) -> tuple[Result, LayerContents]:
+            segmentation, measured = derived(by_hand, tau_z, minerals)
+            return run, contents_of_derived(segmentation, measured, progress)
 
-        self._latest.ask(derived)
+        self._latest.ask(wanted)
 
-    def _on_derived(self, derived: tuple[Result, LayerContents]) -> None:
-        run, contents = derived
-        viewer, state = self._viewer(), self.session.state_of(contents.result.segmentation.field)
-        if viewer is None or state is None or state.run is not run:
+    def _on_derived(self, found: tuple[Result, LayerContents]) -> None:
+        run, contents = found
+        result = contents.result
+        viewer, state = self._viewer(), self.session.state_of(result.segmentation.field)
+        if viewer is None or state is None or state.run is not run or state.shown is None:
             return  # the field was closed, or run again
-        if state.shown is None or state.shown.segmentation is not contents.result.segmentation:
+        before = state.shown.segmentation
+        if before is result.segmentation and state.shown.minerals is result.minerals:
+            return
+        if same_phases(before, result.segmentation):
+            rename_layers(viewer, contents, before)
+        else:
             update_layers(viewer, contents)
-            self.session.show(state, contents.result)
+        self.session.show(state, result)
 
 
 _of_viewers: weakref.WeakKeyDictionary[napari.Viewer, ViewerSession] = weakref.WeakKeyDictionary()

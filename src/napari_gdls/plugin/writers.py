@@ -58,7 +58,7 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
             overwrite=not Path(path).is_dir(),
         )
     elif os.fspath(path).lower().endswith(".csv") and "segmentation" in entry:
-        write_table(path, _table(entry["segmentation"], entry["role"], np.asarray(data), attributes))
+        write_table(path, _table(entry["segmentation"], entry["role"], np.asarray(data)))
     else:
         pixel_size = _pixel_size(attributes) if field is None else None
         write_labels(path, np.asarray(data), field=field, pixel_size=pixel_size)
@@ -96,19 +96,21 @@ def write_field_of_image(path: str | os.PathLike[str], data: Any, attributes: Ma
     return [os.fspath(path)]
 
 
-def _table(
-    segmentation: Segmentation, role: str, labels: npt.NDArray[Any], attributes: Mapping[str, Any]
-) -> dict[str, npt.NDArray[Any]]:
+def _table(segmentation: Segmentation, role: str, labels: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:
     """Table of what a layer shows that a segmentation was shown in."""
-    from napari_gdls.segmentation import segment_table
+    from napari_gdls.segmentation import phase_table, segment_table
 
     if role == "phases" and np.array_equal(labels, segmentation.phase_map()):
-        features = attributes["features"]  # the table of phases, with the colours of the layer
-        return {"phase" if name == "index" else name: features[name].to_numpy() for name in features}
+        return phase_table(segmentation)
     if role == "segments" and np.array_equal(labels, segmentation.labels):
         return segmentation.segment_table()
     known = role == "segments" and segmentation.has_phases
-    return segment_table(labels, segmentation.field, phases=segmentation.phases if known else None)
+    return segment_table(
+        labels,
+        segmentation.field,
+        phases=segmentation.phases if known else None,
+        names=[name.name for name in segmentation.names] or None if known else None,
+    )
 
 
 def _needed(field: Field | None, path: str | os.PathLike[str]) -> Field:

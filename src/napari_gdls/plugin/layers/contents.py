@@ -12,7 +12,7 @@ from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.appearance import label_colormap
 from napari_gdls.plugin.layers.graph import merge_heights
 from napari_gdls.plugin.layers.segments import segment_features
-from napari_gdls.plugin.session import Result
+from napari_gdls.plugin.field_state import Result
 from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import segment_colours
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
+    from napari_gdls.mineralogy import PhaseTable
     from napari_gdls.phases.constraints import Constraints
     from napari_gdls.progress import Progress
     from napari_gdls.recipe import Recipe
@@ -82,20 +83,29 @@ def contents_of_run(
     return contents
 
 
-def contents_of_merged(merged: Segmentation, progress: Progress) -> LayerContents:
-    """What the layers show of a segmentation that came of a run by merging phases.
+def contents_of_derived(
+    segmentation: Segmentation, minerals: PhaseTable | None, progress: Progress
+) -> LayerContents:
+    """What the layers show of a segmentation that came of a run by merging or naming phases.
 
     Colours stay while a slider is moved; see `napari_gdls.segmentation.colours.phase_colours`.
 
     Parameters
     ----------
-    merged : Segmentation
+    segmentation : Segmentation
+    minerals : PhaseTable or None
+        What its phases were measured to be.
     progress : Progress
     """
-    return _contents(merged, None, progress)
+    return _contents(segmentation, None, progress, minerals)
 
 
-def _contents(segmentation: Segmentation, heights: npt.NDArray[np.float64] | None, progress: Progress) -> LayerContents:
+def _contents(
+    segmentation: Segmentation,
+    heights: npt.NDArray[np.float64] | None,
+    progress: Progress,
+    minerals: PhaseTable | None = None,
+) -> LayerContents:
     progress("table", 0.0)
     features = segment_features(segmentation)
     progress("table", 0.5)
@@ -104,4 +114,4 @@ def _contents(segmentation: Segmentation, heights: npt.NDArray[np.float64] | Non
     if segmentation.has_phases:
         _ = segmentation.merges  # they are kept
         colours, table = segmentation.phase_colours, phase_table(segmentation)
-    return LayerContents(Result(segmentation, colours, table), features, colormap, heights)
+    return LayerContents(Result(segmentation, colours, table, minerals), features, colormap, heights)

@@ -17,6 +17,7 @@ from napari_gdls.plugin.layers.appearance import (
     scale_and_units,
 )
 from napari_gdls.plugin.layers.metadata import layer_metadata
+from napari_gdls.plugin.layers.name_features import name_features
 from napari_gdls.segmentation.tables import phase_table
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def phase_layer(
     Returns
     -------
     Labels or None
-        Its features are the columns of the table, with the phase in "index" as napari wants it. None if the method made
-        no phases.
+        See `phase_features`. None if the method made no phases.
     """
     if not segmentation.has_phases:
         return None
@@ -63,10 +63,29 @@ def phase_layer(
         opacity=OPACITY,
         visible=False,
         colormap=label_colormap(known),
-        features={"index" if name == "phase" else name: column for name, column in columns.items()},
+        features=phase_features(segmentation, columns),
         metadata=layer_metadata("phases", field, segmentation),
         **scale_and_units(field),
     )
+
+
+def phase_features(
+    segmentation: Segmentation, table: Mapping[str, npt.NDArray[Any]] | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """Features of the layer of phases: the columns of their table, with the phase in "index" as napari wants it.
+
+    Where phases are named, what they are in a line comes first (`napari_gdls.plugin.layers.name_features`).
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        With phases.
+    table : mapping, optional
+        From `napari_gdls.segmentation.phase_table`; None: made here.
+    """
+    columns = phase_table(segmentation) if table is None else table
+    others = {name: column for name, column in columns.items() if name != "phase"}
+    return {"index": columns["phase"], **name_features(segmentation, columns["phase"]), **others}
 
 
 def confidence_layer(segmentation: Segmentation) -> Image | None:

@@ -17,7 +17,7 @@ from napari_gdls.plugin.layers.metadata import (
     layer_segmentation,
     set_segmentation,
 )
-from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
+from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_features, phase_layer
 from napari_gdls.plugin.layers.segments import segment_layer
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
     from napari_gdls.plugin.layers.contents import LayerContents
+    from napari_gdls.segmentation.result import Segmentation
 
 
 def place_layers(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: bool = False) -> Labels:
@@ -95,6 +96,27 @@ def update_layers(viewer: napari.Viewer, contents: LayerContents) -> None:
                 layers[0].visible = True
     if active in viewer.layers:  # new layers make themselves the active one
         viewer.layers.selection.active = active
+
+
+def rename_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmentation) -> None:
+    """Let the layers of a result show other names of its phases, those that were edited among them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    contents : LayerContents
+    before : Segmentation
+        The result with the names that it had, which the layers show.
+    """
+    result = contents.result
+    segmentation = result.segmentation
+    features = {"segments": contents.features, "phases": phase_features(segmentation, result.phase_table)}
+    for role in ("phases", "confidence", "segments", "graph", "mixed"):
+        for layer in _result_layers(viewer, segmentation.field, role):
+            if layer_segmentation(layer) is before:
+                set_segmentation(layer, segmentation)
+                if role in features:
+                    layer.features = features[role]
 
 
 def _new_layers(contents: LayerContents, *, visible: bool = True) -> dict[str, list[Layer]]:

@@ -19,6 +19,7 @@ from napari_gdls.plugin.layers.appearance import (
 )
 from napari_gdls.plugin.layers.graph import graph_layers_of
 from napari_gdls.plugin.layers.metadata import layer_metadata
+from napari_gdls.plugin.layers.name_features import name_features
 from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
 from napari_gdls.segmentation.colours import composition_colours, segment_colours
 from napari_gdls.segmentation.tables import segment_table
@@ -115,9 +116,14 @@ def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe 
 def segment_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
     """Features of a Labels layer: the columns of the table of segments, with the label in "index" as napari wants it.
 
-    Phase, counted from 1, and mean confidence are among them where the method gives them.
+    Phase, counted from 1, its name, and mean confidence are among them where they are known; what a named phase is in a
+    line comes first.
     """
-    return _by_index(segmentation.segment_table())
+    table = segmentation.segment_table()
+    features = _by_index(table)
+    if "phase" not in table:
+        return features
+    return {"index": features.pop("index"), **name_features(segmentation, table["phase"]), **features}
 
 
 def segment_colormap(segmentation: Segmentation) -> DirectLabelColormap:

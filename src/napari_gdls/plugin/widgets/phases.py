@@ -12,24 +12,31 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
-from napari_gdls.plugin.session import FieldState, Result, Session
-from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
+from napari_gdls.errors import RecipeError
+from napari_gdls.plugin.failures import show_failure
+from napari_gdls.plugin.field_state import FieldState, Result, same_phases
+from napari_gdls.plugin.session import Session
+from napari_gdls.plugin.widgets.phase_name_cells import NameEditing, name_cell, probability_cell
+from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table, wide_table
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
     from napari_gdls.phases.merge_candidates import PhaseMerge
     from napari_gdls.segmentation.result import Segmentation
 
-_PHASE_COLUMNS = ("", "#", "Area %", "Segments", "BSE", "Mixture")
+_PHASE_COLUMNS = ("", "#", "Name", "Prob.", "Area %", "Segments", "BSE", "Mixture")
+_NAME, _PROBABILITY = 2, 3
 _PHASE_TIPS = (
     "Colour in the layers.",
     "Number in the layer of phases.",
+    "What it is; with a question mark where something else is likelier. Double click or F2 to rename; empty for the "
+    "measured name.",
+    "How probable the measured name is; hand: you have named it.",
     "Modal composition by point counting, with its standard error.",
     "Connected pieces.",
     "Mean of the BSE image at the measurements of the phase.",
@@ -41,15 +48,17 @@ _MERGE_TIPS = (
     "Noise-free difference, on the scale of τz: moving τz above it merges them.",
     "How sure the difference is: x, for an error of exp(-x). At or below that of the run it may be chance.",
 )
+_WIDEST = 160
+"""Pixels of a name: with its probability and the area it fits a dock that is as wide as its other parts need."""
 _MOST_NAMED = 4
 """Phases of a group that are listed by number; larger groups by their size, or the column would not fit."""
 
 
 class PhasePanel(QWidget):
-    """Lists of the phases of the shown result and of what could be merged; merging by hand, with undo.
+    """Lists of the phases of the shown result and of what could be merged; merging and naming by hand, with undo.
 
-    What is shown is the result of the run, with the merges made by hand, and all phases merged that differ by no more
-    than tau_z.
+    What is shown is the result of the run, with the merges and names made by hand, and all phases merged that differ by
+    no more than tau_z.
 
     Parameters
     ----------
@@ -62,13 +71,20 @@ class PhasePanel(QWidget):
         self._session = session
         self.message = QLabel(self)
         self.message.setWordWrap(True)
-        self.phases = read_only_table(_PHASE_COLUMNS, _PHASE_TIPS, 2, self)
+        self.phases = wide_table(_PHASE_COLUMNS, _PHASE_TIPS, self, widest=_WIDEST)
         self.phases.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.phases.setEditTriggers(
+            QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
+        )
+        self.name_editing = NameEditing(self.phases)
+        self.phases.setItemDelegateForColumn(_NAME, self.name_editing)
+        self._listed: Result | None = None
         self.merges = read_only_table(_MERGE_COLUMNS, _MERGE_TIPS, 0, self)
         self.merges.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.merge_button = QPushButton("Merge selected phases", self)
         self.merge_button.setToolTip("Select phases in the upper list with Ctrl, or a line of the lower one.")
-        self.undo_button = QPushButton("Undo merge", self)
+        self.undo_button = QPushButton(self)
+        self.undo_button.setToolTip("Undo the last merge or name by hand.")
         buttons = QHBoxLayout()
         buttons.addWidget(self.merge_button)
         buttons.addWidget(self.undo_button)
@@ -81,7 +97,9 @@ class PhasePanel(QWidget):
         self.merges.itemSelectionChanged.connect(self._on_merge_chosen)
         self.merge_button.clicked.connect(self.merge_selected)
         self.undo_button.clicked.connect(self.undo)
-        for signal in (session.chosen_changed, session.shown_changed):
+        self.name_editing.renamed.connect(self._on_renamed)
+        self.name_editing.closed.connect(self._list)
+        for signal in (session.chosen_changed, session.shown_changed, session.naming_changed):
             watch(self, signal, self._list)
         watch(self, session.wanted_changed, self._show_state)
         watch(self, session.selection_changed, self._show_selection)
@@ -112,9 +130,19 @@ class PhasePanel(QWidget):
 
     @Slot()
     def undo(self) -> None:
-        """Undo the last merge that was made by hand."""
+        """Undo the last merge or name by hand."""
         if self._session.chosen is not None:
-            self._session.undo_merge(self._session.chosen)
+            self._session.undo_step(self._session.chosen)
+
+    @Slot(int, str)
+    def _on_renamed(self, phase: int, name: str) -> None:
+        state = self._session.chosen
+        if state is None:
+            return
+        try:
+            self._session.rename_phase(state, phase, name)
+        except RecipeError as error:
+            show_failure(error)
 
     @Slot()
     def _on_phases_chosen(self) -> None:
@@ -140,8 +168,12 @@ class PhasePanel(QWidget):
                     if item is not None:
                         item.setSelected(True)
 
+    @Slot()
     def _list(self) -> None:
         result = self.shown
+        if self._is_edited_in(result):
+            return  # until the editor is closed
+        self._listed = result
         with signals_blocked(self.phases), signals_blocked(self.merges):
             for table in (self.phases, self.merges):
                 table.clearContents()
@@ -150,15 +182,26 @@ class PhasePanel(QWidget):
             self.merges.setRowCount(0 if result is None else len(result.segmentation.merges))
             if result is not None:
                 self._fill_phases(result)
-                self._fill_merges(result.segmentation.merges)
+                self._fill_merges(result.segmentation)
         for table in (self.phases, self.merges):
             fit_height(table)
         self._show_state()
         self._show_selection()
 
+    def _is_edited_in(self, result: Result | None) -> bool:
+        """Whether a name is being typed in the list, and its phase is one of a result, too."""
+        return (
+            self.phases.state() == QAbstractItemView.State.EditingState
+            and self._listed is not None
+            and result is not None
+            and same_phases(self._listed.segmentation, result.segmentation)
+        )
+
     def _show_state(self) -> None:
         state, result = self._session.chosen, self.shown
-        self.undo_button.setEnabled(state is not None and bool(state.merged))
+        steps = () if state is None else state.steps
+        self.undo_button.setText(f"Undo {steps[-1].kind}" if steps else "Undo")
+        self.undo_button.setEnabled(bool(steps))
         self.merge_button.setEnabled(result is not None and result.segmentation.n_phases > 1)
         self.message.setText("" if state is None or result is None else _in_words(state, result.segmentation))
 
@@ -166,37 +209,47 @@ class PhasePanel(QWidget):
         table = result.phase_table
         assert table is not None
         assert result.phase_colours is not None
+        names = result.segmentation.names
+        awaited = self._session.chosen is not None and self._session.chosen.to_be_named
         for row, colour in enumerate(result.phase_colours):
-            swatch = QTableWidgetItem()
+            swatch = cell("", right=False)
             swatch.setBackground(QColor.fromRgbF(*(float(part) for part in colour)))
             self.phases.setItem(row, 0, swatch)
             percent, error = table["area [%]"][row], table["error [%]"][row]
+            name = names[row] if names else None
+            self.phases.setItem(row, 1, cell(str(table["phase"][row]), right=True))
+            self.phases.setItem(row, _NAME, name_cell(name, awaited=awaited))
+            self.phases.setItem(row, _PROBABILITY, probability_cell(name))
             texts = (
-                str(table["phase"][row]),
                 f"{percent:.{_decimals(error)}f} ± {error:.{_decimals(error)}f}",
                 f"{table['segments'][row]:,}",
                 _short(table["mean BSE"][row]),
                 "✓" if table["fine-grained"][row] else "",
             )
-            for column, text in enumerate(texts, start=1):
-                self.phases.setItem(row, column, cell(text, right=column < 5))
+            for column, text in enumerate(texts, start=_PROBABILITY + 1):
+                self.phases.setItem(row, column, cell(text, right=bool(text != "✓")))
 
-    def _fill_merges(self, merges: tuple[PhaseMerge, ...]) -> None:
-        for row, merge in enumerate(merges):
-            names = _named(merge)
-            for column, text in enumerate((names, f"{merge.difference:.2f}", _short(merge.significance))):
-                self.merges.setItem(row, column, cell(text, right=column > 0))
+    def _fill_merges(self, segmentation: Segmentation) -> None:
+        titles = segmentation.phase_titles
+        for row, merge in enumerate(segmentation.merges):
+            texts = (_numbered(merge), f"{merge.difference:.2f}", _short(merge.significance))
+            for column, text in enumerate(texts):
+                item = cell(text, right=column > 0)
+                item.setToolTip("\n".join(f"{k + 1}: {titles[k]}" for k in merge.first + merge.second))
+                self.merges.setItem(row, column, item)
 
 
 def _in_words(state: FieldState, shown: Segmentation) -> str:
     """What is listed, and how it came of the run."""
     assert state.run is not None
-    assert state.merged_by_hand is not None
-    merges = len(state.merged)
+    assert state.by_hand is not None
+    merges, names = state.n_merges, sum(name.is_by_hand for name in shown.names)
     text = f"{shown.n_phases} phases, {shown.n_segments:,} segments."
     if merges:
         text += f" {merges} merge{'s' * (merges > 1)} by hand."
-    lowest = _tau_z_of(state.merged_by_hand)
+    if names:
+        text += f" {names} name{'s' * (names > 1)} by hand."
+    lowest = _tau_z_of(state.by_hand)
     if state.tau_z < lowest:
         text += f" τz below {lowest:.2f} needs a new run: press Segment."
     elif state.tau_z > _tau_z_of(state.run.segmentation):
@@ -210,7 +263,7 @@ def _tau_z_of(segmentation: Segmentation) -> float:
     return tau_z
 
 
-def _named(merge: PhaseMerge) -> str:
+def _numbered(merge: PhaseMerge) -> str:
     """Both groups of phases, counted from 1: "1, 4 + 7"; large ones by their size."""
     groups = [
         ", ".join(str(k + 1) for k in group) if len(group) <= _MOST_NAMED else f"{len(group)} phases"

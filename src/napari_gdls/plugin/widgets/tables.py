@@ -14,6 +14,7 @@ _ROW_HEIGHT = 22
 def cell(text: str, *, right: bool) -> QTableWidgetItem:
     """A cell with text at its left or right side."""
     item = QTableWidgetItem(text)
+    item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
     side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
     item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return item
@@ -49,8 +50,36 @@ def read_only_table(columns: tuple[str, ...], tips: tuple[str, ...], stretched: 
     return table
 
 
+def wide_table(
+    columns: tuple[str, ...], tips: tuple[str, ...], parent: QWidget, *, widest: int, most_rows: int = MOST_ROWS
+) -> QTableWidget:
+    """Likewise, of more columns than there is room for: they are as wide as their texts, and scrolled to.
+
+    Parameters
+    ----------
+    columns, tips : tuple of str
+    parent : QWidget
+    widest : int
+        Of a column, in pixels; longer texts are cut.
+    most_rows : int
+        Rows in sight.
+    """
+    table = read_only_table(columns, tips, len(columns) - 1, parent)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+    table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    header = table.horizontalHeader()
+    header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    header.setMaximumSectionSize(widest)
+    header.setStretchLastSection(True)
+    table.horizontalScrollBar().rangeChanged.connect(lambda *_: fit_height(table, most_rows))
+    return table
+
+
 def fit_height(table: QTableWidget, most_rows: int = MOST_ROWS) -> None:
-    """Make a table as high as its rows, up to `most_rows` of them."""
+    """Make a table as high as its rows, up to `most_rows` of them, and the bar to scroll it sideways."""
     rows = max(1, min(table.rowCount(), most_rows))
     height = table.horizontalHeader().sizeHint().height() + rows * table.verticalHeader().defaultSectionSize()
+    bar = table.horizontalScrollBar()
+    if table.horizontalScrollBarPolicy() != Qt.ScrollBarPolicy.ScrollBarAlwaysOff and bar.maximum() > 0:
+        height += bar.sizeHint().height()
     table.setFixedHeight(height + 2 * table.frameWidth())

@@ -1,0 +1,203 @@
+"""What is known of one open field: its recipe, its results, corrections and names by hand. Plain data."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.plugin.corrections import Corrections
+from napari_gdls.recipe import NamedPlace, Recipe
+
+if TYPE_CHECKING:
+    from napari_gdls.embedding import Calibration
+    from napari_gdls.field import Field
+    from napari_gdls.graph import MeasurementGraph
+    from napari_gdls.mineralogy.phase_table import PhaseTable
+    from napari_gdls.segmentation.result import Segmentation
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A segmentation and the colours it is shown in.
+
+    Attributes
+    ----------
+    segmentation : Segmentation
+    phase_colours : (P, 3) array or None
+        sRGB, 0 to 1. None if the method made no phases.
+    phase_table : dict or None
+        From `napari_gdls.segmentation.phase_table`, with these colours; likewise.
+    minerals : PhaseTable or None
+        What its phases were measured to be; None where nobody has looked.
+    """
+
+    segmentation: Segmentation
+    phase_colours: npt.NDArray[np.float64] | None
+    phase_table: dict[str, npt.NDArray[Any]] | None
+    minerals: PhaseTable | None = None
+
+    @cached_property
+    def partition(self) -> bytes:
+        """See `partition_of`."""
+        return partition_of(self.segmentation)
+
+
+def partition_of(segmentation: Segmentation) -> bytes:
+    """What tells apart results of one run whose phases are of other measurements; empty without phases.
+
+    What a phase is depends on its measurements alone: results with one partition have the same minerals.
+    """
+    phases = segmentation.measurement_phases
+    return b"" if phases is None else hashlib.blake2b(np.ascontiguousarray(phases.labels).tobytes()).digest()
+
+
+def same_phases(one: Segmentation, other: Segmentation) -> bool:
+    """Whether two results of a run have the same segments and phases, and differ in names at most."""
+    return (
+        one is other
+        or (one.labels is other.labels and one.phases is other.phases)
+        or (np.array_equal(one.labels, other.labels) and np.array_equal(one.phases, other.phases))
+    )
+
+
+@dataclass(frozen=True)
+class NamingSettings:
+    """How the phases of a field are to be named.
+
+    Parameters
+    ----------
+    wanted : bool
+        Whether they are named as soon as there are any.
+    library : str
+        What they can be: "" for all that is known, the name of a rock type, or the path of a table of minerals; see
+        `napari_gdls.mineralogy.naming_library`.
+    beam_energy : float or None
+        In keV; counts where the field does not say it.
+    """
+
+    wanted: bool = True
+    library: str = ""
+    beam_energy: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Something that was done by hand to a result, and can be undone.
+
+    Parameters
+    ----------
+    kind : {"merge", "name"}
+    segmentation : Segmentation
+        The run with this step and all before it.
+    names_before : tuple of NamedPlace
+        Names by hand in the recipe before the step.
+    """
+
+    kind: Literal["merge", "name"]
+    segmentation: Segmentation
+    names_before: tuple[NamedPlace, ...]
+
+
+@dataclass(eq=False)
+class FieldState:
+    """What is known of one field while it is open; changed by the methods of `Session` only.
+
+    Attributes
+    ----------
+    field : Field
+    title : str
+        Name for lists of fields.
+    recipe : Recipe
+        What the next run will be asked.
+    recipes : dict of str to Recipe
+        The last recipe of each method that was tried, by the method.
+    asked : Recipe or None
+        What the last run was asked, before defaults were spelled out.
+    run : Result or None
+        What the last run found.
+    steps : tuple of Step
+        Merges and names of phases by hand since then, the latest last.
+    tau_z : float
+        Phases that differ by no more are shown as one, where it is above that of the run.
+    shown : Result or None
+        What the layers show: the run with the steps by hand, at `tau_z`, and with the names that were measured.
+    corrections : Corrections
+        For the next run.
+    selected_segments : frozenset of int
+        Labels, from 1.
+    selected_phases : frozenset of int
+        Phases of `shown`, from 0.
+    calibration : Calibration or None
+        Scale of delta_z that a run has measured on the field itself.
+    naming : NamingSettings
+        How phases are to be named.
+    minerals : dict of bytes to PhaseTable
+        What the phases of results of the last run are, by their partition, as far as it was measured.
+    unnamed : frozenset of bytes
+        Partitions that are not to be named: the user has cancelled it, or it has failed.
+    naming_problem : str
+        Why naming has failed, "" if it has not.
+    """
+
+    field: Field
+    title: str
+    recipe: Recipe
+    recipes: dict[str, Recipe] = dataclass_field(default_factory=dict)
+    asked: Recipe | None = None
+    run: Result | None = None
+    steps: tuple[Step, ...] = ()
+    tau_z: float = 0.0
+    shown: Result | None = None
+    corrections: Corrections = dataclass_field(default_factory=Corrections)
+    selected_segments: frozenset[int] = frozenset()
+    selected_phases: frozenset[int] = frozenset()
+    calibration: Calibration | None = None
+    naming: NamingSettings = dataclass_field(default_factory=NamingSettings)
+    minerals: dict[bytes, PhaseTable] = dataclass_field(default_factory=dict)
+    unnamed: frozenset[bytes] = frozenset()
+    naming_problem: str = ""
+
+    @property
+    def by_hand(self) -> Segmentation | None:
+        """The run with all that was done by hand; None where there was no run, or its method makes no phases."""
+        if self.run is None or not self.run.segmentation.has_phases:
+            return None
+        return self.steps[-1].segmentation if self.steps else self.run.segmentation
+
+    @property
+    def n_merges(self) -> int:
+        """Merges by hand since the last run."""
+        return sum(step.kind == "merge" for step in self.steps)
+
+    @property
+    def beam_energy(self) -> float | None:
+        """In keV: as the field says it, else as the user does."""
+        return self.naming.beam_energy if self.field.beam_energy is None else self.field.beam_energy
+
+    @property
+    def to_be_named(self) -> bool:
+        """Whether the phases of what is shown are to be named, and can be."""
+        shown = self.shown
+        return (
+            self.naming.wanted
+            and self.beam_energy is not None
+            and shown is not None
+            and shown.segmentation.has_phases
+            and shown.partition not in self.minerals
+            and shown.partition not in self.unnamed
+        )
+
+    def reusable(self, recipe: Recipe) -> tuple[npt.NDArray[np.float32] | None, MeasurementGraph | None]:
+        """Embedding and graph of the last run, as far as one with this recipe would make the same."""
+        if self.run is None or self.asked is None:
+            return None, None
+        if any(getattr(self.asked, name) != getattr(recipe, name) for name in ("model", "calibration", "drift")):
+            return None, None
+        found = self.run.segmentation
+        return found.embedding, found.graph if self.asked.max_distance == recipe.max_distance else None
