@@ -22,6 +22,7 @@ from napari_gdls import (  # noqa: E402
     Segmentation,
     segment,
 )
+from stand_in_minerals import StandIn  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,7 @@ def two_minerals(step: int, *, pixel_size: float | None = 2.0, name: str = "pair
     return Field(bse.astype(np.uint16), counts, places, axis, pixel_size=pixel_size, name=name)
 
 
-def zoned_mineral(*, seed: int = 0) -> Field:
+def zoned_mineral(*, seed: int = 0, beam_energy: float | None = None) -> Field:
     """Like `two_minerals` every 3 px, with the disc in two zones that differ by a tenth of their counts."""
     rng = np.random.default_rng(seed)
     rows, columns = np.indices((48, 60))
@@ -78,12 +79,29 @@ def zoned_mineral(*, seed: int = 0) -> Field:
     expected = np.stack([1500 * share / share.sum() + 0.2 for share in shares])
     places = np.stack(np.meshgrid(range(1, 48, 3), range(1, 60, 3), indexing="ij"), axis=-1).reshape(-1, 2)
     counts = rng.poisson(expected[zone[places[:, 0], places[:, 1]]]).astype(np.uint16)
-    return Field(bse.astype(np.uint16), counts, places, axis, pixel_size=1.0, name="zoned")
+    return Field(
+        bse.astype(np.uint16), counts, places, axis, pixel_size=1.0, beam_energy=beam_energy, name="zoned"
+    )
 
 
 @pytest.fixture(scope="session")
 def zoned_field() -> Field:
     return zoned_mineral()
+
+
+@pytest.fixture(scope="session")
+def field_to_name() -> Field:
+    """The zoned field with the energy of the beam: its phases are named after every run."""
+    return zoned_mineral(beam_energy=20.0)
+
+
+@pytest.fixture
+def naming(monkeypatch) -> StandIn:
+    """What names the phases in the place of `identify`; see there how it is led."""
+    stand_in = StandIn()
+    monkeypatch.setattr("napari_gdls.plugin.phase_naming.minerals_of", stand_in)
+    monkeypatch.setattr("napari_gdls.plugin.widgets.minerals._libraries", lambda progress: ("granite", "basalt"))
+    return stand_in
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import napari_gdls as gdls
 from napari_gdls.plugin.corrections import Corrections
-from napari_gdls.plugin.session import Result, Session
+from napari_gdls.plugin.field_state import Result
+from napari_gdls.plugin.session import Session
 from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import phase_colours
 
@@ -135,19 +136,19 @@ def test_a_run_replaces_what_was_made_of_the_one_before(session, emitted, result
     assert emitted() == ["selection_changed"]
     session.merge_phases(state, state.selected_phases)
     assert emitted() == ["wanted_changed"]
-    assert state.merged_by_hand.n_phases == result.segmentation.n_phases - 1
-    session.show(state, Result(state.merged_by_hand, result.phase_colours[:1], None))
+    assert state.by_hand.n_phases == result.segmentation.n_phases - 1
+    session.show(state, Result(state.by_hand, result.phase_colours[:1], None))
     assert emitted() == ["shown_changed"]
     assert state.selected_phases == frozenset()
-    session.undo_merge(state)
-    assert state.merged_by_hand is result.segmentation
-    session.undo_merge(state)
+    session.undo_step(state)
+    assert state.by_hand is result.segmentation
+    session.undo_step(state)
     assert emitted() == ["wanted_changed"]
     session.correct(state, state.corrections.with_cuts([((2, 2), (2, 6))]))
     session.correct(state, state.corrections)
     assert emitted() == ["corrections_changed"]
     session.finish_run(field, gdls.Recipe(), result)
-    assert state.merged == ()
+    assert state.steps == ()
     assert state.corrections.text == "0 links, 1 cut, 0 fixed"
 
 

@@ -178,4 +178,6 @@ def minerals_of(
     from napari_gdls.mineralogy import calibrate_field, identify
 
     instrument = known or calibrate_field(segmentation.field, beam_energy=beam_energy)
-    return identify(segmentation, library=library or None, instrument=instrument, progress=progress)
+    minerals = identify(segmentation, library=library or None, instrument=instrument, progress=progress)
+    _ = minerals.could_be_one  # it is kept
+    return minerals

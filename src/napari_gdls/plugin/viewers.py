@@ -75,7 +75,7 @@ class ViewerSession:
 
         def wanted(progress: Progress) -> tuple[Result, LayerContents]:
             segmentation, measured = derived(by_hand, tau_z, minerals)
-            return run, contents_of_derived(segmentation, measured, progress)
+            return run, contents_of_derived(segmentation, progress, minerals=measured)
 
         self._latest.ask(wanted)
 

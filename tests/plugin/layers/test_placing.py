@@ -12,7 +12,7 @@ from napari.layers import Layer
 
 import napari_gdls as gdls
 from napari_gdls.plugin.layers import edge_lines
-from napari_gdls.plugin.layers.contents import LayerContents, contents_of_merged, contents_of_run
+from napari_gdls.plugin.layers.contents import LayerContents, contents_of_derived, contents_of_run
 from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
@@ -31,7 +31,7 @@ def run(field: gdls.Field, earlier: LayerContents | None = None, **changes: Any)
 
 
 def merged_of(segmentation: gdls.Segmentation) -> LayerContents:
-    return contents_of_merged(segmentation, silent)
+    return contents_of_derived(segmentation, silent)
 
 
 @pytest.fixture

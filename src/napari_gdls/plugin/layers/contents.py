@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.plugin.field_state import Result
 from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.appearance import label_colormap
 from napari_gdls.plugin.layers.graph import merge_heights
 from napari_gdls.plugin.layers.segments import segment_features
-from napari_gdls.plugin.field_state import Result
 from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import segment_colours
 
@@ -84,7 +84,7 @@ def contents_of_run(
 
 
 def contents_of_derived(
-    segmentation: Segmentation, minerals: PhaseTable | None, progress: Progress
+    segmentation: Segmentation, progress: Progress, *, minerals: PhaseTable | None = None
 ) -> LayerContents:
     """What the layers show of a segmentation that came of a run by merging or naming phases.
 
@@ -93,9 +93,9 @@ def contents_of_derived(
     Parameters
     ----------
     segmentation : Segmentation
-    minerals : PhaseTable or None
-        What its phases were measured to be.
     progress : Progress
+    minerals : PhaseTable, optional
+        What its phases were measured to be.
     """
     return _contents(segmentation, None, progress, minerals)
 

@@ -10,9 +10,9 @@ from qtpy.QtCore import Slot
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
 from napari_gdls.plugin.corrections import Pair
+from napari_gdls.plugin.field_state import FieldState
 from napari_gdls.plugin.layers.edits import painted_labels, selected_pairs
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layer_segmentation
-from napari_gdls.plugin.field_state import FieldState
 from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.widgets.watching import watch
 from napari_gdls.recipe import METHODS

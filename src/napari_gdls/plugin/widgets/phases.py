@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Slot
+from qtpy.QtCore import Qt, Slot
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -213,6 +213,7 @@ class PhasePanel(QWidget):
         awaited = self._session.chosen is not None and self._session.chosen.to_be_named
         for row, colour in enumerate(result.phase_colours):
             swatch = cell("", right=False)
+            swatch.setFlags(swatch.flags() & ~Qt.ItemFlag.ItemIsSelectable)  # or its colour would be that of selections
             swatch.setBackground(QColor.fromRgbF(*(float(part) for part in colour)))
             self.phases.setItem(row, 0, swatch)
             percent, error = table["area [%]"][row], table["error [%]"][row]

@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_gdls.errors import OutputError, RecipeError
 from napari_gdls.io import write_text
@@ -34,10 +33,13 @@ from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
+from napari_gdls.plugin.widgets.minerals import MineralsPanel
 from napari_gdls.plugin.widgets.parameter_fields import readable
+from napari_gdls.plugin.widgets.phase_details import PhaseDetails
 from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
 from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
+from napari_gdls.plugin.widgets.section import Section
 from napari_gdls.plugin.widgets.watching import watch
 from napari_gdls.recipe import METHODS, Recipe
 from napari_gdls.segmentation.summary import summary_lines, title_line
@@ -73,7 +75,8 @@ class SegmentWidget(QWidget):
         take_back_message_handler_at_exit()
         self._viewer = napari_viewer
         self._task: Task | None = None
-        self.session = viewer_session(napari_viewer).session
+        followed = viewer_session(napari_viewer)
+        self.session = followed.session
 
         self.field_choice = FieldChoice(self.session, self)
         self.field_label = QLabel(self)
@@ -89,7 +92,9 @@ class SegmentWidget(QWidget):
         self.progress_bar.setRange(0, 1000)
         self.result_label = QLabel(self)
         self.result_label.setWordWrap(True)
+        self.minerals = MineralsPanel(self.session, followed.naming, self)
         self.phase_panel = PhasePanel(self.session, self)
+        self.phase_details = PhaseDetails(self.session, self)
         self.corrections = CorrectionsPanel(napari_viewer, self.session, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
@@ -117,12 +122,12 @@ class SegmentWidget(QWidget):
         form = QFormLayout()
         form.addRow("Field", self.field_choice)
         form.addRow(self.field_label)
-        self.phases_section = QCollapsible("Phases", self, expandedIcon="▾", collapsedIcon="▸")
-        self.phases_section.addWidget(self.phase_panel)
-        self.phases_section.expand(animate=False)
+        self.minerals_section = Section("Minerals", self.minerals, self, expanded=True)
+        self.phases_section = Section("Phases", self.phase_panel, self, expanded=True)
+        self.details_section = Section("Selected phase", self.phase_details, self, expanded=True)
+        self.corrections_section = Section("Corrections", self.corrections, self)
         self.phases_section.hide()
-        self.corrections_section = QCollapsible("Corrections", self, expandedIcon="▾", collapsedIcon="▸")
-        self.corrections_section.addWidget(self.corrections)
+        self.details_section.hide()
         parts = QWidget(self)
         inner = QVBoxLayout(parts)
         inner.addLayout(form)
@@ -131,7 +136,9 @@ class SegmentWidget(QWidget):
         inner.addLayout(_row(self.run_button, self.cancel_button))
         inner.addWidget(self.progress_bar)
         inner.addWidget(self.result_label)
+        inner.addWidget(self.minerals_section)
         inner.addWidget(self.phases_section)
+        inner.addWidget(self.details_section)
         inner.addWidget(self.corrections_section)
         inner.addStretch(1)
         inner.addLayout(_row(self.load_button, self.save_button))
@@ -245,7 +252,7 @@ class SegmentWidget(QWidget):
         shown = None if state is None else state.shown
         self.result_label.setText("" if shown is None else _summary(shown.segmentation))
         self.phases_section.setVisible(self.phase_panel.shown is not None)
-        self.phases_section.expand(animate=False)  # to the height of the lists as they are now
+        self.details_section.setVisible(shown is not None and shown.minerals is not None)
 
     def _end_run(self) -> None:
         self._task = None
