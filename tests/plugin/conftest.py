@@ -15,6 +15,7 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from napari.components import ViewerModel  # noqa: E402
 from npe2 import PluginManager  # noqa: E402
+from stand_in_minerals import StandIn  # noqa: E402
 
 from napari_gdls import (  # noqa: E402
     EnergyAxis,
@@ -22,7 +23,6 @@ from napari_gdls import (  # noqa: E402
     Segmentation,
     segment,
 )
-from stand_in_minerals import StandIn  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +79,7 @@ def zoned_mineral(*, seed: int = 0, beam_energy: float | None = None) -> Field:
     expected = np.stack([1500 * share / share.sum() + 0.2 for share in shares])
     places = np.stack(np.meshgrid(range(1, 48, 3), range(1, 60, 3), indexing="ij"), axis=-1).reshape(-1, 2)
     counts = rng.poisson(expected[zone[places[:, 0], places[:, 1]]]).astype(np.uint16)
-    return Field(
-        bse.astype(np.uint16), counts, places, axis, pixel_size=1.0, beam_energy=beam_energy, name="zoned"
-    )
+    return Field(bse.astype(np.uint16), counts, places, axis, pixel_size=1.0, beam_energy=beam_energy, name="zoned")
 
 
 @pytest.fixture(scope="session")

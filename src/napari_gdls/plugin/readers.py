@@ -77,7 +77,7 @@ def _layers_in(path: Path) -> list[Layer]:
     if is_store(path):
         stored = read_results(path)
         if stored.labels is not None:
-            layers.insert(1, stored_segment_layer(stored.labels, field, stored.recipe))
+            layers.insert(1, stored_segment_layer(stored.labels, field, stored.recipe, stored.names))
     return layers
 
 

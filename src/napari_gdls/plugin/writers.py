@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import OutputError
-from napari_gdls.plugin.layers.metadata import metadata_entry
+from napari_gdls.plugin.layers.metadata import label_names, metadata_entry
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes: Mapping[str, Any]) -> list[str]:
     """Write a Labels layer: OME-TIFF, PNG, CSV (its table), or the native store with its field and recipe.
 
-    Corrections by hand are written as they stand. The table of a result is that of the command line: segments with
-    their phase and confidence, or phases with their modal composition. After corrections by hand it is counted from the
-    labels as they are, without the confidence, which was that of other labels. Labels that come from elsewhere can be
-    written as images.
+    Corrections by hand are written as they stand, and names of minerals with them, where a format has a place for them
+    (PNG has none). The table of a result is that of the command line: segments with their phase and confidence, or
+    phases with their modal composition. After corrections by hand it is counted from the labels as they are, without
+    the confidence, which was that of other labels. Labels that come from elsewhere can be written as images.
 
     Parameters
     ----------
@@ -55,13 +55,15 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
             _needed(field, path),
             labels=np.asarray(data),
             recipe=entry.get("recipe"),
+            names=label_names(entry),
             overwrite=not Path(path).is_dir(),
         )
     elif os.fspath(path).lower().endswith(".csv") and "segmentation" in entry:
         write_table(path, _table(entry["segmentation"], entry["role"], np.asarray(data)))
     else:
         pixel_size = _pixel_size(attributes) if field is None else None
-        write_labels(path, np.asarray(data), field=field, pixel_size=pixel_size)
+        titles = label_names(entry)
+        write_labels(path, np.asarray(data), field=field, pixel_size=pixel_size, titles=titles)
     return [os.fspath(path)]
 
 

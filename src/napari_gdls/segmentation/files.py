@@ -49,6 +49,7 @@ def write_labels(
     *,
     field: Field | None = None,
     pixel_size: float | None = None,
+    titles: Mapping[int, str] | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write a label image, or the table of its segments, in the format that the ending of the name says.
@@ -70,6 +71,8 @@ def write_labels(
         The field that they belong to; gives the pixel size, and the measurements of the table.
     pixel_size : float, optional
         Edge of a pixel, in um. None: that of `field`.
+    titles : mapping of int to str, optional
+        What labels are called; OME-TIFF has a place for it.
     overwrite : bool
         Whether an existing file may be replaced.
 
@@ -83,7 +86,7 @@ def write_labels(
     if not name.lower().endswith(".csv"):
         if not name.lower().endswith(label_images.LABEL_ENDINGS):
             raise OutputError(f"{name}: labels are written as .ome.tif, .tif, .png or .csv; choose one of these.")
-        label_images.write_labels(path, labels, field=field, pixel_size=pixel_size, overwrite=overwrite)
+        label_images.write_labels(path, labels, field=field, pixel_size=pixel_size, titles=titles, overwrite=overwrite)
         return
     if field is None:
         raise OutputError(f"{name}: a table of segments needs the field (field=).")

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
 
 METADATA_KEY = "napari_gdls"
-"""Key of ``layer.metadata``; holds a dict with "role", "field" and, for results, "segmentation" and "recipe"."""
+"""Key of ``layer.metadata``; holds a dict with "role", "field" and, for results, "segmentation", "recipe", "names"."""
 
 
 def layer_metadata(
-    role: str, field: Field, segmentation: Segmentation | None = None, *, recipe: Recipe | None = None
+    role: str,
+    field: Field,
+    segmentation: Segmentation | None = None,
+    *,
+    recipe: Recipe | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> dict[str, Any]:
     """Metadata of a new layer.
 
@@ -34,6 +39,8 @@ def layer_metadata(
     segmentation : Segmentation, optional
     recipe : Recipe, optional
         Of results that come from a file, where the segmentation itself is not known.
+    names : mapping of int to str, optional
+        What labels are, likewise.
 
     Returns
     -------
@@ -44,6 +51,8 @@ def layer_metadata(
         entry |= {"segmentation": segmentation, "recipe": segmentation.recipe}
     elif recipe is not None:
         entry["recipe"] = recipe
+    if names:
+        entry["names"] = dict(names)
     return {METADATA_KEY: entry}
 
 
@@ -66,6 +75,24 @@ def layer_field(layer: Layer) -> Field | None:
 def layer_segmentation(layer: Layer) -> Segmentation | None:
     """Segmentation that a layer shows; None if it shows none."""
     return metadata_entry(layer.metadata).get("segmentation")
+
+
+def label_names(entry: Mapping[str, Any]) -> dict[int, str]:
+    """Names of the minerals of labels, as far as they are known.
+
+    Parameters
+    ----------
+    entry : mapping
+        See `metadata_entry`.
+    """
+    segmentation: Segmentation | None = entry.get("segmentation")
+    if segmentation is None:
+        return dict(entry.get("names", {}))
+    if not segmentation.names:
+        return {}
+    phases = range(segmentation.n_phases) if entry["role"] == "phases" else segmentation.phases.tolist()
+    named = ((label, segmentation.names[phase].name) for label, phase in enumerate(phases, start=1))
+    return {label: name for label, name in named if name}
 
 
 def set_segmentation(layer: Layer, segmentation: Segmentation) -> None:

@@ -19,7 +19,7 @@ from napari_gdls.plugin.layers.appearance import (
 )
 from napari_gdls.plugin.layers.graph import graph_layers_of
 from napari_gdls.plugin.layers.metadata import layer_metadata
-from napari_gdls.plugin.layers.name_features import name_features
+from napari_gdls.plugin.layers.name_features import MINERAL, name_features
 from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
 from napari_gdls.segmentation.colours import composition_colours, segment_colours
 from napari_gdls.segmentation.tables import segment_table
@@ -91,7 +91,9 @@ def segment_layer(
     )
 
 
-def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe | None) -> Labels:
+def stored_segment_layer(
+    labels: npt.NDArray[Any], field: Field, recipe: Recipe | None, names: Mapping[int, str] | None = None
+) -> Labels:
     """Labels layer of segments that come from a file; measurements belong to the label at their pixel.
 
     Parameters
@@ -100,15 +102,21 @@ def stored_segment_layer(labels: npt.NDArray[Any], field: Field, recipe: Recipe 
     field : Field
     recipe : Recipe or None
         How they were made, as far as the file says.
+    names : mapping of int to str, optional
+        What labels are, likewise.
     """
+    features = _by_index(segment_table(labels, field))
+    if names:
+        known = np.array([names.get(label, "") for label in features["index"].tolist()], dtype=np.str_)
+        features = {"index": features.pop("index"), MINERAL: known, **features}
     at_measurements = labels[field.locations[:, 0], field.locations[:, 1]].astype(np.int64)
     return Labels(
         labels,
         name=f"{layer_title(field)}: {'segments' if recipe is None else segments_name(recipe)}",
         opacity=OPACITY,
         colormap=label_colormap(composition_colours(field.summed_spectra(at_measurements - 1), field.energy)),
-        features=_by_index(segment_table(labels, field)),
-        metadata=layer_metadata("segments", field, recipe=recipe),
+        features=features,
+        metadata=layer_metadata("segments", field, recipe=recipe, names=names),
         **scale_and_units(field),
     )
 
