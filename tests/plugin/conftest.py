@@ -20,9 +20,12 @@ from stand_in_minerals import StandIn  # noqa: E402
 from napari_gdls import (  # noqa: E402
     EnergyAxis,
     Field,
+    Recipe,
     Segmentation,
     segment,
 )
+from napari_gdls.plugin.layers.contents import LayerContents, contents_of_run  # noqa: E402
+from napari_gdls.progress import silent  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -93,11 +96,31 @@ def field_to_name() -> Field:
     return zoned_mineral(beam_energy=20.0)
 
 
+@pytest.fixture(scope="session")
+def contents_to_name(field_to_name: Field) -> LayerContents:
+    """What a run on it finds."""
+    return contents_of_run(field_to_name, Recipe(), silent)
+
+
+@pytest.fixture
+def quick_runs(monkeypatch, contents_to_name: LayerContents) -> None:
+    """Runs of the dock on the field to name are there at once, as long as they are asked for what is usual."""
+    from napari_gdls.plugin.widgets import segment as dock
+
+    def compute(field, recipe, progress, *, constraints=None, **known):
+        if field is contents_to_name.result.segmentation.field and recipe == Recipe() and not constraints:
+            return contents_to_name
+        return contents_of_run(field, recipe, progress, constraints=constraints, **known)
+
+    monkeypatch.setattr(dock, "contents_of_run", compute)
+
+
 @pytest.fixture
 def naming(monkeypatch) -> StandIn:
     """What names the phases in the place of `identify`; see there how it is led."""
     stand_in = StandIn()
     monkeypatch.setattr("napari_gdls.plugin.phase_naming.minerals_of", stand_in)
+    monkeypatch.setattr("napari_gdls.plugin.phase_naming.DELAY", 50)
     monkeypatch.setattr("napari_gdls.plugin.widgets.minerals._libraries", lambda progress: ("granite", "basalt"))
     return stand_in
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from types import MappingProxyType, SimpleNamespace
 
-import numpy as np
-
-from napari_gdls.elements import SYMBOLS
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.mineralogy.composition import Composition
 from napari_gdls.mineralogy.identification import Candidate, Coordinate, Identification
 from napari_gdls.mineralogy.instrument import Instrument
-from napari_gdls.mineralogy.spectrum_fit import Artefact, SpectrumFit
+from napari_gdls.mineralogy.spectrum_fit import Artefact
 from napari_gdls.segmentation import BY_MEASUREMENT, PhaseName
 from napari_gdls.spectra import Detector
 
@@ -23,14 +20,7 @@ INSTRUMENT = Instrument(20.0, 35.0, EnergyAxis(offset=0.0, width=20.0, size=512)
 
 def composition() -> Composition:
     """That of an andesine, with a coat of carbon."""
-    masses = np.zeros(94)
-    for symbol, percent in COMPOSITION.items():
-        masses[SYMBOLS.index(symbol)] = percent / 100
-    nothing = np.zeros(512)
     artefacts = (Artefact("coating", ("C",), "Carbon of a coating was left out."),)
-    fit = SpectrumFit(
-        nothing, INSTRUMENT, masses, masses, masses, masses, masses, masses, nothing, nothing, nothing > 0, 1.0, 0.0
-    )
     return Composition(
         mass_percent=dict(COMPOSITION),
         error={symbol: 0.05 * percent for symbol, percent in COMPOSITION.items()},
@@ -44,7 +34,7 @@ def composition() -> Composition:
         standards={"Ca": "K411"},
         misfit=1.1,
         artefacts=artefacts,
-        fit=fit,
+        fit=SimpleNamespace(instrument=INSTRUMENT),
     )
 
 

@@ -23,9 +23,9 @@ from napari_gdls.progress import silent
 pytestmark = pytest.mark.usefixtures("display", "qapp")
 
 
-@pytest.fixture(scope="module")
-def found(field_to_name) -> gdls.Segmentation:
-    return gdls.segment(field_to_name, device="cpu")
+@pytest.fixture
+def found(contents_to_name) -> gdls.Segmentation:
+    return contents_to_name.result.segmentation
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_a_slider_that_is_moved_asks_once(opened, naming, qtbot):
     settled()
     for tau_z in (0.5, 1.0, 2.0, 2.7):
         session.set_recipe(gdls.Recipe(tau_z=tau_z))
-        qtbot.wait(50)
+        qtbot.wait(10)
     settled()
     assert state.shown.segmentation.n_phases == 2
     assert [asked[0] for asked in naming.asked] == [3, 2]

@@ -23,7 +23,7 @@ def window(display, make_napari_viewer):
 
 
 @pytest.fixture
-def widget(window, field_to_name, naming):
+def widget(window, field_to_name, quick_runs, naming):
     """The dock, in an open window, with a field whose phases can be named."""
     notification_manager.records.clear()
     for layer in field_layers(field_to_name):
@@ -135,9 +135,14 @@ def test_a_name_is_changed_in_place(widget, run, window, qtbot):
     assert widget.recipe_form.recipe().names == ()
 
 
-def test_escape_and_an_unchanged_name_change_nothing(widget, run, qtbot):
+def test_what_is_no_new_name_changes_nothing(widget, run, qtbot):
     run()
     panel = widget.phase_panel
+    where = panel.phases.visualItemRect(panel.phases.item(0, NUMBER)).center()
+    qtbot.mouseDClick(panel.phases.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert panel.phases.findChildren(QLineEdit) == []  # other cells are to look at
+    panel.name_editing.renamed.emit(0, "a\x07b")
+    assert "printable" in notification_manager.records[-1].message
     typed(open_editor(panel.phases, 0, qtbot), "other", qtbot, end=Qt.Key.Key_Escape)
     typed(open_editor(panel.phases, 0, qtbot), NAMES[0], qtbot)
     assert column(panel.phases, NAME) == list(NAMES[:3])
@@ -160,14 +165,6 @@ def test_f2_and_an_empty_name_for_the_measured_one(widget, run, qtbot):
     panel.undo_button.click()
     run.settled()
     assert column(panel.phases, NAME)[2] == "chert"
-
-
-def test_other_cells_are_not_edited(widget, run, qtbot):
-    run()
-    table = widget.phase_panel.phases
-    where = table.visualItemRect(table.item(0, NUMBER)).center()
-    qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
-    assert table.findChildren(QLineEdit) == []
 
 
 def test_a_name_that_is_being_typed_survives_the_measured_ones(widget, run, naming, qtbot):
@@ -308,10 +305,3 @@ def test_what_goes_wrong_is_said(widget, run, naming):
     run()
     assert "The phases were not named: my.csv, line 3: &lt;no&gt; formula." in widget.minerals.message.text()
     assert widget.minerals.again_button.isVisible()
-
-
-def test_a_name_that_cannot_be_one_is_refused(widget, run):
-    run()
-    widget.phase_panel.name_editing.renamed.emit(0, "a\x07b")
-    assert "printable" in notification_manager.records[-1].message
-    assert widget.session.chosen.steps == ()

@@ -178,7 +178,8 @@ class PhaseDetails(QWidget):
         if formula is None:
             _fill(self.atoms, [])
             return
-        self.formula.setText(f"{html.escape(formula.text)}, on {formula.basis:g} oxygens")
+        basis = f", on {formula.basis:g} oxygens" if formula.basis else ""  # sulfides and alloys have none
+        self.formula.setText(f"{html.escape(formula.text)}{basis}")
         lines = [(ion, f"{atoms:.3f} ± {formula.errors[ion]:.3f}") for ion, atoms in formula.atoms.items()]
         lines += [
             (member, f"{100 * share:.1f} ± {100 * formula.end_member_errors[member]:.1f} %")
