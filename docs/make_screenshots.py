@@ -15,15 +15,19 @@ _SETTINGS = tempfile.TemporaryDirectory(prefix="napari-gdls-screenshots-")
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "settings.yaml")
 
 import napari  # noqa: E402
-from qtpy.QtGui import QCursor  # noqa: E402
-from qtpy.QtWidgets import QApplication  # noqa: E402
+import numpy as np  # noqa: E402
+from PIL import Image  # noqa: E402
+from qtpy.QtGui import QCursor, QImage  # noqa: E402
+from qtpy.QtWidgets import QApplication, QWidget  # noqa: E402
 
 from napari_gdls.plugin.layers.metadata import layer_role  # noqa: E402
+from napari_gdls.plugin.viewers import viewer_session  # noqa: E402
 from napari_gdls.plugin.widgets.segment import SegmentWidget  # noqa: E402
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1440, 1000)
 PICTURE = (1000, 700)
+GAP = 16  # px between pictures of one file
 
 
 def main() -> None:
@@ -36,11 +40,21 @@ def main() -> None:
 
 
 def dock_with_segments() -> None:
-    """The whole window: the dock with the phases of the dacite, and their segments over the BSE image."""
+    """The whole window: the dock with the named phases of the dacite, their segments, and what one of them is."""
     viewer, widget = opened("dacite")
     run(widget)
+    wait_for_names(viewer)
     viewer.reset_view(margin=0.02)
     save(viewer, "dock.png", canvas_only=False)
+    widget.phase_panel.phases.selectRow(1)
+    settle()
+    details = widget.phase_details
+    pictures = []
+    for number in range(details.tabs.count()):
+        details.tabs.setCurrentIndex(number)
+        settle()
+        pictures.append(picture_of(details))
+    save_beside("phase_details.png", pictures)
     viewer.close()
 
 
@@ -110,6 +124,13 @@ def run(widget: SegmentWidget) -> None:
         settle(0.02)
 
 
+def wait_for_names(viewer: napari.Viewer) -> None:
+    """Wait until the phases are named, and the layers show it."""
+    followed = viewer_session(viewer)
+    while followed.naming.busy or followed.busy:
+        settle(0.02)
+
+
 def layer_of(viewer: napari.Viewer, role: str) -> napari.layers.Layer:
     """The layer that shows "bse", "phases", "segments", "graph" or "measurements"."""
     return next(layer for layer in viewer.layers if layer_role(layer) == role)
@@ -127,6 +148,26 @@ def save(viewer: napari.Viewer, name: str, *, canvas_only: bool) -> None:
     settle(0.5)
     size = (PICTURE[1], PICTURE[0]) if canvas_only else None
     viewer.screenshot(str(IMAGES / name), canvas_only=canvas_only, size=size, flash=False)
+    print(IMAGES / name)
+
+
+def picture_of(widget: QWidget) -> Image.Image:
+    """What a widget looks like, whether it is in sight or not."""
+    picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    lines = np.frombuffer(picture.constBits(), dtype=np.uint8).reshape(picture.height(), picture.bytesPerLine())
+    return Image.fromarray(np.ascontiguousarray(lines[:, : 3 * picture.width()]).reshape(picture.height(), -1, 3))
+
+
+def save_beside(name: str, pictures: list[Image.Image]) -> None:
+    """Save pictures as one, side by side on the ground of the first."""
+    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) - 1)
+    ground = pictures[0].getpixel((0, 0))
+    whole = Image.new("RGB", (width, max(picture.height for picture in pictures)), ground)
+    left = 0
+    for picture in pictures:
+        whole.paste(picture, (left, 0))
+        left += picture.width + GAP
+    whole.save(IMAGES / name)
     print(IMAGES / name)
 
 

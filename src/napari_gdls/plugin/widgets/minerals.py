@@ -186,9 +186,9 @@ def _can_be_named_again(state: FieldState) -> bool:
 
 def _libraries(progress: Progress) -> tuple[str, ...]:
     """Names of the libraries that come with the package, beside that of all minerals."""
-    from napari_gdls.mineralogy import rock_types
+    from napari_gdls.mineralogy.rock_types import rock_types
 
-    return rock_types()
+    return tuple(rock_types())
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
