@@ -52,6 +52,18 @@ def test_a_wrong_composition_is_noticed(benchmark_module, shared_data):
     assert benchmark_module.compare(quartz).total_variation > 0.4
 
 
+@pytest.mark.parametrize("name", ["adm6005a_20kv", "k412_20kv", "sanbornite_10kv"])
+def test_masses_are_those_of_the_standard(name, benchmark_module, shared_data):
+    folder = shared_data / "nist_standards"
+    if not folder.is_dir():
+        pytest.skip(f"needs the NIST standards, not at {folder}")
+    bias = benchmark_module.composition_bias(benchmark_module.read_standard(folder / f"{name}.msa"))
+    assert all(abs(value - 1) < 0.045 for value in bias.values()), bias
+    # The earlier physics would not pass.
+    earlier = benchmark_module.EARLIER_BIAS[name]
+    assert max(abs(value - 1) for value in bias.values()) < max(abs(value - 1) for value in earlier.values())
+
+
 def test_files_are_read(benchmark_module, shared_data, tmp_path):
     k412 = benchmark_module.read_standard(shared_data / "nist_standards" / "k412_20kv.msa")
     assert (k412.beam_energy, k412.take_off, k412.axis.size) == (20, 35, 4096)
