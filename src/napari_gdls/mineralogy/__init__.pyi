@@ -18,6 +18,8 @@ from .phase_table import identify as identify
 from .pure_parts import PurePart as PurePart
 from .quantification import composition_of_fit as composition_of_fit
 from .quantification import quantify_spectrum as quantify_spectrum
+from .quantity_maps import QuantityMap as QuantityMap
+from .quantity_maps import quantity_map as quantity_map
 from .resolution import SeparatedDifference as SeparatedDifference
 from .resolution import distance_of_materials as distance_of_materials
 from .resolution import tau_z_in_words as tau_z_in_words

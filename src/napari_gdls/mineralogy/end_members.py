@@ -88,9 +88,8 @@ def end_member_shares(kind: str, atoms: Atoms) -> dict[str, FloatArray]:
     What is not given by one element alone is put together in a fixed order, as is usual. Pyroxene: Na takes Al first
     (jadeite), then Fe3+ (aegirine), Cr; what is left of octahedral Al is CaTs, of Fe3+ esseneite (after Cawthorn and
     Collerson 1974, Am. Mineral. 59:1203); En, Fs, Wo are what is left of Mg, Fe2+ + Mn and Ca. Garnet: Ca takes Ti
-    (with T sites of Al or Fe3+ schorlomite, else
-    morimotoite), Cr, V and Fe3+ first, Al last. Spinel: every pair of cations has the
-    product of their shares on their sites.
+    (schorlomite with Al or Fe3+ beside Si, else morimotoite), Cr, V and Fe3+ first, Al last. Spinel: every pair of
+    cations has the product of their shares on their sites.
     """
     if kind not in _CALCULATED:
         return {}
@@ -227,7 +226,8 @@ def _melilite(n: _Numbers) -> dict[str, FloatArray]:
 
 
 _CALCULATED: Mapping[str, Callable[[_Numbers], dict[str, FloatArray]]] = {
-    "feldspar": _feldspar, "pyroxene": _pyroxene, "garnet": _garnet, "olivine": _olivine, "spinel": _spinel,
+    "feldspar": _feldspar, "pyroxene": _pyroxene,
+    "sodic pyroxene": _pyroxene, "garnet": _garnet, "olivine": _olivine, "spinel": _spinel,
     "ilmenite": _ilmenite, "carbonate": _carbonate, "dolomite": _carbonate, "aragonite": _carbonate,
     "epidote": _epidote, "zircon": _zircon, "chlorite": _chlorite, "melilite": _melilite,
 }  # fmt: skip

@@ -8,8 +8,8 @@ from functools import cache
 
 from napari_gdls.materials.formula import USUAL_CHARGES
 from napari_gdls.materials.minerals import Mineral, load_minerals, plain_name
-from napari_gdls.mineralogy.cation_numbers import HALOGENS, UNSEEN, drawn_moles, on_basis
-from napari_gdls.mineralogy.formula_rules import FERRIC, FERROUS, RULES, FormulaRule, Site
+from napari_gdls.mineralogy.cation_numbers import HALOGENS, UNSEEN, FloatArray, drawn_moles, on_basis
+from napari_gdls.mineralogy.formula_rules import BALANCED, FERRIC, FERROUS, RULES, FormulaRule, Site
 from napari_gdls.mineralogy.mineral_kinds import kind_of
 
 CHALCOGENS = ("S", "Se", "Te")
@@ -91,7 +91,18 @@ def _fits(kind: str, name: str) -> bool:
     inside = all(low <= scaled.atoms[s][0] <= high for s, (low, high) in rule.needed.items() if s in scaled.atoms)
     there = all(s in scaled.atoms or low <= 0 for s, (low, _) in rule.needed.items())
     whole = rule.cations is None or abs(_total_in_use(scaled.total[0], rule, scaled.atoms) / rule.cations - 1) < _NEAR
-    return inside and there and whole and bool(scaled.unbalanced[0] < _NEAR_CHARGES)
+    balanced = bool(scaled.unbalanced[0] < _NEAR_CHARGES)
+    return inside and there and whole and balanced and _same_iron(mineral, scaled.atoms, rule)
+
+
+def _same_iron(mineral: Mineral, atoms: Mapping[str, FloatArray], rule: FormulaRule) -> bool:
+    """Whether dividing the iron gives what the formula says: not so for pseudobrookite, Fe3+2TiO5, as an ilmenite."""
+    iron = mineral.formula.atoms.get("Fe", 0.0)
+    if rule.iron != BALANCED or not iron:
+        return True
+    stated = mineral.formula.ions.get(("Fe", 3), 0.0) / iron
+    found = float(atoms["Fe3+"][0] / (atoms["Fe2+"][0] + atoms["Fe3+"][0]))
+    return abs(found - stated) < _NEAR_CHARGES
 
 
 def _total_in_use(total: float, rule: FormulaRule, atoms: Mapping[str, object]) -> float:

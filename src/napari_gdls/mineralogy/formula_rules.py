@@ -116,21 +116,24 @@ def _carbonate(mineral: str, cations: int) -> FormulaRule:
     )
 
 
+_PYROXENE = FormulaRule(
+    "pyroxene", 6, 4, BALANCED,
+    (_site("Si Al Fe3+", 2), _site(_OCTAHEDRAL, 1), _site(f"Ca Na K {_DIVALENT}")), "O6", {"Si": (0.97, 2.03)},
+    charges={"V": 3}, iron_from="four cations for six oxygens",
+)  # fmt: skip
+
 RULES: Mapping[str, FormulaRule] = {
     "feldspar": FormulaRule(
         "feldspar", 8, 5, FERRIC, (_site("P Si Al Fe3+ Ti", 4), _site("Na K Ca Ba Sr Rb Cs Mg Mn")),
         "O8", {"Si": (1.95, 3.05), "Al": (0.95, 2.05)}
     ),
-    "pyroxene": FormulaRule(
-        "pyroxene", 6, 4, BALANCED,
-        (_site("Si Al Fe3+", 2), _site(_OCTAHEDRAL, 1), _site(f"Ca Na K {_DIVALENT}")), "O6", {"Si": (1.4, 2.03)},
-        charges={"V": 3}, iron_from="four cations for six oxygens",
-    ),
+    "pyroxene": _PYROXENE,
+    "sodic pyroxene": _PYROXENE,
     "calcic amphibole": _amphibole("amphibole", 13, "Ca Sr Na K", "13 cations without Ca, Na and K for 23 oxygens"),
     "sodic amphibole": _amphibole("amphibole", 13, "Ca Sr Na K", "13 cations without Ca, Na and K for 23 oxygens"),
     "Mg-Fe-Mn amphibole": _amphibole("amphibole", 15, "Na K", "15 cations without Na and K for 23 oxygens"),
-    "trioctahedral mica": _mica("mica", (2.4, 3.3), 3),
-    "dioctahedral mica": _mica("mica", (2.6, 4.05), 3),
+    "trioctahedral mica": _mica("mica", (0.97, 3.3), 3),
+    "dioctahedral mica": _mica("mica", (1.9, 4.05), 3),
     "chlorite": FormulaRule(
         "chlorite", 14, 10, FERROUS, (_site("Si Al", 4), _site(_OCTAHEDRAL)),
         "O10{Z}", {"Si": (2.2, 3.6), "Al": (0.8, 5.4)},

@@ -48,12 +48,24 @@ def filled_sites(
 def formula_text(cations: Mapping[str, float], halogens: Mapping[str, float], rule: FormulaRule) -> str:
     """The formula, sites from the last filled to the first, then oxygens, OH by difference, F and Cl."""
     filled, left = filled_sites(cations, rule.sites)
-    pieces = [_site_text(content) for content in [*reversed(filled)]]
+    pieces = [_site_text(content) for content in _merged([*reversed(filled)])]
     if any(number >= SHOWN_FROM for number in left.values()):
         pieces.insert(0, _site_text(left))
     oxygens = rule.oxygens - sum(halogens.values()) / 2
     ending = rule.anions.replace("{Z}", _hydroxyl_text(halogens, rule)).replace("{O}", f"O{_amount(oxygens)}")
     return "".join(pieces) + ending
+
+
+def _merged(sites: list[dict[str, float]]) -> list[dict[str, float]]:
+    """Neighbouring sites that one and the same element fills are written as one: Mg2Si2O6."""
+    out: list[dict[str, float]] = []
+    for content in sites:
+        shown = [symbol for symbol, number in content.items() if number >= SHOWN_FROM]
+        if out and len(shown) == 1 and shown == [symbol for symbol, number in out[-1].items() if number >= SHOWN_FROM]:
+            out[-1] = {shown[0]: out[-1][shown[0]] + content[shown[0]]}
+        else:
+            out.append(content)
+    return out
 
 
 def plain_text(metals: Mapping[str, float], anions: Mapping[str, float]) -> str:

@@ -65,6 +65,10 @@ _PLAIN_KINDS = {plain_name(group): kind for group, kind in _KIND_OF_GROUP.items(
 _KIND_OF_NAME = {
     "biotite": "trioctahedral mica",
     "muscovite": "dioctahedral mica",
+    "aegirine": "sodic pyroxene",
+    "aegirine-augite": "sodic pyroxene",
+    "jadeite": "sodic pyroxene",
+    "omphacite": "sodic pyroxene",
     "cordierite": "cordierite",
     "sekaninaite": "cordierite",
     "gold": "electrum",
