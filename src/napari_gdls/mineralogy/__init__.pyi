@@ -24,6 +24,15 @@ from .resolution import SeparatedDifference as SeparatedDifference
 from .resolution import distance_of_materials as distance_of_materials
 from .resolution import tau_z_in_words as tau_z_in_words
 from .same_names import SameName as SameName
+from .schemes.export import scheme_of as scheme_of
+from .schemes.measurements import classify_measurements as classify_measurements
+from .schemes.quantities import SchemeQuantities as SchemeQuantities
+from .schemes.quantities import scheme_quantities as scheme_quantities
+from .schemes.reading import read_scheme as read_scheme
+from .schemes.reading import scheme_from_json as scheme_from_json
+from .schemes.scheme import RuleMatch as RuleMatch
+from .schemes.scheme import Scheme as Scheme
+from .schemes.scheme_errors import SchemeError as SchemeError
 from .solid_solutions import coordinates_of as coordinates_of
 from .spectrum_checks import SpectrumError as SpectrumError
 from .spectrum_fit import Artefact as Artefact
