@@ -10,7 +10,8 @@ from napari_gdls.materials.composition import atomic_number
 from napari_gdls.spectra.atomic import line_absorption, mass_absorption
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.emission import Emission
-from napari_gdls.spectra.strengths import line_corrections
+from napari_gdls.spectra.strengths import hard_line_corrections, line_corrections
+from napari_gdls.spectra.thin_film import ThinFilm
 
 HEMATITE = {"Fe": 0.699, "O": 0.301}
 QUARTZ = {"Si": 0.46743, "O": 0.53257}
@@ -138,6 +139,15 @@ def test_corrections_are_moderate(emission):
     assert ((factors > 0.1) & (factors < 2)).all()
     hard = (emission.lines.energy > 1200) & (emission.lines.energy < 6500)
     assert ((factors[hard] >= 0.85) & (factors[hard] < 1.85)).all()
+
+
+def test_hard_lines_are_stronger_in_thick_specimens_alone(emission):
+    factors = hard_line_corrections(emission.lines)
+    assert factors[column(emission, "Fe")] == 1
+    assert 1.1 < factors[column(emission, "Zn")] < factors[column(emission, "Ge")] < 1.2
+    assert (factors[[name[0] != "K" for name in emission.lines.name]] == 1).all()
+    film, thick = ThinFilm(20.0, elements=["Fe", "Ge"]), Emission(20.0, elements=["Fe", "Ge"])
+    np.testing.assert_allclose(thick._strength / film._strength, hard_line_corrections(film.lines))
 
 
 def test_continuum_enhances_hard_lines_and_light_company_more():

@@ -25,7 +25,7 @@ from napari_gdls.spectra.depth import DepthDistribution, Target, depth_distribut
 from napari_gdls.spectra.detector import Detector
 from napari_gdls.spectra.fluorescence import CharacteristicFluorescence, ContinuumFluorescence
 from napari_gdls.spectra.ionisation import equivalent_exponents
-from napari_gdls.spectra.strengths import LOWEST_ENERGY, chosen_elements, excited_lines
+from napari_gdls.spectra.strengths import LOWEST_ENERGY, chosen_elements, excited_lines, hard_line_corrections
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -113,9 +113,10 @@ class Emission:
 
     Notes
     -----
-    A line's intensity is its strength (`strengths.line_strengths`) times the mass fraction times the ionisations whose
-    photons get out (`depth.DepthDistribution.emitted`), enhanced by what lines of other elements excite
-    (`fluorescence.CharacteristicFluorescence`) and what the continuum excites (`fluorescence.ContinuumFluorescence`).
+    A line's intensity is its strength (`strengths.line_strengths`, `strengths.hard_line_corrections`) times the mass
+    fraction times the ionisations whose photons get out (`depth.DepthDistribution.emitted`), enhanced by what lines of
+    other elements excite (`fluorescence.CharacteristicFluorescence`) and what the continuum excites
+    (`fluorescence.ContinuumFluorescence`).
     """
 
     def __init__(
@@ -144,7 +145,8 @@ class Emission:
         self._prepare_continuum()
 
     def _prepare_lines(self, wanted: npt.NDArray[np.bool_]) -> None:
-        self.lines, self._strength = excited_lines(self.beam_energy, wanted)
+        self.lines, strength = excited_lines(self.beam_energy, wanted)
+        self._strength = strength * hard_line_corrections(self.lines)
         self._line_absorption = line_absorption(self.lines)
         # The depth distribution is one for all lines of a subshell.
         codes, self._group_of_line = np.unique(
