@@ -13,6 +13,7 @@ from napari_gdls.cli.evaluation import evaluate
 from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.models import materials, train
 from napari_gdls.cli.printing import words_alone
+from napari_gdls.cli.quantifying import quantify
 from napari_gdls.cli.segmenting import demo, segment
 from napari_gdls.cli.unmixing import unmix
 from napari_gdls.errors import GdlsError, GdlsWarning
@@ -24,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, info, convert, segment, unmix, evaluate, train, materials):
+for command in (demo, info, convert, segment, quantify, unmix, evaluate, train, materials):
     app.command()(command)
 
 

@@ -30,7 +30,11 @@ from napari_gdls.cli.subjects import (
 from napari_gdls.errors import GdlsError, OutputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from napari_gdls.mineralogy import Composition, Factors, Instrument, Standard
+    from napari_gdls.segmentation import Segmentation
 
 _OXYGEN = ("auto", "measured", "stoichiometric")
 
@@ -115,8 +119,6 @@ def quantify(
 def _subjects(
     path: Path, labels: Path | None, beam_energy: float | None, take_off: float | None, reading: tuple[Any, ...]
 ) -> Subjects:
-    from napari_gdls.mineralogy import phase_spectra
-
     if is_single_spectrum(path):
         if labels is not None:
             raise GdlsError(f"{path}: is one spectrum, which has no labels; leave --labels out.")
@@ -128,7 +130,11 @@ def _subjects(
         return sums_by_label(field, labels, beam_energy, take_off)
     instrument = instrument_of(result.field, beam_energy, take_off)
     titles = [f"phase {k + 1}" for k in range(result.n_phases)]
-    return Subjects(titles, phase_spectra(result).spectra, instrument, is_field=True, segmentation=result)
+    return Subjects(titles, _phase_spectra(result), instrument, is_field=True, segmentation=result)
+
+
+def _phase_spectra(result: Segmentation) -> npt.NDArray[np.float64]:
+    return result.field.summed_spectra(result.grouped.labels, result.n_phases)
 
 
 def _compositions(
@@ -189,7 +195,9 @@ def _standard(text: str, instrument: Instrument, beam_energy: float | None, take
     spectrum = read_spectrum(path)
     composition = composition_of(formula) if formula else spectrum.composition
     if composition is None:
-        raise GdlsError(f"{path}: does not state its composition; give it as --standard {path}=FORMULA, with a formula.")
+        raise GdlsError(
+            f"{path}: does not state its composition; give it as --standard {path}=FORMULA, with a formula."
+        )
     energy = beam_energy_of(path, spectrum, spectrum.beam_energy if spectrum.beam_energy is not None else beam_energy)
     angle = spectrum.take_off_angle
     if angle is None:

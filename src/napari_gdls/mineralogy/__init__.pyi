@@ -1,6 +1,8 @@
 from .calibration import calibrate_field as calibrate_field
 from .calibration import calibrate_spectrum as calibrate_spectrum
 from .composition import Composition as Composition
+from .composition_tables import composition_table as composition_table
+from .composition_tables import plain_composition as plain_composition
 from .identification import UNKNOWN as UNKNOWN
 from .identification import Candidate as Candidate
 from .identification import Coordinate as Coordinate
