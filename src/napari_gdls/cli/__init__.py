@@ -11,6 +11,7 @@ import typer
 from napari_gdls._version import __version__
 from napari_gdls.cli.evaluation import evaluate
 from napari_gdls.cli.fields import convert, info
+from napari_gdls.cli.identifying import identify
 from napari_gdls.cli.models import materials, train
 from napari_gdls.cli.printing import words_alone
 from napari_gdls.cli.quantifying import quantify
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, info, convert, segment, quantify, unmix, evaluate, train, materials):
+for command in (demo, info, convert, segment, identify, quantify, unmix, evaluate, train, materials):
     app.command()(command)
 
 

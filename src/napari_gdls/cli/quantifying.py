@@ -30,11 +30,7 @@ from napari_gdls.cli.subjects import (
 from napari_gdls.errors import GdlsError, OutputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from napari_gdls.mineralogy import Composition, Factors, Instrument, Standard
-    from napari_gdls.segmentation import Segmentation
 
 _OXYGEN = ("auto", "measured", "stoichiometric")
 
@@ -105,7 +101,7 @@ def quantify(
     if elements is not None and not elements:
         raise typer.BadParameter("name at least one element, or leave --elements out to have them searched.")
     if output is not None:
-        _require_target(output, overwrite)
+        require_target(output, overwrite, _ENDINGS)
     subjects = _subjects(path, labels, beam_energy, take_off, (bse, memory_limit, gain, dataset))
     compositions = _compositions(subjects, oxygen, elements, standard or (), beam_energy, take_off)
     if output is not None:
@@ -119,6 +115,8 @@ def quantify(
 def _subjects(
     path: Path, labels: Path | None, beam_energy: float | None, take_off: float | None, reading: tuple[Any, ...]
 ) -> Subjects:
+    from napari_gdls.mineralogy.phase_spectra import phase_spectra
+
     if is_single_spectrum(path):
         if labels is not None:
             raise GdlsError(f"{path}: is one spectrum, which has no labels; leave --labels out.")
@@ -130,11 +128,7 @@ def _subjects(
         return sums_by_label(field, labels, beam_energy, take_off)
     instrument = instrument_of(result.field, beam_energy, take_off)
     titles = [f"phase {k + 1}" for k in range(result.n_phases)]
-    return Subjects(titles, _phase_spectra(result), instrument, is_field=True, segmentation=result)
-
-
-def _phase_spectra(result: Segmentation) -> npt.NDArray[np.float64]:
-    return result.field.summed_spectra(result.grouped.labels, result.n_phases)
+    return Subjects(titles, phase_spectra(result).spectra, instrument, is_field=True, segmentation=result)
 
 
 def _compositions(
@@ -205,11 +199,12 @@ def _standard(text: str, instrument: Instrument, beam_energy: float | None, take
     return Standard(path.stem, spectrum.counts, spectrum.energy, composition, energy, angle)
 
 
-def _require_target(output: Path, overwrite: bool) -> None:
+def require_target(output: Path, overwrite: bool, endings: tuple[str, ...]) -> None:
+    """Refuse a target that cannot be written, before the work is done whose results are to go there."""
     from napari_gdls.io.atomic import require_writable
 
-    if not output.name.lower().endswith(_ENDINGS):
-        raise OutputError(f"{output}: compositions are written as .csv or .json; give such a name.")
+    if not output.name.lower().endswith(endings):
+        raise OutputError(f"{output}: tables are written as {' or '.join(endings)}; give such a name.")
     if output.exists() and not overwrite:
         raise OutputError(f"{output}: already there; choose another name, or give --overwrite.")
     require_writable(output, overwrite=overwrite)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_gdls.cli.identifying import Library, with_names
 from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, open_field, progress_bar, text_of
 from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
+from napari_gdls.cli.subjects import BeamEnergy, TakeOff
 from napari_gdls.errors import GdlsError, OutputError
 from napari_gdls.recipe import Recipe
 
@@ -32,10 +34,10 @@ def demo(
 
     recipe = Recipe()
     _make_folder(output)
-    files = result_files(output / "dacite.ome.tif", recipe)
+    files = result_files(output / "dacite.ome.tif", recipe, minerals=True)
     require_writable_files(files, overwrite=True)
     field = sample_field("dacite")
-    result = _segmented(field, recipe)
+    result = with_names(_segmented(field, recipe))
     write_results(result, files, overwrite=True)
     with words_after_results():
         typer.echo(f"A real rock: {field!r}")
@@ -72,6 +74,10 @@ def segment(
     confidence: Annotated[
         bool, typer.Option("--confidence", help="Also write the probability of every pixel's phase.")
     ] = False,
+    names: Annotated[bool, typer.Option(help="Name the minerals of the phases.")] = True,
+    library: Library = None,
+    beam_energy: BeamEnergy = None,
+    take_off: TakeOff = None,
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
@@ -98,10 +104,14 @@ def segment(
             "method and a labelling that give one, such as --labelling local."
         )
     constraints = None if constraints_file is None else Constraints.from_json(text_of(constraints_file))
-    files = result_files(output, recipe, confidence=confidence, constraints=constraints is not None)
+    files = result_files(output, recipe, confidence=confidence, constraints=constraints is not None, minerals=names)
     require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
     field = open_field(path, bse, memory_limit, gain, dataset)
     result = _segmented(field, recipe, constraints=constraints, cache=cache)
+    if names and result.has_phases:
+        result = with_names(result, library, beam_energy, take_off)
+    if not result.names:
+        files.pop("minerals", None)
     write_results(result, files, overwrite=overwrite)
     with words_after_results():
         print_summary(result)
