@@ -17,7 +17,9 @@ from napari_gdls.simulation import ROCK
 
 def run(*arguments):
     """Run the command in this process."""
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    # Names take as long as all the rest; test_minerals_commands.py is about them.
+    unnamed = ("--no-names",) if arguments[0] == "segment" else ()
+    return CliRunner().invoke(cli.app, [str(argument) for argument in (*arguments, *unnamed)])
 
 
 def napari_gdls(*arguments, cwd=None):

@@ -69,7 +69,7 @@ def quantify(
     ] = None,
     standard: Standards = None,
     elements: Annotated[
-        tuple[str, ...] | None,
+        str | None,
         typer.Option(
             help="Only these elements, all of them: Si,O,Fe. Default: they are searched.",
             show_default=False,
