@@ -163,7 +163,7 @@ def test_equal_analyses_give_equal_errors():
         ("fluorphlogopite", "KMg3(AlSi3)O10F2"),
         ("tremolite", "Ca2Mg5Si8O22(OH)2"),
         ("calcite", "CaCO3"),
-        ("dolomite", "(MgCa)(CO3)2"),
+        ("dolomite", "(CaMg)(CO3)2"),
         ("fluorapatite", "Ca5P3O12F"),
         ("magnetite", "Fe²⁺Fe³⁺2O4"),
         ("pyrite", "FeS2"),
@@ -228,3 +228,16 @@ def test_impossible_numbers_are_refused():
         structural_formula({"Si": -1.0}, {}, "feldspar")
     with pytest.raises(CompositionError, match="Xx"):
         structural_formula({"Xx": 1.0}, {}, "feldspar")
+
+
+def test_shares_that_would_leave_out_an_element_are_not_given():
+    found = structural_formula(percents(("eringaite", 1)), {}, "garnet")  # Ca3Sc2(SiO4)3
+    assert found.end_members == {}
+    assert any("none of them holds Sc" in doubt for doubt in found.doubts)
+
+
+def test_pseudobrookite_is_no_mixture_of_ilmenite_and_hematite():
+    """Its cations are those of one, so that its name decides."""
+    found = structural_formula(percents(("pseudobrookite", 1)), {}, "ilmenite", name="pseudobrookite")
+    assert found.kind == "pseudobrookite"
+    assert found.text == "(Fe³⁺2Ti)O5"

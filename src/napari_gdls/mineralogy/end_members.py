@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.materials.minerals import find_mineral
+from napari_gdls.mineralogy.cation_numbers import HALOGENS
 from napari_gdls.mineralogy.formula_rules import RARE_EARTHS
 
 FloatArray = npt.NDArray[np.float64]
@@ -67,6 +69,10 @@ LEAST_SHARE = 5e-4
 """Shares below are left out: half of the last digit that is shown, 0.1 %."""
 
 
+MOST_LEFT_OUT = 0.3
+"""Atoms per formula unit of elements that no end member holds, above which shares of end members mean nothing."""
+
+
 def end_member_shares(kind: str, atoms: Atoms) -> dict[str, FloatArray]:
     """Shares of end members.
 
@@ -91,7 +97,7 @@ def end_member_shares(kind: str, atoms: Atoms) -> dict[str, FloatArray]:
     (schorlomite with Al or Fe3+ beside Si, else morimotoite), Cr, V and Fe3+ first, Al last. Spinel: every pair of
     cations has the product of their shares on their sites.
     """
-    if kind not in _CALCULATED:
+    if kind not in _CALCULATED or sum(float(atoms[s][0]) for s in left_out(kind, atoms)) > MOST_LEFT_OUT:
         return {}
     zero = np.zeros_like(next(iter(atoms.values())))
     amounts = {name: amount for name, amount in _CALCULATED[kind](_Numbers(atoms, zero)).items() if amount.max() > 0}
@@ -102,6 +108,15 @@ def end_member_shares(kind: str, atoms: Atoms) -> dict[str, FloatArray]:
     kept = {name: share for name, share in shares.items() if share[0] >= LEAST_SHARE}
     whole = np.maximum(np.sum(list(kept.values()), axis=0), np.finfo(float).tiny) if kept else zero
     return {name: share / whole for name, share in kept.items()}
+
+
+def left_out(kind: str, atoms: Atoms) -> list[str]:
+    """Elements that no end member of a kind holds; none for kinds without a list of end members."""
+    if kind not in END_MEMBERS:
+        return []
+    inside = {symbol for name in END_MEMBERS[kind].values() for symbol in find_mineral(name).formula.atoms}
+    inside |= COUNTED_AS.get(kind, frozenset())
+    return [symbol for symbol in atoms if symbol.rstrip("+123") not in inside and symbol not in HALOGENS]
 
 
 class _Numbers:

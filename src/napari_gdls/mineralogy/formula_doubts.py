@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from napari_gdls.materials.minerals import find_mineral
 from napari_gdls.mineralogy.cation_numbers import HALOGENS, Atoms, Scaled
-from napari_gdls.mineralogy.end_members import COUNTED_AS, END_MEMBERS
+from napari_gdls.mineralogy.end_members import left_out
 from napari_gdls.mineralogy.formula_choice import AnionRule
 from napari_gdls.mineralogy.formula_rules import BALANCED, FormulaRule
 from napari_gdls.mineralogy.formula_text import filled_sites
@@ -135,16 +134,12 @@ def _iron(rule: FormulaRule, scaled: Scaled) -> list[str]:
 
 
 def _outside_of_end_members(kind: str, scaled: Scaled, shares: Atoms) -> list[str]:
-    if not shares or kind not in END_MEMBERS:
+    left = [s for s in left_out(kind, scaled.atoms) if scaled.atoms[s][0] > _LEFT_OVER]
+    if not left:
         return []
-    inside = {s for name in END_MEMBERS[kind].values() for s in find_mineral(name).formula.atoms}
-    inside |= COUNTED_AS.get(kind, frozenset())
-    left = [
-        s
-        for s, number in scaled.atoms.items()
-        if s.rstrip("+123") not in inside and number[0] > _LEFT_OVER and s not in HALOGENS
-    ]
-    return [f"The shares of end members leave out {', '.join(left)}."] if left else []
+    if not shares:
+        return [f"No shares of end members are given, as none of them holds {', '.join(left)}."]
+    return [f"The shares of end members leave out {', '.join(left)}."]
 
 
 def _sodium(kind: str, scaled: Scaled) -> list[str]:

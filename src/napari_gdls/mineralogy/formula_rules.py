@@ -161,7 +161,7 @@ RULES: Mapping[str, FormulaRule] = {
     "dolomite": _carbonate("carbonate", 2),
     "apatite": FormulaRule(
         "apatite", 12.5, 8, FERROUS, (_site("P As V Si S", 3), _site(f"Ca Sr Ba Pb {_DIVALENT} Na {_RARE_EARTHS}")),
-        "O12{Z}", {}, hydroxyl=1, unseen="C"
+        "O12{Z}", {}, hydroxyl=1
     ),
     "epidote": FormulaRule(
         "epidote", 12.5, 8, BALANCED,

@@ -85,7 +85,9 @@ def _hydroxyl_text(halogens: Mapping[str, float], rule: FormulaRule) -> str:
 
 def _site_text(content: Mapping[str, float], *, always_plain: bool = False) -> str:
     shown = {symbol: number for symbol, number in content.items() if number >= SHOWN_FROM}
-    order = sorted(shown, key=lambda symbol: (symbol in _NETWORK, -shown[symbol], SYMBOLS.index(symbol.rstrip("+123"))))
+    order = sorted(
+        shown, key=lambda symbol: (symbol in _NETWORK, -shown[symbol], -SYMBOLS.index(symbol.rstrip("+123")))
+    )
     pieces = [_written(symbol, shown[symbol]) for symbol in order]
     text = "".join(pieces)
     return f"({text})" if len(pieces) > 1 and not always_plain else text

@@ -20,11 +20,11 @@ from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 Weights = Mapping[str, float]
 
 _UNCOMPARED = frozenset({"H", "C", "O"})  # coating, tape and water change what is measured of them
-_MIDDLE, _HEAVY = 0.06, 0.12
+_MIDDLE, _HEAVY = 0.055, 0.11
 """Standard error by the physics of the mass of an element from Na to Zn, and of a heavier one, relative to that of
 others in the same spectrum. So chosen that 68 % of the true coordinates lie within one standard error, on simulated
 spectra of solid solutions whose lines had one wrong factor for each element; not those that figures are reported of."""
-_COUNTING = 1.2
+_COUNTING = 1.1
 """By how much the standard errors of the fit are too small at few counts, chosen likewise at 1,000 counts; where there
 are many, they hardly matter beside the physics."""
 _ZINC = 30  # atomic number
