@@ -299,9 +299,10 @@ def _looked_up_absorption(kev: npt.NDArray[np.float64]) -> npt.NDArray[np.float6
     return absorption
 
 
-# Absorption of L-alpha (L3-M4,5) of an element in itself, cm2/g: Pouchou and Pichoir (1991), see `depth`, from measured
-# intensities at several beam energies; Fe, 3350 there, is that of Sokaras et al. (2011), which suits iron and the glass
-# K412 better. In a solid the L3 edge begins with a line of its own, where L-alpha lies; the tables know free atoms.
+# Absorption of L-alpha (L3-M4,5) of an element in itself, cm2/g, from measured intensities at several beam energies:
+# Pouchou and Pichoir (1991), see `depth`. That of Fe, 3350 there, is of Sokaras et al. (2011), see below, which suits
+# iron and the glass K412 better. In a solid the L3 edge begins with a line of its own, where L-alpha lies; the tables
+# know free atoms.
 _L_ALPHA_IN_ITSELF = {
     21: 4750.0,
     22: 4550.0,

@@ -78,11 +78,11 @@ def line_table(
     --------
     >>> for line in line_table("Fe", 15.0, smallest=0.1):
     ...     print(f"{line.element} {line.iupac:5} {line.energy:6.0f} eV {line.height:.2f}")
-    Fe L3-M1    615 eV 0.33
+    Fe L3-M1    615 eV 0.27
     Fe L3-M4    704 eV 0.11
     Fe L3-M5    704 eV 1.00
-    Fe K-L2    6391 eV 0.33
-    Fe K-L3    6404 eV 0.65
+    Fe K-L2    6391 eV 0.27
+    Fe K-L3    6404 eV 0.52
     """
     lowest = checked_number("smallest", smallest, "a height", highest=1.0)
     composition = {material: 1.0} if isinstance(material, str) else material
