@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -324,3 +325,9 @@ def test_many_at_once_get_the_classes_of_each():
     many = SILICATE.indices(SchemeQuantities({unit: stacked, "wt%": mass}, {}, found))
     assert many.tolist() == [int(SILICATE.indices(one)) for one in single]
     assert many[-1] == -1
+
+
+def test_the_example_of_the_documentation_is_a_scheme():
+    text = (Path(__file__).parents[2] / "docs" / "schemes.md").read_text(encoding="utf-8")
+    scheme = scheme_from_json(text.split("```json\n")[1].split("```")[0])
+    assert scheme.classify(scheme_quantities(of_mineral("andesine"), bse=0.3)).name == "plagioclase"
