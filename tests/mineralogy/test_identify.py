@@ -9,7 +9,7 @@ import pytest
 
 from napari_gdls import identify, sample_field, segment
 from napari_gdls.errors import Cancelled
-from napari_gdls.mineralogy import PhaseTable, fit_spectrum
+from napari_gdls.mineralogy import PhaseTable, fit_spectrum, scheme_from_json
 from napari_gdls.mineralogy.pure_parts import parts_of_mixture, without_host
 from napari_gdls.segmentation.names import BY_HAND, PhaseName
 from napari_gdls.spectra import simulate_spectra
@@ -75,6 +75,21 @@ def test_the_table_as_json_says_what_it_shows(dacite: PhaseTable):
     assert [phase["name"] for phase in read["phases"]] == [name.name for name in dacite.names]
     assert read["phases"][3]["mass_percent"] == pytest.approx(dacite.rows[3].composition.mass_percent)
     assert len(read["could_be_one"]) == len(dacite.could_be_one)
+
+
+def test_no_nitrogen_is_found_in_silicates(dacite: PhaseTable):
+    assert not any("N" in row.composition.mass_percent for row in dacite.rows)
+
+
+def test_rules_name_phases_and_are_made_of_a_result(dacite: PhaseTable):
+    ruled = identify(dacite.segmentation, scheme="silicate_rock", instrument=dacite.instrument)
+    by_name = {row.phase: row.name.name for row in ruled.rows}
+    assert by_name[_row(dacite, "biotite").phase] == "biotite"
+    assert by_name[_row(dacite, "hornblende").phase] == "amphibole"
+    assert all(name.source == "scheme" and name.probability is None for name in ruled.names)
+    own = dacite.scheme()
+    again = identify(dacite.segmentation, scheme=scheme_from_json(own.to_json()), instrument=dacite.instrument)
+    assert again.rows[_row(dacite, "biotite").phase].name.name == "biotite"
 
 
 def test_it_can_be_cancelled(dacite: PhaseTable):

@@ -41,6 +41,15 @@ Library = Annotated[
     ),
 ]
 
+SchemeFile = Annotated[
+    str | None,
+    typer.Option(
+        "--scheme",
+        help="Take names from the rules of a scheme instead: NAME.json, or silicate_rock or sulphide_ore, which come "
+        "along.",
+    ),
+]
+
 _ENDINGS = (".csv", ".json")
 
 _LEAST_SHOWN = 0.005
@@ -62,6 +71,11 @@ def identify(
         typer.Option("--output", "-o", help="Of a field: also write the minerals to NAME.csv, or all to NAME.json."),
     ] = None,
     library: Library = None,
+    scheme: SchemeFile = None,
+    export_scheme: Annotated[
+        Path | None,
+        typer.Option("--export-scheme", help="Of a field: also write rules that tell its phases apart to NAME.json."),
+    ] = None,
     labels: LabelImage = None,
     beam_energy: BeamEnergy = None,
     take_off: TakeOff = None,
@@ -77,21 +91,28 @@ def identify(
     thick specimens.
     """
     if is_single_spectrum(path):
-        if labels is not None or output is not None:
-            raise GdlsError(f"{path}: is one spectrum; leave --labels and --output out.")
+        if any(given is not None for given in (labels, output, scheme, export_scheme)):
+            raise GdlsError(f"{path}: is one spectrum; leave --labels, --output, --scheme and --export-scheme out.")
         _print_each(spectrum_of(path, beam_energy, take_off), library)
         return
     if output is not None:
         require_target(output, overwrite, _ENDINGS)
+    if export_scheme is not None:
+        require_target(export_scheme, overwrite, (".json",))
     field = field_of(path, (bse, memory_limit, gain, dataset))
     result = segmented(field) if labels is None else earlier_run(field, labels)
     if result is None:
         assert labels is not None
-        if output is not None:
-            raise GdlsError(f"{labels}: is not of an earlier run, whose phases --output is for; leave it out.")
+        if any(given is not None for given in (output, scheme, export_scheme)):
+            raise GdlsError(
+                f"{labels}: is not of an earlier run, whose phases --output, --scheme and --export-scheme are for; "
+                "leave them out."
+            )
         _print_each(sums_by_label(field, labels, beam_energy, take_off), library)
         return
-    table = minerals_of(result, library, beam_energy, take_off)
+    table = minerals_of(result, library, scheme, beam_energy, take_off)
+    if export_scheme is not None:
+        _write_scheme(export_scheme, table, overwrite)
     if output is not None:
         _write(output, table, overwrite)
     with words_after_results():
@@ -101,28 +122,36 @@ def identify(
 
 
 def minerals_of(
-    result: Segmentation, library: list[str] | None, beam_energy: float | None, take_off: float | None
+    result: Segmentation,
+    library: list[str] | None,
+    scheme: str | None,
+    beam_energy: float | None,
+    take_off: float | None,
 ) -> PhaseTable:
     """The minerals of a segmentation."""
     from napari_gdls.mineralogy import identify as identified
 
     instrument = instrument_of(result.field, beam_energy, take_off)
     with progress_bar() as progress:
-        return identified(result, library=_specified(library), instrument=instrument, progress=progress)
+        return identified(result, library=_specified(library), scheme=scheme, instrument=instrument, progress=progress)
 
 
 def with_names(
     result: Segmentation,
     library: list[str] | None = None,
+    scheme: str | None = None,
     beam_energy: float | None = None,
     take_off: float | None = None,
 ) -> Segmentation:
     """The segmentation with the names of its minerals; without, and a warning why, where they cannot be found."""
-    from napari_gdls.mineralogy import naming_library
+    from napari_gdls.mineralogy import naming_library, read_scheme
 
-    naming_library(_specified(library))  # a library that cannot be read is an error, not a reason to go without
+    # A library or scheme that cannot be read is an error, not a reason to go without.
+    naming_library(_specified(library))
+    if scheme is not None:
+        read_scheme(scheme)
     try:
-        return minerals_of(result, library, beam_energy, take_off).named()
+        return minerals_of(result, library, scheme, beam_energy, take_off).named()
     except GdlsError as error:
         warnings.warn(f"the phases have no names: {error}", GdlsWarning, stacklevel=2)
         return result
@@ -214,6 +243,12 @@ def _write(output: Path, table: PhaseTable, overwrite: bool) -> None:
         write_table(output, mineral_table(table.named()), overwrite=overwrite)
     else:
         write_text(output, table.to_json() + "\n", overwrite=overwrite)
+
+
+def _write_scheme(path: Path, table: PhaseTable, overwrite: bool) -> None:
+    from napari_gdls.io import write_text
+
+    write_text(path, table.scheme(name=path.stem).to_json() + "\n", overwrite=overwrite)
 
 
 def _print_table(table: PhaseTable) -> None:

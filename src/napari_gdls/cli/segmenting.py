@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.identifying import Library, with_names
+from napari_gdls.cli.identifying import Library, SchemeFile, with_names
 from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, open_field, progress_bar, text_of
 from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
@@ -76,6 +76,7 @@ def segment(
     ] = False,
     names: Annotated[bool, typer.Option(help="Name the minerals of the phases.")] = True,
     library: Library = None,
+    scheme: SchemeFile = None,
     beam_energy: BeamEnergy = None,
     take_off: TakeOff = None,
     bse: BseChoice = None,
@@ -89,7 +90,8 @@ def segment(
 
     For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png, NAME.recipe.json and
     NAME.manifest.json (which files belong together); and where the method makes phases NAME.phases.ome.tif (phase map),
-    NAME.phases.csv (modal composition) and NAME.phase_merges.csv (which phases could be one).
+    NAME.phases.csv (modal composition), NAME.phase_merges.csv (which
+    phases could be one), and NAME.minerals.csv (names, compositions, formulas).
     """
     from napari_gdls.phases.constraints import Constraints
     from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
@@ -109,7 +111,7 @@ def segment(
     field = open_field(path, bse, memory_limit, gain, dataset)
     result = _segmented(field, recipe, constraints=constraints, cache=cache)
     if names and result.has_phases:
-        result = with_names(result, library, beam_energy, take_off)
+        result = with_names(result, library, scheme, beam_energy, take_off)
     if not result.names:
         files.pop("minerals", None)
     write_results(result, files, overwrite=overwrite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,12 +23,16 @@ from napari_gdls.mineralogy.phase_spectra import PhaseSpectra, phase_spectra
 from napari_gdls.mineralogy.phase_words import phase_name
 from napari_gdls.mineralogy.pure_parts import PurePart, parts_of_mixture, without_host
 from napari_gdls.mineralogy.same_names import SameName, phases_of_one_name
+from napari_gdls.mineralogy.schemes.export import scheme_of
+from napari_gdls.mineralogy.schemes.quantities import scheme_quantities
+from napari_gdls.mineralogy.schemes.reading import read_scheme
+from napari_gdls.mineralogy.schemes.scheme import UNCLASSIFIED, RuleMatch, Scheme
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.structural_formulas import StructuralFormula, structural_formula
 from napari_gdls.progress import Progress, silent
 from napari_gdls.segmentation import Segmentation
-from napari_gdls.segmentation.names import BY_HAND, UNKNOWN, PhaseName
+from napari_gdls.segmentation.names import BY_HAND, BY_SCHEME, UNKNOWN, PhaseName
 
 STAGES = ("calibration", "composition", "names")
 """Stages of `identify`, as `Progress` receives them."""
@@ -63,6 +68,8 @@ class PhaseRow:
         One sentence on where the name comes from, where it is not simply that of the spectrum; else "".
     measurements : int
         That were summed.
+    rule : RuleMatch or None
+        Class by a scheme of rules, where one was given.
     """
 
     phase: int
@@ -75,6 +82,7 @@ class PhaseRow:
     mixture_of: tuple[tuple[int, float], ...]
     reason: str
     measurements: int
+    rule: RuleMatch | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +123,20 @@ class PhaseTable:
             [row.identification for row in self.rows],
         )
 
+    def scheme(self, *, name: str = "exported scheme") -> Scheme:
+        """A scheme of rules that tells these phases apart: ranges around the composition of each; see `scheme_of`.
+
+        Mixtures and unknown phases are left out.
+        """
+        return scheme_of(
+            [
+                (row.name.name, row.name.group, "", row.composition)
+                for row in self.rows
+                if row.name.name not in (UNKNOWN, MIXTURE, UNCLASSIFIED) and not row.mixture_of
+            ],
+            name=name,
+        )
+
     def to_json(self) -> str:
         """Everything in the table as a JSON text: names, candidates with misfits, compositions, formulas."""
         return json.dumps(
@@ -136,6 +158,7 @@ def identify(
     segmentation: Segmentation,
     *,
     library: LibrarySpec = None,
+    scheme: Scheme | str | os.PathLike[str] | None = None,
     instrument: Instrument | None = None,
     progress: Progress | None = None,
 ) -> PhaseTable:
@@ -147,6 +170,9 @@ def identify(
         Of a thick, polished specimen.
     library : path, str, sequence of str or NamingLibrary, optional
         What phases may be, see `naming_library`. None: all that the package knows.
+    scheme : Scheme, path or str, optional
+        Rules that names are taken from instead, or the file or name of such (`read_scheme`); what its rules leave over
+        is "unclassified". Candidates, composition and formula are the same.
     instrument : Instrument, optional
         Beam, geometry, calibration. None: `calibrate_field`.
     progress : Progress, optional
@@ -159,7 +185,7 @@ def identify(
     Raises
     ------
     GdlsError
-        If the field cannot be quantified (see `calibrate_field`), or the library cannot be read.
+        If the field cannot be quantified (see `calibrate_field`), or the library or the scheme cannot be read.
 
     Notes
     -----
@@ -170,6 +196,7 @@ def identify(
     """
     report = silent if progress is None else progress
     known = naming_library(library)
+    rules = scheme if scheme is None or isinstance(scheme, Scheme) else read_scheme(scheme)
     report(STAGES[0], 0.0)
     conditions = calibrate_field(segmentation.field) if instrument is None else instrument
     sums = phase_spectra(segmentation)
@@ -185,6 +212,8 @@ def identify(
     for k in range(len(fits)):
         report(STAGES[2], 0.5 + k / len(fits) / 2)
         rows.append(_row(k, sums, fits, alone, conditions, known))
+    if rules is not None:
+        rows = [_ruled(row, rules, segmentation) for row in rows]
     given = segmentation.names or (PhaseName(),) * len(rows)
     report(STAGES[2], 1.0)
     return PhaseTable(tuple(_kept(row, own) for row, own in zip(rows, given, strict=True)), segmentation, conditions)
@@ -274,6 +303,23 @@ def _host(k: int, sums: PhaseSpectra) -> int | None:
     return int(borders.argmax()) if borders.max() > 0 else None
 
 
+def _ruled(row: PhaseRow, rules: Scheme, segmentation: Segmentation) -> PhaseRow:
+    """With the name of its class."""
+    found = segmentation.measurement_phases
+    bse = None if found is None else float(found.pool.bse[row.phase])
+    match = rules.classify(scheme_quantities(row.composition, bse))
+    name = dataclasses.replace(
+        row.name,
+        name=match.name,
+        probability=None,
+        source=BY_SCHEME,
+        cannot_be_told_from=(),
+        group=match.group,
+        details="\n".join([*match.reasons, row.name.details]),
+    )
+    return dataclasses.replace(row, name=name, rule=match)
+
+
 def _kept(row: PhaseRow, own: PhaseName) -> PhaseRow:
     """With the name that was given by hand, where there is one."""
     if own.source != BY_HAND:
@@ -290,6 +336,7 @@ def _plain(row: PhaseRow) -> dict[str, Any]:
         "probability": row.name.probability,
         "cannot_be_told_from": list(row.name.cannot_be_told_from),
         "reason": row.reason,
+        "rules": [] if row.rule is None else list(row.rule.reasons),
         "mixture_of": [{"phase": phase + 1, "share": share} for phase, share in row.mixture_of],
         "candidates": [
             {

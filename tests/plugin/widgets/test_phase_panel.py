@@ -49,7 +49,7 @@ def test_phases_and_what_could_be_one_are_listed(widget, viewer, qtbot):
     assert not widget.phases_section.isHidden()
     assert panel.phases.rowCount() == found.n_phases == 3
     for phase in range(3):
-        swatch, number, percent, segments, bse, mixture = cells(panel.phases, phase)
+        swatch, number, _name, _probability, percent, segments, bse, mixture = cells(panel.phases, phase)
         assert (swatch, number, segments, mixture) == ("", str(phase + 1), "1", "")
         value, error = (float(part) for part in percent.split(" ± "))
         assert value == pytest.approx(found.modal.percent[phase], abs=0.06)
@@ -108,7 +108,7 @@ def test_merging_by_hand_and_undo(widget, viewer, qtbot):
     merged = found.with_phases_merged([0, 1, 1])
     np.testing.assert_array_equal(data_of(viewer, "segments"), merged.labels)
     assert panel.phases.rowCount() == 2
-    assert cells(panel.phases, 1)[3] == "1"
+    assert cells(panel.phases, 1)[5] == "1"
     assert panel.message.text().startswith("2 phases, 2 segments. 1 merge by hand.")
     panel.select((0, 1))
     panel.merge_button.click()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
 
 _PHASE_COLUMNS = ("", "#", "Name", "Prob.", "Area %", "Segments", "BSE", "Mixture")
-_NAME, _PROBABILITY = 2, 3
+_NAME, _PROBABILITY = 2, 3  # columns
 _PHASE_TIPS = (
     "Colour in the layers.",
     "Number in the layer of phases.",
