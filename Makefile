@@ -4,8 +4,8 @@
 # make smoke  build the packages, install the wheel with the oldest versions it allows, segment the real rock with it, and
 #             unmix the sample of overlapping phases
 # make oldest the same, and then the tests of the sdist on what was installed
-# make bench  quality and speed of segmentations, and of overlapping phases taken apart, on small fields;
-#             python -m benchmarks.segmentation and python -m benchmarks.overlap for all
+# make bench  quality and speed of segmentations, of overlapping phases taken apart, and of names, on small fields;
+#             python -m benchmarks.segmentation, benchmarks.overlap and benchmarks.mineralogy for all
 # Each can be repeated; what is done already is not done again.
 
 PYTHON ?= python3
@@ -64,6 +64,7 @@ oldest: smoke
 bench: $(VENV)/.tests-installed
 	$(VENV)/bin/python -m benchmarks.segmentation --quick
 	$(VENV)/bin/python -m benchmarks.overlap --quick
+	$(VENV)/bin/python -m benchmarks.mineralogy --quick
 
 screenshots: $(VENV)/.tests-installed
 	@tools/system-packages

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks.mineralogy import naming, solid_solutions, standards
+from benchmarks.mineralogy import compositions, naming, solid_solutions, standards
 from benchmarks.speed import machine
 
 NUMBER, QUICK_NUMBER = 150, 30
@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     print(machine())
     number = options.number or (QUICK_NUMBER if options.quick else NUMBER)
+    compositions.report()
     naming.report(number, options.seed, peers=not options.quick)
     solid_solutions.report(solid_solutions.QUICK_NUMBER if options.quick else solid_solutions.NUMBER)
     standards.report()
