@@ -23,6 +23,7 @@ UNCOUNTED = ("C", "O")
 """Of elements that are not there: carbon is the coating, oxygen the skin of metals."""
 
 SEED = 5
+"""Of the counts that are kept."""
 
 
 def report() -> None:
