@@ -22,17 +22,16 @@ COATING_METALS = ("Au", "Pd", "Pt", "Ir")
 """What specimens are sputtered with; Cr is, too, but minerals hold it."""
 
 _MOST_COATING_METAL = 10.0
-"""Percent of mass, as if of the bulk: 10 nm of gold look like 2 to 6. Minerals of these metals hold tens of percent."""
+"""Percent of mass, as if of the bulk. A choice: minerals of these metals hold tens of percent."""
 
 _TAPE_FROM = 20.0
-"""Percent of mass of carbon, as if of the bulk, beyond what 10 to 30 nm of it look like."""
+"""Percent of mass of carbon, as if of the bulk, from which it is taken for more than a coating. A choice."""
 
 _ONLY_CARBON = 95.0
 """Percent of mass from which carbon is the specimen (graphite, diamond, resin)."""
 
 _MOST_FLUORESCENCE = 0.4
-"""Percent of mass that Si K of the detector's dead layer looks like at most (Goldstein et al. 2018, Scanning Electron
-Microscopy and X-Ray Microanalysis, 4th ed., ch. 16: a few tenths)."""
+"""Percent of mass that Si K of the detector's dead layer looks like at most. A choice."""
 
 _STUB_MOST = 3.0
 """Percent of mass of aluminium beside so much carbon that the holder can be seen past a particle."""

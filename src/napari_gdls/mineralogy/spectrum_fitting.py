@@ -23,7 +23,7 @@ from napari_gdls.threads import one_thread
 FloatArray = npt.NDArray[np.float64]
 
 _ROUNDS = 6
-"""Fits, each in the matrix of the one before; masses change by less than 1e-3 after five."""
+"""Fits, each in the matrix of the one before. A choice."""
 
 _FIRST_MATRIX = {"O": 0.45, "Si": 0.30, "Fe": 0.10, "Ca": 0.15}
 """Mass fractions of the matrix in which the first fit is made: a middling silicate."""

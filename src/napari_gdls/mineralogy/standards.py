@@ -28,8 +28,8 @@ LEAST_MASS = 0.01
 """Mass fraction below which an element of a standard gives no factor: too weak a peak on the continuum."""
 
 STANDARD_ERROR = 0.02
-"""Relative error of one element of a standard, its certified value and its homogeneity: a third of the scatter of
-factors by several standards of an element."""
+"""Relative error of one element of a standard, its certified value and its homogeneity. An
+assumption."""
 
 
 @dataclass(frozen=True, eq=False)
