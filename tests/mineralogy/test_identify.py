@@ -68,6 +68,7 @@ def test_names_by_hand_stay(dacite: PhaseTable):
     assert again.names[1].source == BY_HAND
     assert again.names[1].details == dacite.names[1].details
     assert again.names[2] == dacite.names[2]
+    assert again.named().renamed(1, "").names[1] == dacite.names[1]
 
 
 def test_the_table_as_json_says_what_it_shows(dacite: PhaseTable):

@@ -35,3 +35,13 @@ def test_equal_input_gives_equal_bytes():
     first, second = (composition_of_fit(fit_spectrum(counts, instrument)) for _ in range(2))
     assert first.mass_percent == second.mass_percent
     assert np.array_equal(first.fit.open_masses, second.fit.open_masses)
+
+
+@pytest.mark.parametrize("counts", [1e5, 1e7])
+def test_limits_of_main_elements_are_those_of_their_background(counts):
+    """Three standard errors of the background below a peak, by its counts per percent of mass."""
+    found = quantify_spectrum(spectrum("CaMgSi2O6", counts), AXIS, beam_energy=20)
+    for symbol, line in (("Mg", 1254), ("Si", 1740), ("Ca", 3691)):
+        below = found.fit.background[AXIS.window(line - 80, line + 80)].sum()
+        expected = 3 * np.sqrt(below) * found.mass_percent[symbol] / found.net_areas[symbol]
+        assert expected / 2 < found.detection_limit[symbol] < 4 * expected, symbol

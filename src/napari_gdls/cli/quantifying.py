@@ -292,7 +292,7 @@ def composition_lines(composition: Composition) -> list[str]:
     if missing:
         listed = ", ".join(f"{symbol} {_cell(limit)}" for symbol, limit in missing.items())
         lines.append(f"Not found, and less than (wt%): {listed}.")
-    lines += [f"Left out, {artefact.kind}: {artefact.reason}" for artefact in composition.artefacts]
+    lines += [f"{artefact.kind.capitalize()}: {artefact.reason}." for artefact in composition.artefacts]
     lines += list(composition.remarks)
     lines.append(f"Misfit {composition.misfit:.2f} (1: as counting and 3 % of the model let expect).")
     return lines

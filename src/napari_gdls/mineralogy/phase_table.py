@@ -32,7 +32,7 @@ from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.structural_formulas import StructuralFormula, structural_formula
 from napari_gdls.progress import Progress, silent
 from napari_gdls.segmentation import Segmentation
-from napari_gdls.segmentation.names import BY_HAND, BY_SCHEME, UNKNOWN, PhaseName
+from napari_gdls.segmentation.names import BY_SCHEME, UNKNOWN, PhaseName
 
 STAGES = ("calibration", "composition", "names")
 """Stages of `identify`, as `Progress` receives them."""
@@ -322,9 +322,7 @@ def _ruled(row: PhaseRow, rules: Scheme, segmentation: Segmentation) -> PhaseRow
 
 def _kept(row: PhaseRow, own: PhaseName) -> PhaseRow:
     """With the name that was given by hand, where there is one."""
-    if own.source != BY_HAND:
-        return row
-    return dataclasses.replace(row, name=dataclasses.replace(row.name, name=own.name, probability=None, source=BY_HAND))
+    return dataclasses.replace(row, name=row.name.called(own.name)) if own.is_by_hand else row
 
 
 def _plain(row: PhaseRow) -> dict[str, Any]:

@@ -98,7 +98,9 @@ class Columns:
         """
         model = self.model(amounts)
         n = len(self.profiles)
-        blank = np.maximum(model - amounts[:n, None] * self.profiles, _LEAST_VARIANCE)
+        # Where shifts and widths of the element's own peaks were fitted, its profile can exceed the model; what is left
+        # is never less than the continuum.
+        blank = np.maximum(model - amounts[:n, None] * self.profiles, self.background(amounts))
         variance = expected_variance(blank)
         squares = (self.profiles**2 / variance).sum(axis=1)
         with np.errstate(divide="ignore"):
