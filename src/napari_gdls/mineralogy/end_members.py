@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_gdls.materials.minerals import find_mineral
-from napari_gdls.mineralogy.cation_numbers import HALOGENS
+from napari_gdls.mineralogy.cation_numbers import HALOGENS, Atoms, FloatArray
 from napari_gdls.mineralogy.formula_rules import RARE_EARTHS
-
-FloatArray = npt.NDArray[np.float64]
-Atoms = dict[str, FloatArray]
 
 END_MEMBERS: Mapping[str, Mapping[str, str]] = {
     "feldspar": {"An": "anorthite", "Ab": "albite", "Or": "orthoclase", "Cn": "celsian", "Slw": "slawsonite"},

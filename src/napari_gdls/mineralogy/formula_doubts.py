@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from napari_gdls.mineralogy.cation_numbers import HALOGENS, Atoms, Scaled
@@ -17,8 +15,6 @@ _OFF = 0.015  # relative; a cation total that good analyses have, by experience 
 _LEFT_OVER = 0.05  # atoms per formula unit that are worth a word
 _UNSURE = 0.5  # part of Fe3+ that its error is
 _LOST_SODIUM = 0.10  # part of the atoms with Na that can have left without the total showing another cause
-
-Errors = Mapping[str, float]
 
 
 def doubts_about(kind: str, rule: FormulaRule, scaled: Scaled, shares: Atoms) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from napari_gdls.mineralogy.composition_likelihood import FIRST_SEEN, MassLikelihood, mass_likelihood, physics_error
 from napari_gdls.mineralogy.identification import Candidate
-from napari_gdls.mineralogy.naming import FEW_COUNTS, LIGHT, MASSES
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, NamingLibrary, naming_library
 from napari_gdls.mineralogy.spectral_shape import SHAPE_LIMIT, library_shapes, log_coefficients, spectrum_root
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
@@ -90,13 +89,10 @@ def mixture_of(
     if not len(pairs):
         return None
     single = mass_likelihood(fit, chosen.fractions, chosen.hydrous)
-    weight = MASSES * fit.counts.sum() / (fit.counts.sum() + FEW_COUNTS)
+    counts = float(fit.counts.sum())
     shape = log_coefficients(fit.counts, fit.instrument, chosen.materials)
-    alone = float(
-        np.max(weight * single.log_likelihood + LIGHT * single.light + SHAPE_LIMIT * shape + chosen.log_prior)
-    )
-    both = _masses(fit, chosen, pairs, shares)
-    together = weight * both.log_likelihood + LIGHT * both.light
+    alone = float(np.max(single.evidence(counts) + SHAPE_LIMIT * shape + chosen.log_prior))
+    together = _masses(fit, chosen, pairs, shares).evidence(counts)
     together += SHAPE_LIMIT * _shapes(fit, chosen, pairs) + chosen.log_prior[pairs].sum(axis=1) - PRICE
     best = int(np.argmax(together))
     (first, second), share = pairs[best], float(shares[best])

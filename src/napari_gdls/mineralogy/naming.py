@@ -31,15 +31,6 @@ from napari_gdls.threads import one_thread
 
 FloatArray = npt.NDArray[np.float64]
 
-MASSES, LIGHT = 0.75, 1.0
-"""Weights of the likelihoods of masses: from fluorine up, which say in part what the shape says, and of oxygen and
-carbon, whose lines lie below the band of the shape. Chosen on simulated spectra with wrong physics, where 0.5 to 1
-does as well."""
-
-FEW_COUNTS = 1000.0
-"""Counts with which the masses from fluorine up weigh half as much: their errors then are those of one another, and the
-shape says the same with fewer numbers."""
-
 _SHOWN_MISFIT = 0.005
 """Part of all masses from which an element stands in the misfit of a candidate."""
 
@@ -195,8 +186,7 @@ def weigh(fit: SpectrumFit, library: NamingLibrary) -> Weighed:
     masses = mass_likelihood(fit, library.fractions, library.hydrous)
     shape = log_coefficients(fit.counts, fit.instrument, library.materials)
     counts = float(fit.counts.sum())
-    by_masses = MASSES * counts / (counts + FEW_COUNTS) * masses.log_likelihood + LIGHT * masses.light
-    evidence = by_masses + shape_evidence(fit.counts, fit.instrument, library.materials)
+    evidence = masses.evidence(counts) + shape_evidence(fit.counts, fit.instrument, library.materials)
     posterior = evidence + library.log_prior
     weights = np.exp(posterior - posterior.max())
     probability = weights / weights.sum()

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.elements import SYMBOLS
-from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.materials.formula import USUAL_CHARGES
 from napari_gdls.spectra.atomic import atomic_weights
 
@@ -183,8 +182,3 @@ def oxide_percent(mass_percent: Mapping[str, float]) -> dict[str, float]:
         result[REPLACED_OXYGEN] = float(replaced)
     total = sum(result.values())
     return {name: 100 * value / total for name, value in result.items()} if total > 0 else {}
-
-
-def masses_by_symbol(values: FloatArray) -> dict[str, float]:
-    """The entries of a (94,) array that are not 0, by symbol."""
-    return {SYMBOLS[k]: float(values[k]) for k in range(N_ELEMENTS) if values[k] != 0}

@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_gdls.mineralogy.calibration import calibrate_field
 from napari_gdls.mineralogy.composition import Composition
+from napari_gdls.mineralogy.composition_tables import plain_composition
 from napari_gdls.mineralogy.identification import Identification
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.mixtures import mixture_of
@@ -32,7 +33,7 @@ from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.structural_formulas import StructuralFormula, structural_formula
 from napari_gdls.progress import Progress, silent
 from napari_gdls.segmentation import Segmentation
-from napari_gdls.segmentation.names import BY_SCHEME, UNKNOWN, PhaseName
+from napari_gdls.segmentation.names import BY_SCHEME, UNKNOWN, PhaseName, with_those_by_hand
 
 STAGES = ("calibration", "composition", "names")
 """Stages of `identify`, as `Progress` receives them."""
@@ -214,9 +215,10 @@ def identify(
         rows.append(_row(k, sums, fits, alone, conditions, known))
     if rules is not None:
         rows = [_ruled(row, rules, segmentation) for row in rows]
-    given = segmentation.names or (PhaseName(),) * len(rows)
+    names = with_those_by_hand([row.name for row in rows], segmentation.names)
     report(STAGES[2], 1.0)
-    return PhaseTable(tuple(_kept(row, own) for row, own in zip(rows, given, strict=True)), segmentation, conditions)
+    named = tuple(dataclasses.replace(row, name=name) for row, name in zip(rows, names, strict=True))
+    return PhaseTable(named, segmentation, conditions)
 
 
 def _row(
@@ -320,13 +322,7 @@ def _ruled(row: PhaseRow, rules: Scheme, segmentation: Segmentation) -> PhaseRow
     return dataclasses.replace(row, name=name, rule=match)
 
 
-def _kept(row: PhaseRow, own: PhaseName) -> PhaseRow:
-    """With the name that was given by hand, where there is one."""
-    return dataclasses.replace(row, name=row.name.called(own.name)) if own.is_by_hand else row
-
-
 def _plain(row: PhaseRow) -> dict[str, Any]:
-    composition = row.composition
     return {
         "phase": row.phase + 1,
         "name": row.name.name,
@@ -352,14 +348,6 @@ def _plain(row: PhaseRow) -> dict[str, Any]:
             for c in row.identification.coordinates
         },
         "formula": None if row.formula is None else row.formula.text,
-        "mass_percent": composition.mass_percent,
-        "error": composition.error,
-        "atomic_percent": composition.atomic_percent,
-        "oxide_percent": composition.oxide_percent,
-        "detection_limit": composition.detection_limit,
-        "oxygen": composition.oxygen,
-        "standards": composition.standards,
-        "artefacts": [artefact.reason for artefact in composition.artefacts],
         "measurements": row.measurements,
-        "misfit": composition.misfit,
+        **plain_composition(row.composition),
     }

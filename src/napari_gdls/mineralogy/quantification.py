@@ -21,7 +21,7 @@ from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.spectrum_checks import SpectrumError
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
-from napari_gdls.mineralogy.standards import Factors, Standard, standard_factors
+from napari_gdls.mineralogy.standards import BEAM_TOLERANCE, Factors, Standard, standard_factors
 from napari_gdls.spectra import Detector
 from napari_gdls.spectra.atomic import atomic_weights
 from napari_gdls.threads import one_thread
@@ -33,17 +33,9 @@ OXYGEN_CHOICES = ("auto", rules.MEASURED, rules.STOICHIOMETRIC)
 
 _CARBON, _OXYGEN = SYMBOLS.index("C"), SYMBOLS.index("O")
 
-
 _FEW_COUNTS = 5000
 """Counts below which a composition comes with a warning: of the elements of standards that have 4 to 50 % of the mass,
 18 % are not found at 1,000 counts, and none is missed at 10,000."""
-
-
-def _remark_of_counts(fit: SpectrumFit) -> str:
-    counts = float(fit.counts[fit.used].sum())
-    if counts >= _FEW_COUNTS:
-        return ""
-    return f"only {counts:,.0f} counts: elements of ten percent and more can be missing, and the others too high"
 
 
 @one_thread
@@ -80,14 +72,13 @@ def composition_of_fit(
         fit = fit_spectrum(fit.counts, fit.instrument, elements=fit.elements, factors=factors.values)
     if not fit.elements:
         raise SpectrumError("no element was found in the spectrum; it has too few counts, or its axis is wrong.")
-    masses = fit.masses.copy()
-    rule = rules.oxygen_rule(_specimen(masses, fit), fit.mass_errors)
+    specimen = _specimen(fit)
+    rule = rules.oxygen_rule(specimen, fit.mass_errors)
     if oxygen != "auto":
-        source = oxygen if masses[_OXYGEN] > 0 or oxygen == rules.STOICHIOMETRIC else rules.NO_OXYGEN
+        source = oxygen if fit.masses[_OXYGEN] > 0 or oxygen == rules.STOICHIOMETRIC else rules.NO_OXYGEN
         rule = rules.OxygenRule(source, rule.excess, rule.remark)
-    specimen = _specimen(masses, fit)
-    if rule.source != rules.CARBONATE:
-        specimen[_CARBON] = 0.0 if "C" in left_out(fit.artefacts) else specimen[_CARBON]
+    if rule.source != rules.CARBONATE and "C" in left_out(fit.artefacts):
+        specimen[_CARBON] = 0.0
     if specimen.sum() <= 0:
         raise SpectrumError(
             f"nothing is left of the spectrum beside {', '.join(left_out(fit.artefacts))}, which is taken for no part "
@@ -96,9 +87,9 @@ def composition_of_fit(
     return _composition(fit, specimen, rule, factors)
 
 
-def _specimen(masses: FloatArray, fit: SpectrumFit) -> FloatArray:
+def _specimen(fit: SpectrumFit) -> FloatArray:
     """Masses without artefacts, but with carbon, which the oxygen's rule asks for."""
-    result = masses.copy()
+    result = fit.masses.copy()
     for symbol in left_out(fit.artefacts):
         if symbol != "C":
             result[SYMBOLS.index(symbol)] = 0.0
@@ -116,26 +107,26 @@ def _composition(
     counting = propagated(percent, specimen, np.diag(fit.counting_errors**2))
     overlapping = np.diag(fit.mass_errors**2)
     error = propagated(percent, specimen, overlapping + relative * np.outer(specimen, specimen))
-    present = np.flatnonzero(values > 0)
-    symbols = [SYMBOLS[k] for k in present]
     moles = values / atomic_weights()
-    total = rules_total(specimen, rule)
-    unseen = _detection_limits(fit, values, total)
     stoichiometric = rule.source in (rules.STOICHIOMETRIC, rules.CARBONATE)
-    mass_percent = {symbol: float(values[k]) for symbol, k in zip(symbols, present, strict=True)}
-    found = _specimen(fit.masses, fit)
+    found = _specimen(fit)
     found[_CARBON] = 0.0
+
+    def of_present(numbers: FloatArray) -> dict[str, float]:
+        return {SYMBOLS[k]: float(numbers[k]) for k in np.flatnonzero(values > 0)}
+
+    mass_percent = of_present(values)
     return Composition(
         mass_percent=mass_percent,
-        error={symbol: float(error[k]) for symbol, k in zip(symbols, present, strict=True)},
-        counting_error={symbol: float(counting[k]) for symbol, k in zip(symbols, present, strict=True)},
-        atomic_percent={s: float(100 * moles[k] / moles.sum()) for s, k in zip(symbols, present, strict=True)},
+        error=of_present(error),
+        counting_error=of_present(counting),
+        atomic_percent=of_present(100 * moles / moles.sum()),
         oxide_percent=rules.oxide_percent(mass_percent) if stoichiometric else {},
-        detection_limit=unseen,
+        detection_limit=_detection_limits(fit, values, _total_mass(specimen, rule)),
         oxygen=rules.STOICHIOMETRIC if stoichiometric else rule.source,
         measured_oxygen=float(100 * found[_OXYGEN] / found.sum()) if found.sum() > 0 else 0.0,
-        net_areas={symbol: float(fit.net_areas[k]) for symbol, k in zip(symbols, present, strict=True)},
-        standards={s: name for s, name in factors.names.items() if s in symbols} if factors is not None else {},
+        net_areas=of_present(fit.net_areas),
+        standards={s: name for s, name in factors.names.items() if s in mass_percent} if factors is not None else {},
         misfit=fit.misfit,
         artefacts=fit.artefacts,
         fit=fit,
@@ -143,11 +134,18 @@ def _composition(
     )
 
 
-def rules_total(specimen: FloatArray, rule: rules.OxygenRule) -> float:
+def _total_mass(specimen: FloatArray, rule: rules.OxygenRule) -> float:
     """Mass that is 100 percent, in the unit of the fit."""
     share = rules.with_oxygen(specimen, rule.source)
     k = int(np.argmax(np.where(np.arange(N_ELEMENTS) == _OXYGEN, 0.0, specimen)))
     return float(specimen[k] / share[k]) if share[k] > 0 else float(specimen.sum())
+
+
+def _remark_of_counts(fit: SpectrumFit) -> str:
+    counts = float(fit.counts[fit.used].sum())
+    if counts >= _FEW_COUNTS:
+        return ""
+    return f"only {counts:,.0f} counts: elements of ten percent and more can be missing, and the others too high"
 
 
 def _detection_limits(fit: SpectrumFit, values: FloatArray, total: float) -> dict[str, float]:
@@ -162,8 +160,7 @@ def _factors(standards: Any, instrument: Instrument) -> Factors | None:
     if standards is None:
         return None
     if isinstance(standards, Factors):
-        same = abs(standards.beam_energy - instrument.beam_energy) < 0.2
-        if not same:
+        if abs(standards.beam_energy - instrument.beam_energy) >= BEAM_TOLERANCE:
             raise SpectrumError(
                 f"the factors are of standards at {standards.beam_energy:g} keV and the spectrum was measured at "
                 f"{instrument.beam_energy:g} keV; measure the standards under the same conditions."
