@@ -17,11 +17,10 @@ from napari_gdls.cli.subjects import (
     Subjects,
     TakeOff,
     conditions_line,
-    earlier_run,
     field_of,
     instrument_of,
     is_single_spectrum,
-    segmented,
+    phases_of,
     spectrum_of,
     sums_by_label,
 )
@@ -100,7 +99,7 @@ def identify(
     if export_scheme is not None:
         require_target(export_scheme, overwrite, (".json",))
     field = field_of(path, (bse, memory_limit, gain, dataset))
-    result = segmented(field) if labels is None else earlier_run(field, labels)
+    result = phases_of(field, labels)
     if result is None:
         assert labels is not None
         if any(given is not None for given in (output, scheme, export_scheme)):

@@ -19,11 +19,10 @@ from napari_gdls.cli.subjects import (
     TakeOff,
     beam_energy_of,
     conditions_line,
-    earlier_run,
     field_of,
     instrument_of,
     is_single_spectrum,
-    segmented,
+    phases_of,
     spectrum_of,
     sums_by_label,
 )
@@ -122,7 +121,7 @@ def _subjects(
             raise GdlsError(f"{path}: is one spectrum, which has no labels; leave --labels out.")
         return spectrum_of(path, beam_energy, take_off)
     field = field_of(path, reading)
-    result = segmented(field) if labels is None else earlier_run(field, labels)
+    result = phases_of(field, labels)
     if result is None:
         assert labels is not None
         return sums_by_label(field, labels, beam_energy, take_off)

@@ -153,6 +153,11 @@ def earlier_run(field: Field, labels: Path) -> Segmentation | None:
     return result if np.array_equal(found, read_labels(labels)) else None
 
 
+def phases_of(field: Field, labels: Path | None) -> Segmentation | None:
+    """The phases to look at: of a new run, or of that which labels are of; None where they are of no run."""
+    return segmented(field) if labels is None else earlier_run(field, labels)
+
+
 def sums_by_label(field: Field, labels: Path, beam_energy: float | None, take_off: float | None) -> Subjects:
     """Sums of the spectra in each label of an image, but for label 0."""
     from napari_gdls.io import read_labels

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from napari_gdls.errors import OutputError
 from napari_gdls.io.atomic import atomic_file
+from napari_gdls.io.cached_files import cache_folder, keep_latest
 
 if TYPE_CHECKING:
     from napari_gdls.embedding.models import Embedding
@@ -38,11 +39,7 @@ class EmbeddingCache:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None, limit: int = 1 << 30) -> None:
-        if folder is None:
-            from platformdirs import user_cache_path
-
-            folder = user_cache_path("napari-gdls")
-        self.folder = Path(folder)
+        self.folder = cache_folder() if folder is None else Path(folder)
         self.limit = limit
 
     def get(self, field: Field, embedding: Embedding) -> npt.NDArray[np.float32] | None:
@@ -66,7 +63,7 @@ class EmbeddingCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             with atomic_file(self._path(field, embedding)) as file:
                 np.save(file, vectors, allow_pickle=False)
-            self._trim()
+            keep_latest(self.folder, _ENDING, self.limit)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -76,14 +73,6 @@ class EmbeddingCache:
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob(f"*{_ENDING}")) if self.folder.is_dir() else []
-
-    def _trim(self) -> None:
-        known = [(path, path.stat()) for path in self._files()]
-        kept = 0
-        for path, state in sorted(known, key=lambda each: each[1].st_mtime, reverse=True):
-            kept += state.st_size
-            if kept > self.limit:
-                path.unlink()
 
     def _path(self, field: Field, embedding: Embedding) -> Path:
         digest = hashlib.blake2b(digest_size=20)

@@ -205,6 +205,11 @@ class Field:
         """
         return self.window_counts(ZERO_PEAK_END, math.inf)
 
+    @cached_property
+    def total_spectrum(self) -> npt.NDArray[np.float64]:
+        """Sum of all spectra, shape (D,)."""
+        return np.asarray(self.spectra.sum(axis=0, dtype=np.float64)).ravel()
+
     def window_counts(self, low: float, high: float) -> npt.NDArray[np.float64]:
         """Counts in the channels centred in ``low <= energy < high`` (eV), shape (N,)."""
         channels = self.energy.window(low, high)
@@ -293,7 +298,7 @@ class Field:
         counts = checked_counts(spectra, self.n_measurements, self.energy)
         check_sums(counts)
         other = copy.copy(self)
-        for derived in ("total_counts", "bse_at_measurements"):
+        for derived in ("total_counts", "total_spectrum", "bse_at_measurements"):
             other.__dict__.pop(derived, None)
         other.spectra = smaller_form(counts)
         return other

@@ -94,6 +94,11 @@ def _by_plain_name() -> dict[str, Mineral]:
     return {plain_name(mineral.name): mineral for mineral in load_minerals()}
 
 
+def known_mineral(name: str) -> Mineral | None:
+    """The mineral of a name, as `find_mineral`; None where the table does not hold it."""
+    return _by_plain_name().get(plain_name(name))
+
+
 def find_mineral(name: str) -> Mineral:
     """The mineral of a name; case, accents, hyphens and blanks do not matter.
 
@@ -102,7 +107,7 @@ def find_mineral(name: str) -> Mineral:
     MaterialError
         If the table does not hold it; names that are close are suggested.
     """
-    found = _by_plain_name().get(plain_name(name))
+    found = known_mineral(name)
     if found is None:
         raise MaterialError(f"no mineral {name!r} in the table.{suggestion(name, [m.name for m in load_minerals()])}")
     return found

@@ -250,8 +250,7 @@ def calibrate_field(
                 stacklevel=2,
             )
     angle = _take_off_of(field.metadata) if take_off_angle is None else take_off_angle
-    total = np.asarray(field.spectra.sum(axis=0, dtype=np.float64)).ravel()
-    return calibrate_spectrum(total, field.energy, beam_energy=beam_energy, take_off_angle=angle)
+    return calibrate_spectrum(field.total_spectrum, field.energy, beam_energy=beam_energy, take_off_angle=angle)
 
 
 def _take_off_of(metadata: Mapping[str, Any]) -> float | None:

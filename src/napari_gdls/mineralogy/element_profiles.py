@@ -13,15 +13,12 @@ from napari_gdls.materials.composition import N_ELEMENTS
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.sought_elements import COLUMNS, HIGHEST_CHANNEL, LOWEST_CHANNEL, SOUGHT
 from napari_gdls.spectra import Emission
-from napari_gdls.spectra.atomic import SUBSHELLS
+from napari_gdls.spectra.atomic import SHELL_OF_SUBSHELL
 
 FloatArray = npt.NDArray[np.float64]
 
 _TRACE = 1e-7
 """Mass fraction at which elements that the matrix lacks are given lines: too little to change the matrix."""
-
-_SHELL = np.array(["KLM".index(name[0]) for name in SUBSHELLS])
-"""0, 1, 2 for subshells of K, L, M."""
 
 
 class Profiles:
@@ -76,7 +73,7 @@ class ElementProfiles:
         self._continuum = detector.continuum_response(self._emission.continuum_energies, axis)[:, self.used]
         place = np.full(N_ELEMENTS, -1)
         place[COLUMNS] = np.arange(len(SOUGHT))
-        self._row = 3 * place[lines.element] + _SHELL[lines.subshell]
+        self._row = 3 * place[lines.element] + SHELL_OF_SUBSHELL[lines.subshell]
 
     def in_matrix(self, fractions: FloatArray) -> Profiles:
         """Profiles in a matrix of (94,) mass fractions, which need not sum to 1."""

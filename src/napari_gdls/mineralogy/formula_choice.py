@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from napari_gdls.materials.formula import USUAL_CHARGES
-from napari_gdls.materials.minerals import Mineral, load_minerals, plain_name
+from napari_gdls.materials.minerals import Mineral, find_mineral, known_mineral, load_minerals, plain_name
 from napari_gdls.mineralogy.cation_numbers import HALOGENS, UNSEEN, FloatArray, drawn_moles, on_basis
 from napari_gdls.mineralogy.formula_rules import BALANCED, FERRIC, FERROUS, RULES, FormulaRule, Site
 from napari_gdls.mineralogy.mineral_kinds import kind_of
@@ -54,7 +54,7 @@ def rule_of(group: str, name: str) -> tuple[str, FormulaRule | AnionRule, bool] 
         The kind or the mineral that it is the rule of; the rule; and whether the mineral was assumed, as the commonest
         of the group. None where neither group nor name is known, or the mineral has no elements that EDS sees.
     """
-    kind, mineral = kind_of(group, name), _known(name)
+    kind, mineral = kind_of(group, name), known_mineral(name)
     if kind in RULES and (mineral is None or _fits(kind, mineral.name)):
         return kind, RULES[kind], False
     assumed = mineral is None
@@ -66,15 +66,6 @@ def rule_of(group: str, name: str) -> tuple[str, FormulaRule | AnionRule, bool] 
 
 
 @cache
-def _minerals() -> Mapping[str, Mineral]:
-    return {plain_name(mineral.name): mineral for mineral in load_minerals()}
-
-
-def _known(name: str) -> Mineral | None:
-    return _minerals().get(plain_name(name))
-
-
-@cache
 def _commonest(group: str) -> Mineral | None:
     of_group = [mineral for mineral in load_minerals() if plain_name(mineral.group) == plain_name(group)]
     return min(of_group, key=lambda mineral: mineral.commonness, default=None)
@@ -83,7 +74,7 @@ def _commonest(group: str) -> Mineral | None:
 @cache
 def _fits(kind: str, name: str) -> bool:
     """Whether the table's formula of a mineral is built as its kind is: not so spodumene, whose Li nobody sees."""
-    rule, mineral = RULES[kind], _minerals()[plain_name(name)]
+    rule, mineral = RULES[kind], find_mineral(name)
     moles = drawn_moles({s: 100 * f for s, f in mineral.formula.mass_fractions.items()}, {})
     if not any(symbol not in HALOGENS for symbol in moles):
         return False
@@ -114,7 +105,7 @@ def _total_in_use(total: float, rule: FormulaRule, atoms: Mapping[str, object]) 
 
 @cache
 def _rule_of_mineral(name: str) -> FormulaRule | AnionRule | None:
-    mineral = _minerals()[plain_name(name)]
+    mineral = find_mineral(name)
     atoms = {symbol: number for symbol, number in mineral.formula.atoms.items() if symbol not in UNSEEN}
     if not atoms:
         return None

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from napari_gdls.errors import GdlsWarning, OutputError
 from napari_gdls.io.atomic import write_bytes
+from napari_gdls.io.cached_files import cache_folder, keep_latest
 
 _ENDING = ".naming"
 """Of the files."""
@@ -61,13 +62,6 @@ def kept_array(
     return array
 
 
-def cache_folder() -> Path:
-    """Where arrays are kept: the cache folder of the user for this program."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("napari-gdls")
-
-
 def _read(path: Path, key: str, shape: tuple[int, ...]) -> npt.NDArray[np.float32] | None:
     expected = _FORMAT + hashlib.sha256(key.encode()).hexdigest().encode() + b"\n"
     try:
@@ -96,7 +90,7 @@ def _write(path: Path, key: str, array: npt.NDArray[np.float32]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, head + digest + body.getvalue())
-        _trim(path.parent)
+        keep_latest(path.parent, _ENDING, _LIMIT)
     except (OSError, OutputError) as error:
         _warn_once(f"{path.parent}", str(error))
 
@@ -110,13 +104,3 @@ def _warn_once(folder: str, problem: str) -> None:
         GdlsWarning,
         stacklevel=2,
     )
-
-
-def _trim(folder: Path) -> None:
-    known = [(path, path.stat()) for path in folder.glob(f"*{_ENDING}")]
-    kept = 0
-    for path, state in sorted(known, key=lambda each: (each[1].st_mtime, each[0].name), reverse=True):
-        kept += state.st_size
-        if kept > _LIMIT:
-            with suppress(OSError):
-                path.unlink()

@@ -18,7 +18,7 @@ from napari_gdls.materials import MaterialError, Materials, load_materials
 from napari_gdls.materials.minerals import suggestion
 from napari_gdls.mineralogy.commonness import NARROWED, log_priors, seen_fractions, species_of
 from napari_gdls.mineralogy.library_file import read_library_file
-from napari_gdls.mineralogy.rock_types import find_rock_type, rock_types
+from napari_gdls.mineralogy.rock_types import find_rock_type, in_groups, rock_types
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +159,7 @@ def _named(name: str, library: NamingLibrary) -> npt.NDArray[np.int64]:
                     f"{', '.join(rock_types())}; a file of your own ends in .csv."
                 ) from error
             found = frozenset(
-                index
-                for index, material in enumerate(library.materials)
-                if name.lower() in (material.group, material.group.split(",")[0])
+                index for index, material in enumerate(library.materials) if in_groups(material, (name.lower(),))
             )
     members = np.array(sorted(found), dtype=np.int64)
     return np.union1d(members, np.flatnonzero(np.isin(library.species, members)))

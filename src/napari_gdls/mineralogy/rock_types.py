@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from napari_gdls.materials import Material, Materials
+from napari_gdls.materials import Material, MaterialError, Materials
 from napari_gdls.materials.minerals import plain_name
 
 
@@ -30,9 +32,12 @@ class RockType:
 
     def likely(self, materials: Materials) -> frozenset[int]:
         """Indices of the materials that are likely; members of solid solutions by their group alone."""
-        named = {materials.index(name) for name in self.minerals if _is_known(name, materials)}
+        named = set()
+        for name in self.minerals:
+            with suppress(MaterialError):  # a library of one's own need not hold it
+                named.add(materials.index(name))
         return frozenset(
-            index for index, material in enumerate(materials) if index in named or _in_groups(material, self.groups)
+            index for index, material in enumerate(materials) if index in named or in_groups(material, self.groups)
         )
 
 
@@ -53,13 +58,6 @@ def find_rock_type(name: str) -> RockType | None:
     return next((rock for known, rock in rock_types().items() if plain_name(known) == plain_name(name)), None)
 
 
-def _in_groups(material: Material, groups: frozenset[str]) -> bool:
+def in_groups(material: Material, groups: Collection[str]) -> bool:
+    """Whether a material is of one of some groups; "mica" stands for "mica, trioctahedral" as well."""
     return material.group in groups or material.group.split(",")[0] in groups
-
-
-def _is_known(name: str, materials: Materials) -> bool:
-    wanted = plain_name(name)
-    return any(
-        plain_name(material.name) == wanted or any(plain_name(each) == wanted for each in material.synonyms)
-        for material in materials
-    )

@@ -91,7 +91,7 @@ def prepare_map(field: Field, artefacts: Iterable[str] | None = None) -> Prepare
     require_spectrum_image(field)
     channels = analysis_channels(field, artefacts)
     named = channels.artefacts
-    total = np.asarray(field.spectra.sum(axis=0, dtype=np.float64)).ravel()
+    total = field.total_spectrum
     families = fit_line_families(total, field.energy, field.beam_energy or DEFAULT_FILM_BEAM_ENERGY, always=named)
     own = channels.group >= 0
     return PreparedMap(

@@ -24,6 +24,9 @@ from napari_gdls.materials.composition import N_ELEMENTS
 SUBSHELLS = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
 """Subshells whose vacancies are followed; index into the last axis of the tables below."""
 
+SHELL_OF_SUBSHELL = np.array(["KLM".index(name[0]) for name in SUBSHELLS])
+"""0, 1, 2 for subshells of K, L, M."""
+
 SILICON = 14
 """Atomic number of what detectors are made of."""
 

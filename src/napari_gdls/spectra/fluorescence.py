@@ -21,6 +21,19 @@ _LENARD, _LENARD_POWER = 4.5e5, 1.65
 _NODES = 8  # of Gauss and Legendre, per subshell; 32 change no enhancement by more than 1 % of itself
 
 
+def _lenard_coefficients(beam_energy: float, energies: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Lenard coefficients, cm2/g, of electrons that ionise or radiate down to energies (keV)."""
+    return np.asarray(_LENARD / (beam_energy**_LENARD_POWER - energies**_LENARD_POWER))
+
+
+def _way_out(
+    chi: npt.NDArray[np.float64], lenard: npt.NDArray[np.float64], absorption: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Part of the fluorescence that gets out: the bracket of Reed's formula, see `CharacteristicFluorescence`."""
+    x, y = chi / absorption, lenard / absorption
+    return np.asarray(np.log1p(x) / x + np.log1p(y) / y)
+
+
 class CharacteristicFluorescence:
     """Enhancement of K lines by the K and L lines of other elements.
 
@@ -82,7 +95,7 @@ class CharacteristicFluorescence:
         self._group = group_of_line[self._line]
         self._photons = np.array(photons)[source]
         exciter_edge = data.edge[self._exciter_element, lines.subshell[self._exciter]] / 1000
-        self._lenard = _LENARD / (beam_energy**_LENARD_POWER - exciter_edge**_LENARD_POWER)
+        self._lenard = _lenard_coefficients(beam_energy, exciter_edge)
         own = self._exciter_absorption[self._element, source] * k_absorption_share()[self._element]
         self._yield = 0.5 * own * data.fluorescence_yield[self._element, 0] * lines.rate[self._line]
 
@@ -120,9 +133,7 @@ class CharacteristicFluorescence:
         source = (
             fractions[row, self._exciter_element[pair]] * self._photons[pair] * areas[row, self._exciter_group[pair]]
         )
-        x = chi[row, self._line[pair]] / absorption
-        y = self._lenard[pair] / absorption
-        escape = np.log1p(x) / x + np.log1p(y) / y
+        escape = _way_out(chi[row, self._line[pair]], self._lenard[pair], absorption)
         made = source * self._yield[pair] / absorption * escape
         np.add.at(result, (row, self._group[pair]), made / primary[row, self._line[pair]])
         return result
@@ -184,7 +195,7 @@ class ContinuumFluorescence:
         photons = data.fluorescence_yield[self._element, subshell] * lines.rate[self._lines]
         self._made = 0.5 * photons[:, None] * own * step
         self._absorption = mass_absorption(1000.0 * self._energies.ravel()).reshape(N_ELEMENTS, *self._energies.shape)
-        self._lenard = _LENARD / (beam_energy**_LENARD_POWER - self._energies**_LENARD_POWER)
+        self._lenard = _lenard_coefficients(beam_energy, self._energies)
 
     def enhancement(
         self, fractions: npt.NDArray[np.float64], chi: npt.NDArray[np.float64], primary: npt.NDArray[np.floating]
@@ -211,9 +222,7 @@ class ContinuumFluorescence:
         for i in np.flatnonzero(present.any(axis=0)):
             rows = np.flatnonzero(present[:, i])
             absorption = fractions[rows] @ self._absorption[:, i]
-            x = chi[rows, self._lines[i], None] / absorption
-            y = self._lenard[i] / absorption
-            escape = np.log1p(x) / x + np.log1p(y) / y
+            escape = _way_out(chi[rows, self._lines[i], None], self._lenard[i], absorption)
             generated = generated_continuum(self._energies[i], self._beam_energy, mean_z[rows, None])
             made = (generated * escape / absorption) @ self._made[i]
             result[rows, self._groups[i]] = made / primary[rows, self._lines[i]]

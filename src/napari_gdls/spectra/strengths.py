@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from napari_gdls.checks import checked_kind
 from napari_gdls.materials.composition import N_ELEMENTS, atomic_number
-from napari_gdls.spectra.atomic import SUBSHELLS, Lines, atomic_weights, characteristic_lines, subshells
+from napari_gdls.spectra.atomic import (
+    SHELL_OF_SUBSHELL,
+    SUBSHELLS,
+    Lines,
+    atomic_weights,
+    characteristic_lines,
+    subshells,
+)
 from napari_gdls.spectra.ionisation import ionisation_cross_sections
 
 LOWEST_ENERGY = 100.0
@@ -133,7 +140,7 @@ def excited_lines(
     strength[~wanted[lines.element] | (lines.energy < LOWEST_ENERGY) | (lines.energy > highest)] = 0.0
     # Compared with the strongest line of the same element and shell, so that weak L lines of heavy elements stay
     # beside M.
-    shell = np.array(["KLM".index(name[0]) for name in SUBSHELLS])[lines.subshell]
+    shell = SHELL_OF_SUBSHELL[lines.subshell]
     strongest = np.zeros((N_ELEMENTS, 3))
     np.maximum.at(strongest, (lines.element, shell), strength)
     keep = (strength > 0) & (strength > _WEAKEST_LINE * strongest[lines.element, shell])

@@ -92,8 +92,7 @@ def _net_areas(
     field: Field, named: tuple[str, ...], instrument: Instrument
 ) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     """Counts of all lines, (N, E), their standard errors, and the E elements."""
-    total = np.asarray(field.spectra.sum(axis=0), dtype=np.float64).ravel()
-    fit = fit_spectrum(total, instrument)
+    fit = fit_spectrum(field.total_spectrum, instrument)
     symbols = tuple(symbol for symbol in SOUGHT if symbol in fit.elements or symbol in named)
     profiles = ElementProfiles(instrument, symbols)
     matrix = np.zeros(N_ELEMENTS)

@@ -20,6 +20,7 @@ from superqt.utils import signals_blocked
 
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.widgets.parameter_fields import NameField
+from napari_gdls.plugin.widgets.problems import problem_text
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ _ALL = "all minerals"
 _FILES = "Tables of minerals (*.csv)"
 _ENERGIES = (0.0, 300.0)
 """keV that can be set: those of SEM and STEM; 0 stands for not known."""
-_PROBLEM = "#ff8c6a"
-"""Colour of problems, as in the dock of overlapping phases."""
 _MOST_LINES = 3
 """Of phases that could be one; the others are in the tool tip."""
 
@@ -167,7 +166,7 @@ def _in_words(state: FieldState) -> tuple[str, str]:
     """What there is to say of the naming of a field, and more of it."""
     shown = state.shown
     if state.naming_problem:
-        return f'<span style="color: {_PROBLEM}">{html.escape(state.naming_problem)}</span>', ""
+        return problem_text(state.naming_problem), ""
     if state.naming.wanted and state.beam_energy is None:
         return "What phases are can be said once the beam energy is known: the file does not say it.", ""
     if shown is None or shown.minerals is None:

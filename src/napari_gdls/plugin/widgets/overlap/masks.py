@@ -20,6 +20,7 @@ from superqt import QLabeledDoubleSlider
 from superqt.utils import signals_blocked
 
 from napari_gdls.plugin.widgets.overlap.panel import StepPanel
+from napari_gdls.plugin.widgets.problems import problem_text
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -117,7 +118,7 @@ class MasksPanel(StepPanel):
         if state is None or state.decomposition is None:
             text = "No components yet: press Unmix automatically, or Decompose, above."
         elif "masks" in state.problems:
-            text = f'<span style="color: #ff8c6a">{state.problems["masks"]}</span>'
+            text = problem_text(state.problems["masks"])
         elif "masks" in self._overlap.work.busy:
             text = "Masks are being made…"
         elif not state.masks:

@@ -17,6 +17,7 @@ from napari_gdls.plugin.widgets.overlap.components import seen_energies
 from napari_gdls.plugin.widgets.overlap.panel import StepPanel
 from napari_gdls.plugin.widgets.overlap.plots import Curve, SpectrumPlot
 from napari_gdls.plugin.widgets.overlap.share_slider import ShareSlider
+from napari_gdls.plugin.widgets.problems import problem_text
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -147,7 +148,7 @@ class SeparationPanel(StepPanel):
         if state is None or not state.masks:
             text = "No masks of grains yet: unmix automatically, or paint strokes (step 2)."
         elif "separation" in state.problems:
-            text = f'<span style="color: #ff8c6a">{state.problems["separation"]}</span>'
+            text = problem_text(state.problems["separation"])
         elif not masks:
             text = "No grain has a pixel yet."
         elif busy:

@@ -20,6 +20,7 @@ from superqt.utils import signals_blocked
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.widgets.overlap.panel import StepPanel
+from napari_gdls.plugin.widgets.problems import problem_text
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -114,7 +115,7 @@ class TracesPanel(StepPanel):
         if state is None or state.separation is None:
             text = "No pure spectra yet: separate the phases (step 3)."
         elif "traces" in state.problems:
-            text = f'<span style="color: #ff8c6a">{state.problems["traces"]}</span>'
+            text = problem_text(state.problems["traces"])
         elif state.report is None:
             text = "Lines are being measured…"
         else:
