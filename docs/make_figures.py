@@ -36,8 +36,9 @@ HARD_PAIRS = {
 
 
 def draw_dacite() -> None:
-    """BSE beside segments, in the colours of their phases."""
-    imsave(IMAGES / "dacite.png", segmentation_picture(gdls.segment(gdls.sample_field("dacite"))))
+    """BSE beside segments, in the colours of their phases, with their names."""
+    named = gdls.identify(gdls.segment(gdls.sample_field("dacite"))).named()
+    imsave(IMAGES / "dacite.png", segmentation_picture(named))
 
 
 def draw_thresholds() -> None:
