@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import napari_gdls as gdls
@@ -43,6 +43,8 @@ def counts(mean=1000.0, seed=0, *, n_channels=AXIS.size, zoning=0.0, topography=
     st.integers(1, 768),
     st.booleans(),
 )
+@example(0, 4.5, 60, 0.0, 0.4375, "u2", 31, False)  # once taken for rounded multiples of 1.5
+@example(0, 4.25, 60, 0.0, 0.25, "u2", 7, False)  # likewise
 def test_counts_are_taken_as_they_are(seed, magnitude, n_channels, zoning, topography, dtype, n, sparse):
     given_counts = counts(10**magnitude, seed, n_channels=n_channels, zoning=zoning, topography=topography)
     given_counts = given_counts[:n].astype(dtype)

@@ -221,6 +221,7 @@ def test_any_material_emits_something_finite(elements, hydrogen, beam_energy, ta
         ({"take_off": 0.0}, "take-off"),
         ({"coating": ("C", -1.0)}, "coating"),
         ({"coating": ("Xx", 1.0)}, "no element"),
+        ({"coating": (10**5000, 1.0)}, "no element symbol"),
         ({"elements": ["Fe2"]}, "no element"),
     ],
 )

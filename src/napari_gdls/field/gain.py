@@ -171,7 +171,9 @@ def _rounded_unit(distinct: npt.NDArray[np.float64]) -> float | None:
     units = np.linspace(distinct[0] - 0.5, distinct[0] + 0.5, _UNITS_TRIED)
     units = units[units >= _LEAST_ROUNDED]
     small = distinct[distinct <= _SMALL_VALUES * distinct[0]]
-    fit = (np.abs(small - np.rint(small / units[:, None]) * units[:, None]) <= 0.5 + 1e-9).all(axis=1)
+    # Halves are rounded to even numbers or upwards, one way for all: both ways together make any number of 1.5.
+    near = np.rint(small / units[:, None]) * units[:, None]
+    fit = (np.rint(near) == small).all(axis=1) | (np.floor(near + 0.5) == small).all(axis=1)
     # And the other way round: the first multiples are all there.
     first = units[:, None] * np.arange(1, _FIRST_MULTIPLES + 1)
     there = np.isin(np.rint(first), distinct) | np.isin(np.floor(first + 0.5), distinct)

@@ -76,6 +76,7 @@ def _checked_coating(coating: Any) -> tuple[str, float]:
         symbol, thickness = coating
     except (TypeError, ValueError):
         raise RecipeError(f"coating is {shown(coating)}; an element and a thickness in nm are needed.") from None
+    atomic_number(symbol)  # or it is no element
     return symbol, checked_number(f"coating of {symbol}", thickness, "in nm", positive=True, highest=THICKEST_COATING)
 
 
