@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.plugin.corrections import Corrections
-from napari_gdls.recipe import NamedPlace, Recipe
+from napari_gdls.plugin.edit_history import EditHistory
+from napari_gdls.recipe import NamedPlace, Place, Recipe
 
 if TYPE_CHECKING:
     from napari_gdls.embedding import Calibration
@@ -104,6 +105,26 @@ class Step:
     names_before: tuple[NamedPlace, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Pinned:
+    """A spectrum that stays in sight while others are looked at.
+
+    Parameters
+    ----------
+    title : str
+    counts : (D,) array of float64
+        Sum of `n_spectra` spectra, on the energy axis of the field.
+    n_spectra : int
+    colour : (float, float, float)
+        sRGB, 0 to 1: that of its phase.
+    """
+
+    title: str
+    counts: npt.NDArray[np.float64]
+    n_spectra: int
+    colour: tuple[float, float, float]
+
+
 @dataclass(eq=False)
 class FieldState:
     """What is known of one field while it is open; changed by the methods of `Session` only.
@@ -133,6 +154,16 @@ class FieldState:
         Labels, from 1.
     selected_phases : frozenset of int
         Phases of `shown`, from 0.
+    selected_measurements : frozenset of int
+        Measurements of the field, chosen one by one or by a lasso.
+    hidden_phases : frozenset of int
+        Phases of `shown`, from 0, that the layers leave out.
+    history : EditHistory
+        What was done by hand: corrections and names.
+    pinned : tuple of Pinned
+        Spectra that stay in sight.
+    colours : dict of (int, int) to (float, float, float)
+        Colours by hand, sRGB from 0 to 1, by the place of a measurement of the phase (`place_of_phase`).
     calibration : Calibration or None
         Scale of delta_z that a run has measured on the field itself.
     naming : NamingSettings
@@ -157,6 +188,11 @@ class FieldState:
     corrections: Corrections = dataclass_field(default_factory=Corrections)
     selected_segments: frozenset[int] = frozenset()
     selected_phases: frozenset[int] = frozenset()
+    selected_measurements: frozenset[int] = frozenset()
+    hidden_phases: frozenset[int] = frozenset()
+    history: EditHistory = dataclass_field(default_factory=EditHistory)
+    pinned: tuple[Pinned, ...] = ()
+    colours: dict[Place, tuple[float, float, float]] = dataclass_field(default_factory=dict)
     calibration: Calibration | None = None
     naming: NamingSettings = dataclass_field(default_factory=NamingSettings)
     minerals: dict[bytes, PhaseTable] = dataclass_field(default_factory=dict)

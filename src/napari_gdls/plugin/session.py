@@ -14,7 +14,8 @@ import numpy as np
 from psygnal import Signal
 
 from napari_gdls.plugin.corrections import Corrections
-from napari_gdls.plugin.field_state import FieldState, Result, Step, same_phases
+from napari_gdls.plugin.edit_history import Edit, EditHistory
+from napari_gdls.plugin.field_state import FieldState, Pinned, Result, Step, same_phases
 from napari_gdls.plugin.phase_names import renamed_by_hand
 from napari_gdls.recipe import NamedPlace, Recipe
 
@@ -49,6 +50,12 @@ class Session:
         Other segments or phases are selected.
     naming_changed : Signal(FieldState)
         Phases are to be named in another way, or there is another problem with it.
+    edits_changed : Signal(FieldState)
+        Something was done by hand, undone, redone or dropped.
+    display_changed : Signal(FieldState)
+        Other phases are hidden, other spectra pinned, or phases have other colours by hand.
+    looked_at : Signal(FieldState, object)
+        A part of the field is to be brought into sight: (row, column, height, width) in pixels.
     """
 
     fields_changed = Signal(description="Fields were opened, closed or renamed.")
@@ -60,6 +67,9 @@ class Session:
     corrections_changed = Signal(FieldState, description="Corrections were made, undone or cleared.")
     selection_changed = Signal(FieldState, description="Other segments or phases are selected.")
     naming_changed = Signal(FieldState, description="Phases are to be named in another way.")
+    edits_changed = Signal(FieldState, description="Something was done by hand, undone, redone or dropped.")
+    display_changed = Signal(FieldState, description="Other phases are hidden, or other spectra pinned.")
+    looked_at = Signal(FieldState, object, description="A part of the field is to be brought into sight.")
 
     def __init__(self) -> None:
         self._states: list[FieldState] = []
@@ -246,17 +256,66 @@ class Session:
             state.corrections = corrections
             self.corrections_changed.emit(state)
 
+    def do(self, state: FieldState, *edits: Edit) -> None:
+        """Correct segments or name phases by hand, as one step of undo."""
+        self._set_history(state, state.history.with_edits(*edits))
+
+    def undo(self, state: FieldState) -> None:
+        """Undo the last step by hand."""
+        self._set_history(state, state.history.undone())
+
+    def redo(self, state: FieldState) -> None:
+        """Do again what was undone last."""
+        self._set_history(state, state.history.redone())
+
+    def drop_edit(self, state: FieldState, index: int) -> None:
+        """Take back one of `state.history.edits`, whatever was done after it; can be undone."""
+        self._set_history(state, state.history.without(index))
+
+    def drop_edits(self, state: FieldState) -> None:
+        """Take back all that was done by hand; can be undone."""
+        self._set_history(state, state.history.cleared())
+
     def select(
-        self, state: FieldState, *, segments: Iterable[int] | None = None, phases: Iterable[int] | None = None
+        self,
+        state: FieldState,
+        *,
+        segments: Iterable[int] | None = None,
+        phases: Iterable[int] | None = None,
+        measurements: Iterable[int] | None = None,
     ) -> None:
-        """Select segments (labels, from 1), phases (from 0), or both; None leaves them as they are."""
-        before = state.selected_segments, state.selected_phases
+        """Select segments (labels, from 1), phases (from 0), measurements (from 0); None leaves them as they are."""
+        before = state.selected_segments, state.selected_phases, state.selected_measurements
         if segments is not None:
             state.selected_segments = frozenset(segments)
         if phases is not None:
             state.selected_phases = frozenset(phases)
-        if before != (state.selected_segments, state.selected_phases):
+        if measurements is not None:
+            state.selected_measurements = frozenset(measurements)
+        if before != (state.selected_segments, state.selected_phases, state.selected_measurements):
             self.selection_changed.emit(state)
+
+    def hide_phases(self, state: FieldState, phases: Iterable[int]) -> None:
+        """Leave these phases of the shown result, from 0, out of sight, and no others."""
+        hidden = frozenset(phases)
+        if hidden != state.hidden_phases:
+            state.hidden_phases = hidden
+            self.display_changed.emit(state)
+
+    def pin(self, state: FieldState, pinned: Sequence[Pinned]) -> None:
+        """Keep these spectra in sight, and no others."""
+        if tuple(pinned) != state.pinned:
+            state.pinned = tuple(pinned)
+            self.display_changed.emit(state)
+
+    def look_at(self, state: FieldState, row: float, column: float, height: float, width: float) -> None:
+        """Bring a part of the field into sight; all in pixels, `row` and `column` those of its first pixel."""
+        self.looked_at.emit(state, (row, column, height, width))
+
+    def _set_history(self, state: FieldState, history: EditHistory) -> None:
+        if history is not state.history:
+            state.history = history
+            self.edits_changed.emit(state)
 
     def _emit_changes(self, before: FieldState | None, recipe: Recipe) -> None:
         if self._chosen is not before:

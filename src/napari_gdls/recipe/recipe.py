@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from napari_gdls.recipe.corrections import Correction, checked_corrections, saved_corrections
 from napari_gdls.recipe.methods import LABELLINGS, METHODS, Method
 from napari_gdls.recipe.named_places import NamedPlace, checked_places, saved_places
 from napari_gdls.recipe.parameters import Parameter
 from napari_gdls.recipe.saved import replaced, saved_values
 
 RECIPE_VERSION = 2
-"""Of the JSON text. 1: the authors' chain was the method "threshold" with the labelling "paper". Names by hand have
-come later and stand in it only where there are any, so that programs that do not know them read all other recipes."""
+"""Of the JSON text. 1: the authors' chain was the method "threshold" with the labelling "paper". Names by
+hand and corrections have come later and stand in it only where there are any, so that programs that do not know them
+read all other recipes."""
 
 _READABLE_VERSIONS = (1, 2)  # of the JSON text
 
@@ -79,6 +81,9 @@ class Recipe:
     names : tuple of NamedPlace
         Names given by hand: (row, column, name). After a run the phase of the measurement nearest to that pixel has the
         name. No parameter: it changes nothing of what is found, and has neither option nor form.
+    corrections : tuple of Correction
+        What was corrected by hand, in order, to be done again after every run; see `napari_gdls.recipe.corrections`.
+        For methods that keep constraints. No parameter either.
 
     Raises
     ------
@@ -231,9 +236,11 @@ class Recipe:
         ),
     )
     names: tuple[NamedPlace, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", checked_places(self.names))
+        object.__setattr__(self, "corrections", checked_corrections(self.corrections))
         for name, parameter in self.parameters().items():
             parameter.check(name, getattr(self, name))
 
@@ -292,8 +299,12 @@ class Recipe:
     def to_json(self) -> str:
         """The recipe as JSON text."""
         values = {name: getattr(self, name) for name in _PARAMETERS}
-        names = {"names": saved_places(self.names)} if self.names else {}
-        return json.dumps({"recipe_version": RECIPE_VERSION, **values, **names}, indent=2)
+        by_hand: dict[str, Any] = {}
+        if self.names:
+            by_hand["names"] = saved_places(self.names)
+        if self.corrections:
+            by_hand["corrections"] = saved_corrections(self.corrections)
+        return json.dumps({"recipe_version": RECIPE_VERSION, **values, **by_hand}, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Recipe:
