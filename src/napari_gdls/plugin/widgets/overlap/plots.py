@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from napari.settings import get_settings
-from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_gdls.errors import GdlsError
+from napari_gdls.plugin.widgets.themed_plot import ThemedPlot
 
 if TYPE_CHECKING:
     from napari_gdls.energy import EnergyAxis
@@ -64,8 +62,8 @@ class Curve:
     dashed: bool = False
 
 
-class Plot(pg.PlotWidget):
-    """A plot on the ground of the dock, with axes in the colour of its text.
+class Plot(ThemedPlot):
+    """A plot of a given height, in a dock that scrolls.
 
     Parameters
     ----------
@@ -77,21 +75,7 @@ class Plot(pg.PlotWidget):
     def __init__(self, parent: QWidget, height: int = _HEIGHT) -> None:
         super().__init__(parent)
         self.setFixedHeight(height)
-        self.setMenuEnabled(False)
-        self.hideButtons()
         self.setMouseEnabled(x=True, y=False)
-        self._follow_theme()
-        theme_changed = get_settings().appearance.events.theme
-        theme_changed.connect(self._follow_theme)
-        known = weakref.WeakMethod(self._follow_theme)
-
-        def forget(_: object = None) -> None:
-            method = known()
-            if method is not None:
-                theme_changed.disconnect(method)
-
-        # No method of the plot: PySide would look for what is being deleted, and crash.
-        self.destroyed.connect(forget)
 
     def wheelEvent(self, event: object) -> None:
         """Zoom with Ctrl only: the wheel alone scrolls the dock."""
@@ -104,19 +88,6 @@ class Plot(pg.PlotWidget):
         """Show all."""
         self.autoRange()
         super().mouseDoubleClickEvent(event)
-
-    @property
-    def text_colour(self) -> str:
-        """Of napari's theme, as "#rrggbb"."""
-        return str(get_theme(get_settings().appearance.theme).text.as_hex("long"))
-
-    def _follow_theme(self, event: object = None) -> None:
-        theme = get_theme(get_settings().appearance.theme)
-        self.setBackground(theme.background.as_hex("long"))
-        for side in ("left", "bottom"):
-            axis = self.getAxis(side)
-            axis.setPen(theme.secondary.as_hex("long"))
-            axis.setTextPen(theme.text.as_hex("long"))
 
 
 class SpectrumPlot(Plot):
