@@ -39,6 +39,7 @@ class Dock:
 
 DOCKS: dict[str, Dock] = {
     "segment": Dock("Segment EDS field", "Segment", "Choose a field and segment it."),
+    "corrections": Dock("Corrections", "Corrections", "Join, split and paint grains; undo what was done by hand."),
 }
 """All docks that show the session of a viewer, in the order of their buttons."""
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.field_state import FieldState, Result, same_phases
+from napari_gdls.plugin.gestures.layer_keys import LayerKeys
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_derived
+from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.placing import rename_layers, update_layers
 from napari_gdls.plugin.phase_names import derived
@@ -36,12 +38,18 @@ class ViewerSession:
     Attributes
     ----------
     session : Session
+    keys : LayerKeys
+        Tools and keys of the layers.
+    marks : MarksLayer
+        Shows what was cut and linked by hand.
     naming : PhaseNaming
         Names the phases of what the session shows.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self.session = Session()
+        self.keys = LayerKeys(viewer, self.session)
+        self.marks = MarksLayer(viewer, self.session)
         self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)
         self._latest = Latest()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Labels, Layer, Points, Shapes
 
-from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
+from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation, taken_labels
 
 if TYPE_CHECKING:
     from napari_gdls.phases.constraints import Constraints, Place
@@ -24,7 +24,7 @@ def is_edited(layer: Layer) -> bool:
     if segmentation is None:
         return True
     if isinstance(layer, Labels):
-        expected = segmentation.phase_map() if layer_role(layer) == "phases" else segmentation.labels
+        expected = segmentation.phase_map() if layer_role(layer) == "phases" else taken_labels(layer)
         return not np.array_equal(layer.data, expected)
     if isinstance(layer, Points) and segmentation.measurement_phases is not None:
         mixed = segmentation.measurement_phases.partner >= 0

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    import numpy as np
+    import numpy.typing as npt
+    from napari.layers import Labels, Layer
 
     from napari_gdls.field import Field
     from napari_gdls.recipe import Recipe
@@ -95,6 +97,26 @@ def label_names(entry: Mapping[str, Any]) -> dict[int, str]:
     return {label: name for label, name in named if name}
 
 
+def taken_labels(layer: Labels) -> npt.NDArray[np.integer]:
+    """Labels of a layer as far as they are known: as it was made, or as they were when paint was taken from it last.
+
+    Parameters
+    ----------
+    layer : Labels
+        That carries its segmentation.
+    """
+    entry = metadata_entry(layer.metadata)
+    labels: npt.NDArray[np.integer] = entry.get("taken", entry["segmentation"].labels)
+    return labels
+
+
+def set_taken_labels(layer: Labels, labels: npt.NDArray[np.integer]) -> None:
+    """Say that what was painted on a layer has become corrections, until it shows the result of these."""
+    layer.metadata[METADATA_KEY] |= {"taken": labels}
+
+
 def set_segmentation(layer: Layer, segmentation: Segmentation) -> None:
     """Let a layer that shows part of an earlier segmentation stand for a later one."""
-    layer.metadata[METADATA_KEY] |= {"segmentation": segmentation, "recipe": segmentation.recipe}
+    entry: dict[str, Any] = layer.metadata[METADATA_KEY]
+    entry.pop("taken", None)
+    entry |= {"segmentation": segmentation, "recipe": segmentation.recipe}

@@ -1,0 +1,1 @@
+"""Corrections by the mouse and by keys: what a stroke on the segments means, and the tools that draw it."""

@@ -1,0 +1,131 @@
+"""What is done to the selected grains, phases and edges at the press of a key or a button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Labels, Layer, Shapes
+from napari.utils.notifications import show_info
+
+from napari_gdls.plugin.gestures import stroke_meaning as meaning
+from napari_gdls.plugin.gestures.grain_tools import GrainTools
+from napari_gdls.plugin.layers.edits import selected_pairs
+from napari_gdls.recipe import Cut, Join, MergePhases
+from napari_gdls.segmentation import place_of_phase
+
+if TYPE_CHECKING:
+    from napari_gdls.plugin.field_state import FieldState
+    from napari_gdls.segmentation.result import Segmentation
+
+_SELECT = "Select grains first: with a click on the map, or in a list."
+
+
+class GrainActions:
+    """Corrections of what is selected, each one step of undo.
+
+    Parameters
+    ----------
+    tools : GrainTools
+    """
+
+    def __init__(self, tools: GrainTools) -> None:
+        self._tools = tools
+        self._session = tools.session
+
+    def merge_selected(self) -> None:
+        """The selected segments become one; where less than two are selected, the selected phases."""
+        if (known := self._known()) is None:
+            return
+        state, segmentation = known
+        if len(state.selected_segments) > 1:
+            self._tools.do(state, meaning.joined(segmentation, sorted(state.selected_segments)))
+        elif len(state.selected_phases) > 1:
+            places = tuple(place_of_phase(segmentation, phase) for phase in sorted(state.selected_phases))
+            self._tools.do(state, MergePhases(places))
+        else:
+            show_info("Select two grains or more with Shift and clicks, or two phases in their list.")
+
+    def assign_selected(self) -> None:
+        """The selected grains, or the measurements of a lasso, get the phase that is chosen."""
+        if (known := self._known()) is None:
+            return
+        state, segmentation = known
+        if not segmentation.has_phases:
+            show_info(f"{segmentation.recipe.method_row.title} makes no phases; segment with another method.")
+            return
+        chosen = selected_measurements(state, segmentation)
+        if len(chosen) == 0:
+            show_info(_SELECT)
+        elif not self._tools.do(state, meaning.assigned(segmentation, chosen, self._tools.target)):
+            show_info("These grains are of this phase already.")
+
+    def next_phase(self, step: int = 1) -> None:
+        """Choose the phase after the chosen one for the assignment; after the last comes a new one."""
+        state = self._session.chosen
+        if state is None or state.shown is None or not state.shown.segmentation.has_phases:
+            return
+        segmentation = state.shown.segmentation
+        there = np.unique(segmentation.phases).tolist()
+        choices = [None, *there]
+        target = self._tools.target
+        index = choices.index(target) if target in choices else 0
+        self._tools.set_target(choices[(index + step) % len(choices)])
+        chosen = self._tools.target
+        words = "a new phase" if chosen is None else segmentation.phase_titles[chosen]
+        show_info(f"Grains will be assigned to {words}.")
+
+    def undo(self) -> None:
+        """Undo the last step by hand on the chosen field."""
+        state = self._session.chosen
+        if state is not None and state.history.can_undo:
+            self._session.undo(state)
+        elif state is not None:
+            show_info("There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Do again what was undone last on the chosen field."""
+        state = self._session.chosen
+        if state is not None and state.history.can_redo:
+            self._session.redo(state)
+        elif state is not None:
+            show_info("There is nothing to redo.")
+
+    def cut_selected(self, layer: Shapes) -> None:
+        """Both ends of the selected edges of a graph layer are kept apart."""
+        if pairs := self._pairs(layer):
+            self._on_edges(layer, Cut(tuple(pairs)))
+
+    def join_selected(self, layer: Shapes) -> None:
+        """Both ends of each selected edge of a graph layer become of one segment."""
+        if pairs := self._pairs(layer):
+            self._on_edges(layer, *(Join(pair) for pair in pairs))
+
+    def _pairs(self, layer: Shapes) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        pairs = selected_pairs(layer)
+        if not pairs:
+            show_info("No edge is selected; select edges with the arrow tool of the layer (5), more with Shift.")
+        return pairs
+
+    def _on_edges(self, layer: Layer, *corrections: Cut | Join) -> None:
+        known = self._tools.corrected_of(layer)
+        if known is not None:
+            self._tools.do(known[0], *corrections)
+
+    def _known(self) -> tuple[FieldState, Segmentation] | None:
+        layer: Labels | None = self._tools.segments_layer()
+        if layer is None:
+            show_info("There are no segments of this field yet; press Segment first.")
+            return None
+        return self._tools.corrected_of(layer)
+
+
+def selected_measurements(state: FieldState, segmentation: Segmentation) -> npt.NDArray[np.int64]:
+    """Measurements, from 0, that a hand means with what is selected: those of a lasso, else those of the grains.
+
+    A click selects one measurement, too, and means its grain.
+    """
+    if len(state.selected_measurements) > 1 or not state.selected_segments:
+        return np.array(sorted(state.selected_measurements), dtype=np.int64)
+    return meaning.measurements_of(segmentation, state.selected_segments)

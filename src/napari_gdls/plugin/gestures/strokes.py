@@ -1,0 +1,153 @@
+"""Strokes of the mouse on a field: what they cross. Pure geometry, in pixels: rows and columns, centres at integers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from napari_gdls.graph import MeasurementGraph
+
+Stroke = Sequence[tuple[float, float]]
+"""Vertices of a line, as the mouse passed them."""
+
+_STEP = 0.25
+"""Pixels between the points of a stroke whose segments are looked up: corners that it cuts by less are not crossed."""
+_STRAIGHT = 0.5
+"""Pixels that a vertex may lie beside the line that leaves it out: less than can be seen on the map."""
+
+
+def length(stroke: Stroke) -> float:
+    """Length of a stroke in pixels; that of the mouse held still is 0."""
+    return math.fsum(math.dist(a, b) for a, b in pairwise(stroke))
+
+
+def thinned(stroke: Stroke) -> tuple[tuple[float, float], ...]:
+    """A stroke without the vertices that leave it within half a pixel of where it was (Douglas and Peucker, 1973).
+
+    Its ends stay, so that a stroke of the mouse held still has two vertices at one place.
+    """
+    points = np.asarray(stroke, dtype=np.float64).reshape(-1, 2)
+    if len(points) < 2:
+        points = np.repeat(points, 2, axis=0)
+    kept = np.zeros(len(points), dtype=bool)
+    kept[[0, -1]] = True
+    spans = [(0, len(points) - 1)]
+    while spans:
+        first, last = spans.pop()
+        if last - first < 2:
+            continue
+        away = _distance_to(points[first + 1 : last], points[first], points[last])
+        furthest = int(np.argmax(away))
+        if away[furthest] > _STRAIGHT:
+            middle = first + 1 + furthest
+            kept[middle] = True
+            spans += [(first, middle), (middle, last)]
+    return tuple((float(row), float(column)) for row, column in points[kept])
+
+
+def crossed_labels(labels: npt.NDArray[np.integer], stroke: Stroke) -> tuple[int, ...]:
+    """Labels that a stroke passes over, each once, in its order; without 0.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+    stroke : sequence of (float, float)
+        May leave the image.
+    """
+    points = _points_along(stroke)
+    pixels = np.floor(points + 0.5).astype(np.int64)
+    inside = ((pixels >= 0) & (pixels < labels.shape)).all(axis=1)
+    passed = labels[tuple(pixels[inside].T)]
+    return tuple(dict.fromkeys(label for label in passed.tolist() if label > 0))
+
+
+def crossed_edges(graph: MeasurementGraph, stroke: Stroke) -> npt.NDArray[np.int64]:
+    """Edges of the graph that a stroke crosses an odd number of times, so that their ends lie on its two sides.
+
+    Parameters
+    ----------
+    graph : MeasurementGraph
+    stroke : sequence of (float, float)
+
+    Returns
+    -------
+    (C,) array of int64
+        Their indices.
+    """
+    line = thinned(stroke)
+    ends = graph.locations[graph.edges].astype(np.float64)  # (E, 2, 2)
+    near = _near(ends, np.asarray(line))
+    starts, stops = ends[near, 0], ends[near, 1]
+    crossed = np.zeros(len(near), dtype=bool)
+    for a, b in pairwise(np.asarray(line)):
+        crossed ^= _cross(starts, stops, a, b)
+    return near[crossed]
+
+
+def nearest(locations: npt.NDArray[np.integer], row: float, column: float) -> int:
+    """Measurement nearest to a place; the first of equally near ones.
+
+    Parameters
+    ----------
+    locations : (N, 2) array of int
+        N > 0.
+    row, column : float
+    """
+    offsets = locations.astype(np.float64) - (row, column)
+    return int(np.argmin((offsets**2).sum(axis=1)))
+
+
+def _points_along(stroke: Stroke) -> npt.NDArray[np.float64]:
+    vertices = np.asarray(stroke, dtype=np.float64).reshape(-1, 2)
+    parts = [vertices[:1]]
+    for a, b in pairwise(vertices):
+        steps = max(1, math.ceil(math.dist(a, b) / _STEP))
+        parts.append(a + (b - a) * np.linspace(0, 1, steps + 1)[1:, None])
+    return np.concatenate(parts)
+
+
+def _distance_to(
+    points: npt.NDArray[np.float64], a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Distance of points, (P, 2), from the line between two."""
+    step = b - a
+    square = float(step @ step)
+    along = np.zeros(len(points)) if square == 0 else np.clip((points - a) @ step / square, 0, 1)
+    distance: npt.NDArray[np.float64] = np.linalg.norm(points - (a + along[:, None] * step), axis=1)
+    return distance
+
+
+def _near(ends: npt.NDArray[np.float64], line: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Edges whose box touches that of the line."""
+    lowest, highest = line.min(axis=0), line.max(axis=0)
+    apart = (ends.max(axis=1) < lowest) | (ends.min(axis=1) > highest)
+    return np.flatnonzero(~apart.any(axis=1))
+
+
+def _cross(
+    starts: npt.NDArray[np.float64],
+    stops: npt.NDArray[np.float64],
+    a: npt.NDArray[np.float64],
+    b: npt.NDArray[np.float64],
+) -> npt.NDArray[np.bool_]:
+    """Whether lines, from (E, 2) to (E, 2), cross the one from a to b.
+
+    What lies on a line counts as left of it: so a stroke through a measurement, or with a vertex on an edge, crosses
+    as one that passes beside it.
+    """
+    left_of_stroke = _left(a, b, starts) != _left(a, b, stops)
+    left_of_edge = _left(starts, stops, a) != _left(starts, stops, b)
+    crossing: npt.NDArray[np.bool_] = left_of_stroke & left_of_edge
+    return crossing
+
+
+def _left(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], of: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    step, there = b - a, of - a
+    side: npt.NDArray[Any] = step[..., 0] * there[..., 1] - step[..., 1] * there[..., 0] >= 0
+    return side
