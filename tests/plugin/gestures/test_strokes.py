@@ -24,7 +24,8 @@ def random_graph(seed: int = 0) -> MeasurementGraph:
     triangles = Delaunay(locations).simplices
     edges = np.unique(np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]]]), axis=1), axis=0)
     empty = np.zeros(len(edges))
-    return MeasurementGraph(locations, edges.astype(np.int64), empty, empty, empty, empty)
+    far = np.linalg.norm(np.diff(locations[edges], axis=1)[:, 0], axis=1)
+    return MeasurementGraph(locations, edges.astype(np.int64), empty, empty, empty, far)
 
 
 @given(stroke=STROKES)
@@ -89,7 +90,7 @@ def test_a_line_through_measurements_parts_a_lattice():
     locations = np.stack([rows, columns], axis=1)
     pairs = [(a, b) for a in range(30) for b in range(a + 1, 30) if np.abs(locations[a] - locations[b]).sum() == 1]
     empty = np.zeros(len(pairs))
-    graph = MeasurementGraph(locations, np.array(pairs), empty, empty, empty, empty)
+    graph = MeasurementGraph(locations, np.array(pairs), empty, empty, empty, empty + 1)
     for column in (2.0, 2.5):
         left = np.delete(graph.edges, crossed_edges(graph, [(-1, column), (6, column)]), axis=0)
         assert len(graph.edges) - len(left) == 5

@@ -157,8 +157,15 @@ def _labels_at(segmentation: Segmentation | None, places: Sequence[Place]) -> li
     """Labels of the segments of measurements, each once."""
     if segmentation is None:
         return []
-    locations, segments = segmentation.field.locations, segmentation.measurement_labels
-    return list(dict.fromkeys(int(segments[nearest(locations, *place)]) + 1 for place in places))
+    return list(dict.fromkeys(_label_at(segmentation, *place) for place in places))
+
+
+def _label_at(segmentation: Segmentation, row: int, column: int) -> int:
+    """Label of the segment at a pixel, or of the measurement nearest to it."""
+    height, width = segmentation.labels.shape
+    if row < height and column < width and (label := int(segmentation.labels[row, column])) > 0:
+        return label
+    return int(segmentation.measurement_labels[nearest(segmentation.field.locations, row, column)]) + 1
 
 
 def _whole(segmentation: Segmentation, places: Sequence[Place]) -> list[int]:
@@ -178,8 +185,8 @@ def _whole(segmentation: Segmentation, places: Sequence[Place]) -> list[int]:
 def _phases_in(segmentation: Segmentation, places: Sequence[Place]) -> str:
     if not segmentation.has_phases:
         return _counted(len(places), "phase")
-    locations, phases = segmentation.field.locations, segmentation.grouped.labels
-    numbers = list(dict.fromkeys(int(phases[nearest(locations, *place)]) for place in places))
+    labels = _labels_at(segmentation, places)
+    numbers = list(dict.fromkeys(int(segmentation.phases[label - 1]) for label in labels))
     if len(numbers) > _MOST_NAMED:
         return _counted(len(numbers), "phase")
     named = [segmentation.phase_titles[number] for number in numbers]

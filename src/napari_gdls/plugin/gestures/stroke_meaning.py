@@ -132,7 +132,7 @@ def places(segmentation: Segmentation, measurements: npt.NDArray[np.integer]) ->
 
 def place_in(segmentation: Segmentation, label: int) -> Place | None:
     """Pixel of the measurement of a segment that lies nearest to the middle of all of them; None without any."""
-    own = measurements_of(segmentation, [label])
+    own = np.flatnonzero(segmentation.measurement_labels == label - 1)
     if len(own) == 0:
         return None
     locations = segmentation.field.locations[own].astype(np.float64)

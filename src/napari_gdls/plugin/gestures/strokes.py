@@ -60,7 +60,7 @@ def crossed_labels(labels: npt.NDArray[np.integer], stroke: Stroke) -> tuple[int
     stroke : sequence of (float, float)
         May leave the image.
     """
-    points = _points_along(stroke)
+    points = _points_along(stroke, _STEP)
     pixels = np.floor(points + 0.5).astype(np.int64)
     inside = ((pixels >= 0) & (pixels < labels.shape)).all(axis=1)
     passed = labels[tuple(pixels[inside].T)]
@@ -81,12 +81,11 @@ def crossed_edges(graph: MeasurementGraph, stroke: Stroke) -> npt.NDArray[np.int
         Their indices.
     """
     line = thinned(stroke)
-    ends = graph.locations[graph.edges].astype(np.float64)  # (E, 2, 2)
-    near = _near(ends, np.asarray(line))
-    starts, stops = ends[near, 0], ends[near, 1]
+    near = _near(graph, line)
+    ends = graph.locations[graph.edges[near]].astype(np.float64)  # (C, 2, 2)
     crossed = np.zeros(len(near), dtype=bool)
     for a, b in pairwise(np.asarray(line)):
-        crossed ^= _cross(starts, stops, a, b)
+        crossed ^= _cross(ends[:, 0], ends[:, 1], a, b)
     return near[crossed]
 
 
@@ -103,11 +102,12 @@ def nearest(locations: npt.NDArray[np.integer], row: float, column: float) -> in
     return int(np.argmin((offsets**2).sum(axis=1)))
 
 
-def _points_along(stroke: Stroke) -> npt.NDArray[np.float64]:
+def _points_along(stroke: Stroke, step: float) -> npt.NDArray[np.float64]:
+    """Points of a stroke that lie no further apart than a step."""
     vertices = np.asarray(stroke, dtype=np.float64).reshape(-1, 2)
     parts = [vertices[:1]]
     for a, b in pairwise(vertices):
-        steps = max(1, math.ceil(math.dist(a, b) / _STEP))
+        steps = max(1, math.ceil(math.dist(a, b) / step))
         parts.append(a + (b - a) * np.linspace(0, 1, steps + 1)[1:, None])
     return np.concatenate(parts)
 
@@ -123,11 +123,22 @@ def _distance_to(
     return distance
 
 
-def _near(ends: npt.NDArray[np.float64], line: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Edges whose box touches that of the line."""
-    lowest, highest = line.min(axis=0), line.max(axis=0)
-    apart = (ends.max(axis=1) < lowest) | (ends.min(axis=1) > highest)
-    return np.flatnonzero(~apart.any(axis=1))
+def _near(graph: MeasurementGraph, line: Stroke) -> npt.NDArray[np.int64]:
+    """Edges that can cross a line: their first end lies in a cell beside it, whose side is twice the longest edge."""
+    if graph.n_edges == 0:
+        return np.zeros(0, dtype=np.int64)
+    longest = max(1.0, float(graph.length.max()))
+    side = 2 * longest
+    cells = np.floor(graph.locations / side).astype(np.int64) + 1
+    passed = np.zeros(cells.max(axis=0) + 2, dtype=bool)
+    on_line = np.floor(_points_along(line, longest) / side).astype(np.int64) + 1
+    for row in (-1, 0, 1):
+        for column in (-1, 0, 1):
+            beside = on_line + np.array([row, column])
+            beside = beside[((beside >= 0) & (beside < passed.shape)).all(axis=1)]
+            passed[tuple(beside.T)] = True
+    at_measurements = passed[tuple(cells.T)]
+    return np.flatnonzero(at_measurements[graph.edges[:, 0]])
 
 
 def _cross(

@@ -116,6 +116,8 @@ class MarksLayer:
         chosen, viewer = self._session.chosen, self._viewer()
         if viewer is None or (state is not None and state is not chosen):
             return
+        if chosen is None:
+            self._wanted = True  # all layers were removed, not the marks alone
         spacing = 1.0 if chosen is None else chosen.field.sampling_distance
         marks = () if chosen is None else tuple(marks_of(chosen.history.edits, spacing)[-MOST_MARKS:])
         layer = self.layer
