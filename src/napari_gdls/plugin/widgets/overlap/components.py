@@ -24,7 +24,7 @@ from superqt.utils import signals_blocked
 
 from napari_gdls.errors import RecipeError
 from napari_gdls.plugin.failures import show_failure
-from napari_gdls.plugin.widgets.overlap.element_text import elements_of
+from napari_gdls.plugin.widgets.element_text import elements_of
 from napari_gdls.plugin.widgets.overlap.plots import Curve, EvidencePlots, SpectrumPlot
 from napari_gdls.plugin.widgets.tables import fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch

@@ -25,9 +25,9 @@ from napari_gdls.overlap.recipe import UNMIXING_METHODS
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.overlap_viewers import viewer_overlap
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
+from napari_gdls.plugin.widgets.element_text import elements_of
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.overlap.components import ComponentsPanel
-from napari_gdls.plugin.widgets.overlap.element_text import elements_of
 from napari_gdls.plugin.widgets.overlap.export import ExportPanel
 from napari_gdls.plugin.widgets.overlap.masks import MasksPanel
 from napari_gdls.plugin.widgets.overlap.separation import SeparationPanel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_gdls.errors import RecipeError
-from napari_gdls.plugin.widgets.overlap.element_text import elements_of
+from napari_gdls.plugin.widgets.element_text import elements_of
 
 
 @pytest.mark.parametrize(
