@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_gdls.plugin.gestures.stroke_line import canvas_of
+from napari_gdls.plugin.gestures.stroke_line import StrokeLine, canvas_of
 
 _STEPS = 5
 """Moves of the mouse between two vertices of a stroke."""
@@ -29,20 +29,23 @@ class MouseOnMap:
     def __init__(self, viewer) -> None:
         self.viewer = viewer
         self.canvas = canvas_of(viewer)
-        self.canvas.resize(600, 500)
-        QApplication.processEvents()
-        viewer.fit_to_view(margin=0.05)
-        QApplication.processEvents()
+        self._vispy = viewer.window._qt_viewer.canvas
 
     def point(self, layer: Layer, row: float, column: float) -> QPoint:
         """Where a pixel of a layer is on the canvas."""
-        world = layer.data_to_world((row, column))
-        camera = self.viewer.scene.camera
-        y, x = camera.center[-2:]
-        return QPoint(
-            round(self.canvas.width() / 2 + (world[-1] - x) * camera.zoom),
-            round(self.canvas.height() / 2 + (world[-2] - y) * camera.zoom),
-        )
+        origin, right, down = (self._world(*at) for at in ((50, 50), (150, 50), (50, 150)))
+        per_pixel = np.stack([down - origin, right - origin], axis=1) / 100
+        y, x = np.linalg.solve(per_pixel, np.asarray(layer.data_to_world((row, column)))[-2:] - origin)
+        return QPoint(round(50 + x), round(50 + y))
+
+    def pane(self) -> StrokeLine:
+        """Where the stroke under way is drawn."""
+        return self.canvas.findChild(StrokeLine)
+
+    def _world(self, x: float, y: float) -> np.ndarray:
+        """Place in the world under a point of the canvas, as napari finds it for its mouse events."""
+        view, _ = self._vispy._get_viewbox_at((x, y))
+        return np.asarray(self._vispy._map_canvas2world((x, y), view))[-2:]
 
     def press(self, layer: Layer, row: float, column: float, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
         """Move there and press the left button."""

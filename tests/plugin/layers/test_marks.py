@@ -109,6 +109,15 @@ def test_marks_can_be_hidden_and_are_no_field(marked):
     assert marks.layer.nshapes > 1
 
 
+def test_marks_wait_for_the_flat_view(marked):
+    viewer, session, marks = marked
+    viewer.dims.ndisplay = 3
+    session.do(session.states[0], Split(((1.0, 2.0), (5.0, 2.0))))
+    assert marks.layer is None
+    viewer.dims.ndisplay = 2
+    assert marks.layer.nshapes == 1
+
+
 def test_only_the_latest_marks_are_drawn(marked):
     _, session, marks = marked
     pairs = tuple(((row, column), (row, column + 1)) for row in range(20) for column in range(20))

@@ -59,7 +59,7 @@ class GrainTools:
         self._viewer = weakref.ref(viewer)
         self._name = "pick"
         self._line: StrokeLine | None = None
-        self._given_up = False
+        self._drawing = self._given_up = False
         self._clicked: Place | None = None
         self._targets: weakref.WeakKeyDictionary[FieldState, Place | None] = weakref.WeakKeyDictionary()
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -115,9 +115,10 @@ class GrainTools:
 
     def give_up(self) -> None:
         """Give up the stroke under way, or what was clicked so far, or else put the tool away."""
-        if self._line is not None and self._line.isVisible():
+        if self._drawing and not self._given_up:
             self._given_up = True
-            self._line.end()
+            if self._line is not None:
+                self._line.end()
         elif self._clicked is not None:
             self._clicked = None
         elif self._name != "pick":
@@ -206,7 +207,8 @@ class GrainTools:
         tool = self.tool
         if event.button != 1 or not tool.draws or str(layer.mode) != "pan_zoom":
             return
-        if len(event.dims_displayed) != 2:
+        viewer = self._viewer()
+        if viewer is None or viewer.dims.ndisplay != 2:
             show_info("Grains are corrected in the flat view: leave the 3-D view first (Ctrl+Y).")
             return
         known = self.corrected_of(layer)
@@ -214,7 +216,7 @@ class GrainTools:
             return
         state, segmentation = known
         stroke, pixels = [self._place(layer, event)], [event.pos]
-        self._given_up = False
+        self._given_up, self._drawing = False, True
         line = self._pane()
         if line is not None:
             line.begin(tool.colour)
@@ -227,6 +229,7 @@ class GrainTools:
                 if line is not None:
                     line.draw_to(*event.pos)
             yield
+        self._drawing = False
         if line is not None:
             line.end()
         if self._given_up:

@@ -84,6 +84,7 @@ class MarksLayer:
         for signal in (session.edits_changed, session.chosen_changed):
             signal.connect(self._on_change)
         viewer.layers.events.removed.connect(self._on_removed)
+        viewer.dims.events.ndisplay.connect(lambda event: self._on_change())
         self._on_change()
 
     @property
@@ -116,6 +117,8 @@ class MarksLayer:
         chosen, viewer = self._session.chosen, self._viewer()
         if viewer is None or (state is not None and state is not chosen):
             return
+        if viewer.dims.ndisplay != 2:
+            return  # napari cannot add flat shapes in the 3-D view; marks follow in the flat one
         if chosen is None:
             self._wanted = True  # all layers were removed, not the marks alone
         spacing = 1.0 if chosen is None else chosen.field.sampling_distance
