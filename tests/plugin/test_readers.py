@@ -51,7 +51,7 @@ def test_open_a_store_with_segments(model, tmp_path, segmentation):
     assert [layer_role(layer) for layer in layers] == ["bse", "segments", "measurements"]
     np.testing.assert_array_equal(layers[1].data, segmentation.labels)
     assert layers[1].metadata["napari_gdls"]["recipe"] == segmentation.recipe
-    assert layers[1].name == "pair: segments (merge 0.3)"
+    assert layers[1].name == "pair: segments"
     assert layers[1].features["area [px]"].sum() == (segmentation.labels > 0).sum()
 
 

@@ -9,13 +9,12 @@ import numpy as np
 from napari.layers import Labels, Layer, Shapes
 from qtpy.QtCore import QObject, QTimer, Slot
 
-from napari_gdls.plugin.layers.metadata import layer_role
+from napari_gdls.plugin.layers.metadata import layer_role, layers_of
 from napari_gdls.plugin.layers.overlap import (
     BOX,
     STROKES,
     box_of,
     colour_layers,
-    overlap_layers,
     set_strokes_aside,
     show_box,
     show_masks,
@@ -100,10 +99,10 @@ class ViewerOverlap(QObject):
             state = self.session.state_of(fields.field)
             if state is None or state.decomposition is None:
                 continue
-            strokes = overlap_layers(viewer, state.field, STROKES)
+            strokes = layers_of(viewer, state.field, STROKES)
             blank = np.zeros(state.field.shape, dtype=np.int32)
             self.session.set_strokes(state, np.asarray(strokes[-1].data) if strokes else blank)
-            boxes = overlap_layers(viewer, state.field, BOX)
+            boxes = layers_of(viewer, state.field, BOX)
             self.session.set_box(state, box_of(boxes[-1]) if boxes and isinstance(boxes[-1], Shapes) else None)
 
     def _on_inserted(self, event: Any) -> None:

@@ -13,8 +13,9 @@ import napari_gdls as gdls
 from napari_gdls.plugin.layers import graph as graph_layer
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.graph import graph_layers_of
+from napari_gdls.plugin.layers.label_layers import label_colormap, label_data
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layer_segmentation
-from napari_gdls.plugin.layers.segments import segment_layer, segmentation_layers, segments_name
+from napari_gdls.plugin.layers.segments import segment_layer, segmentation_layers
 from napari_gdls.plugin.layers.viewer import show
 from napari_gdls.segmentation.tables import segment_table
 
@@ -104,19 +105,23 @@ def test_graphs_that_hide_the_segments_come_invisible(segmentation, dense_field,
     assert not graph.visible
 
 
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({}, "segments (merge 0.3)"),
-        ({"tau_z": 0.5, "tau_b": 0.1}, "segments (merge 0.5)"),
-        ({"method": "threshold"}, "segments (threshold 0.05, 1)"),
-        ({"method": "threshold", "tau_b": 0.1, "tau_z": 0.0}, "segments (threshold 0.1, 0)"),
-        ({"method": "published"}, "segments (published 0.4, 0.5)"),
-        ({"method": "watershed", "tau_z": 3.0}, "segments (watershed)"),
-    ],
-)
-def test_results_are_named_by_their_thresholds(changes, name):
-    assert segments_name(gdls.Recipe(**changes)) == name
+def test_names_say_nothing_that_changes(segmentation):
+    assert [layer.name for layer in segmentation_layers(segmentation)] == [
+        "pair: phases",
+        "pair: confidence",
+        "pair: segments",
+        "pair: graph",
+    ]
+
+
+def test_many_labels_keep_their_colours_too():
+    colours = np.random.default_rng(0).random((70_000, 3))
+    labels = np.arange(70_001, dtype=np.int32).reshape(1, -1)
+    layer = Labels(label_data(labels), colormap=label_colormap(colours, hidden=np.arange(70_000) == 4))
+    assert layer.data.dtype == np.int32
+    np.testing.assert_allclose(layer.get_color(69_999)[:3], colours[69_998], atol=1e-6)
+    assert layer.get_color(5)[3] == layer.colormap.map(0)[3] == 0
+    assert layer.get_color(6)[3] == 1
 
 
 def test_layers_survive_as_layer_data(segmentation):

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_gdls import segment
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
-from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
+from napari_gdls.plugin.layers.phases import confidence_look, mixed_look, phase_layer
 from napari_gdls.plugin.layers.segments import segment_layer
 from napari_gdls.segmentation.colours import phase_colours
 
@@ -34,7 +34,7 @@ def test_phases_have_one_colour_each_and_their_modal_composition(segmentation, s
 
 
 def test_confidence(segmentation):
-    layer = confidence_layer(segmentation)
+    layer = confidence_look(segmentation).layer()
     np.testing.assert_array_equal(layer.data, segmentation.confidence)
     assert layer.contrast_limits == [0, 1]
     assert not layer.visible
@@ -52,9 +52,9 @@ def with_mixed(segmentation, places):
 
 
 def test_mixed_measurements(segmentation):
-    assert mixed_layer(segmentation) is None  # there are none
+    assert mixed_look(segmentation) is None  # there are none
     mixed = with_mixed(segmentation, [3, 90])
-    layer = mixed_layer(mixed)
+    layer = mixed_look(mixed).layer()
     phases = segmentation.measurement_phases
     np.testing.assert_array_equal(layer.data, segmentation.field.locations[[3, 90]])
     assert not layer.visible
@@ -66,11 +66,11 @@ def test_mixed_measurements(segmentation):
 
 def test_dense_fields_show_no_mixed_measurements(segmentation, dense_field):
     dense = dataclasses.replace(with_mixed(segmentation, [3]), field=dense_field)
-    assert mixed_layer(dense) is None
+    assert mixed_look(dense) is None
 
 
 def test_methods_without_phases(sparse_field, segmentation):
     plain = segment(
         sparse_field, method="threshold", device="cpu", embedding=segmentation.embedding, graph=segmentation.graph
     )
-    assert (phase_layer(plain), confidence_layer(plain), mixed_layer(plain)) == (None, None, None)
+    assert (phase_layer(plain), confidence_look(plain), mixed_look(plain)) == (None, None, None)

@@ -17,7 +17,6 @@ from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
 from napari_gdls.plugin.layers.placing import place_layers, update_layers
-from napari_gdls.plugin.layers.segments import segments_name
 from napari_gdls.progress import silent
 from napari_gdls.recipe import METHODS
 
@@ -52,7 +51,8 @@ def second(sparse_field, first) -> LayerContents:
     return run(sparse_field, first, tau_z=0.4)
 
 
-OF_MERGE = ["bse", "phases", "confidence", "segments", "graph", "measurements"]
+OF_MERGE = ["bse", "phases", "confidence", "segments", "measurements", "graph"]
+ASIDE = ["bse", "phases", "confidence", "earlier segments", "segments", "measurements", "graph"]
 
 
 def layer_of(viewer: ViewerModel, role: str) -> Layer:
@@ -69,14 +69,15 @@ def test_layers_come_between_image_and_dots(viewer, first):
     assert viewer.layers.selection.active is labels
 
 
-def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, second):
+def test_unedited_results_are_taken_over_in_place(viewer, first, second):
     old = place_layers(viewer, first)
-    graph = layer_of(viewer, "graph")
-    old.opacity, old.visible = 0.9, False
+    graph, before = layer_of(viewer, "graph"), list(viewer.layers)
+    assert old.name == "pair: segments"
+    old.opacity, old.visible, old.name = 0.9, False, "mine"
     new = place_layers(viewer, second)
-    assert roles(viewer) == OF_MERGE
-    assert old not in viewer.layers
-    assert (new.opacity, new.visible) == (0.9, False)
+    assert list(viewer.layers) == before
+    assert new is old
+    assert (new.opacity, new.visible, new.name) == (0.9, False, "mine")
     np.testing.assert_array_equal(new.data, second.result.segmentation.labels)
     assert layer_of(viewer, "graph") is graph  # the same graph: no need to build 100,000 shapes again
     assert layer_segmentation(graph) is second.result.segmentation
@@ -86,10 +87,10 @@ def test_unedited_results_are_replaced_and_hand_on_their_look(viewer, first, sec
 def test_without_the_quick_graph_the_cut_edges_follow(viewer, first, second, monkeypatch):
     monkeypatch.setattr(edge_lines, "fault", lambda: "another napari")
     place_layers(viewer, first)
-    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "measurements", "graph", "graph"]
     place_layers(viewer, second)
-    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "graph", "measurements"]
-    vectors, cut = viewer.layers[4:6]
+    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "measurements", "graph", "graph"]
+    vectors, cut = viewer.layers[5:7]
     ends = second.result.segmentation.measurement_labels[second.result.segmentation.graph.edges]
     assert len(vectors.data) == second.result.segmentation.graph.n_edges
     assert cut.nshapes == (ends[:, 0] != ends[:, 1]).sum()
@@ -120,14 +121,27 @@ def test_edited_labels_stay(viewer, first, second, edit):
     edit(old)
     kept = old.data.copy()
     assert is_edited(old)
+    old.opacity = 0.8
     new = place_layers(viewer, second)
-    assert roles(viewer) == ["bse", "phases", "confidence", "segments", "graph", "segments", "measurements"]
+    assert roles(viewer) == ASIDE
     assert old in viewer.layers
-    assert new.name != old.name
+    assert (old.name, new.name) == ("pair: segments before (merge 0.3)", "pair: segments")
+    assert (old.visible, new.visible, new.opacity) == (False, True, 0.8)
+    assert viewer.layers.selection.active is new
     np.testing.assert_array_equal(old.data, kept)
-    newer = place_layers(viewer, first)  # the new one was not edited
-    assert new not in viewer.layers
-    assert {old, newer} <= set(viewer.layers)
+    assert place_layers(viewer, first) is new  # it was not edited
+    assert roles(viewer) == ASIDE
+    np.testing.assert_array_equal(old.data, kept)
+
+
+def test_what_was_undone_does_not_come_back_into_another_result(viewer, first, second):
+    labels = place_layers(viewer, first)
+    labels.paint((5, 5), 77)
+    labels.undo()
+    place_layers(viewer, second)
+    labels.redo()
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, second.result.segmentation.labels)
 
 
 def test_undone_edits_are_no_edits(viewer, first, second):
@@ -135,8 +149,7 @@ def test_undone_edits_are_no_edits(viewer, first, second):
     old.paint((5, 5), 77)
     old.undo()
     assert not is_edited(old)
-    place_layers(viewer, second)
-    assert old not in viewer.layers
+    assert place_layers(viewer, second) is old
 
 
 def test_edited_graphs_stay(viewer, sparse_field, first):
@@ -146,8 +159,8 @@ def test_edited_graphs_stay(viewer, sparse_field, first):
     graph.remove([0])
     assert is_edited(graph)
     place_layers(viewer, run(sparse_field, max_distance=0.9))
-    assert roles(viewer).count("graph") == 2
-    assert graph in viewer.layers
+    assert roles(viewer)[-2:] == ["earlier graph", "graph"]
+    assert not graph.visible
     assert graph.nshapes == first.result.segmentation.graph.n_edges - 1
 
 
@@ -164,9 +177,15 @@ def test_drawn_and_moved_edges_are_edits(viewer, first):
 
 def test_earlier_results_can_be_kept(viewer, first, second):
     old = place_layers(viewer, first)
-    place_layers(viewer, second, keep_earlier=True)
-    assert old in viewer.layers
-    assert roles(viewer).count("segments") == 2
+    new = place_layers(viewer, second, keep_earlier=True)
+    assert new is not old
+    assert (old.name, old.visible) == ("pair: segments before (merge 0.3)", False)
+    assert (new.name, new.visible) == ("pair: segments", True)
+    assert roles(viewer) == [
+        "bse", "earlier phases", "phases", "earlier confidence", "confidence", "earlier segments", "segments",
+        "measurements", "graph",
+    ]  # fmt: skip
+    np.testing.assert_array_equal(old.data, first.result.segmentation.labels)
 
 
 def test_results_of_another_field_are_left_alone(viewer, first, dense_field):
@@ -180,7 +199,7 @@ def test_results_of_another_field_are_left_alone(viewer, first, dense_field):
 def test_a_missing_image_comes_back(first):
     viewer = ViewerModel()
     place_layers(viewer, first)
-    assert roles(viewer) == OF_MERGE[:-1]
+    assert roles(viewer) == [*OF_MERGE[:-2], "graph"]
 
 
 def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, first):
@@ -189,7 +208,7 @@ def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, fir
     assert graph.features["height"].max() > 1 > graph.features["height"].min()
     by_thresholds = run(sparse_field, first, method="threshold", tau_z=1.5)
     place_layers(viewer, by_thresholds)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
+    assert roles(viewer) == ["bse", "segments", "measurements", "graph"]
     assert layer_of(viewer, "graph") is graph
     assert "height" not in graph.features
     assert graph.edge_contrast_limits == (0.0, 3.0)
@@ -202,8 +221,8 @@ def test_methods_without_phases_leave_no_phases_behind(viewer, sparse_field, fir
 def test_other_ways_have_segments_and_the_graph(viewer, sparse_field, first, method):
     result = run(sparse_field, first, method=method)
     labels = place_layers(viewer, result)
-    assert roles(viewer) == ["bse", "segments", "graph", "measurements"]
-    assert labels.name == f"pair: {segments_name(result.result.segmentation.recipe)}"
+    assert roles(viewer) == ["bse", "segments", "measurements", "graph"]
+    assert labels.name == "pair: segments"
     assert len(np.unique(labels.data[labels.data > 0])) == result.result.segmentation.n_segments > 1
 
 
@@ -213,7 +232,8 @@ def test_merged_phases_keep_the_colour_of_the_larger_one(first):
     merged = merged_of(segmentation.with_phases_merged(np.zeros(len(sizes), dtype=int)))
     np.testing.assert_array_equal(merged.result.phase_colours, first.result.phase_colours[[sizes.argmax()]])
     np.testing.assert_array_equal(
-        merged.colormap.map(1)[:3], first.result.phase_colours[sizes.argmax()].astype(np.float32)
+        merged.looks["segments"].options["colormap"].map(1)[:3],
+        first.result.phase_colours[sizes.argmax()].astype(np.float32),
     )
     np.testing.assert_array_equal(merged_of(segmentation).result.phase_colours, first.result.phase_colours)
 
@@ -234,12 +254,34 @@ def test_layers_are_updated_in_place_unless_edited(viewer, first):
     segments.fill((5, 5), 7)
     kept = segments.data.copy()
     update_layers(viewer, first)
-    assert roles(viewer).count("segments") == 2
-    assert viewer.layers.selection.active is segments
+    assert roles(viewer) == ASIDE
+    assert not segments.visible
+    assert layer_of(viewer, "segments").visible
     np.testing.assert_array_equal(segments.data, kept)
     update_layers(viewer, merged)  # the new layer is no edited one
-    assert roles(viewer).count("segments") == 2
-    assert roles(viewer).count("phases") == 1
+    assert roles(viewer) == ASIDE
+
+
+def test_a_slider_does_not_bring_back_what_was_deleted(viewer, first):
+    place_layers(viewer, first)
+    shown = first.result.segmentation
+    merged = merged_of(shown.with_phases_merged(np.zeros(shown.n_phases, dtype=int)))
+    viewer.layers.remove(layer_of(viewer, "phases"))
+    update_layers(viewer, merged, shown)
+    assert roles(viewer) == ["bse", "confidence", "segments", "measurements", "graph"]
+    np.testing.assert_array_equal(layer_of(viewer, "segments").data, merged.result.segmentation.labels)
+    place_layers(viewer, first)  # a run does
+    assert roles(viewer) == OF_MERGE
+
+
+def test_the_first_result_hides_the_dots_and_no_later_one(viewer, first, second):
+    dots = layer_of(viewer, "measurements")
+    assert dots.visible
+    place_layers(viewer, first)
+    assert not dots.visible
+    dots.visible = True
+    place_layers(viewer, second)
+    assert dots.visible
 
 
 def test_mixed_measurements_follow_in_place(viewer, first):
@@ -251,16 +293,9 @@ def test_mixed_measurements_follow_in_place(viewer, first):
         partner, fraction = phases.partner.copy(), phases.fraction.copy()
         partner[places], fraction[places] = 1 - phases.labels[places], 0.75
         mixed = dataclasses.replace(phases, partner=partner, fraction=fraction)
-        runs.append(
-            dataclasses.replace(
-                first,
-                result=dataclasses.replace(
-                    first.result, segmentation=dataclasses.replace(found, measurement_phases=mixed)
-                ),
-            )
-        )
+        runs.append(merged_of(dataclasses.replace(found, measurement_phases=mixed)))
     place_layers(viewer, runs[0])
-    assert roles(viewer) == [*OF_MERGE[:-1], "mixed", "measurements"]
+    assert roles(viewer) == [*OF_MERGE[:-2], "mixed", "measurements", "graph"]
     layer = layer_of(viewer, "mixed")
     for result in (*runs[1:], runs[0]):
         update_layers(viewer, result)

@@ -48,7 +48,7 @@ def run(widget: SegmentWidget, qtbot) -> None:
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
 
 
-OF_MERGE = ["bse", "phases", "confidence", "segments", "graph", "measurements"]
+OF_MERGE = ["bse", "phases", "confidence", "segments", "measurements", "graph"]
 
 
 def layer_of(viewer, role: str) -> Layer:
@@ -114,8 +114,10 @@ def test_edited_labels_are_kept_and_the_user_is_told(widget, viewer, qtbot, show
     edited = layer_of(viewer, "segments")
     edited.fill((22, 30), 50)
     run(widget, qtbot)
-    assert roles(viewer).count("segments") == 2
+    assert roles(viewer).count("segments") == 1
     assert (edited.data == 50).any()
+    assert not edited.visible
+    assert edited.name == "pair: segments before (merge 0.3)"
     assert shown("info") == [f"Edited labels are kept: {edited.name}."]
 
 
@@ -230,7 +232,7 @@ def test_fields_can_be_chosen(widget, viewer, qtbot, sparse_field, dense_field):
     widget.session.choose(dense_field)
     assert "every pixel" in widget.field_label.text()
     run(widget, qtbot)
-    assert roles(viewer) == ["bse", "measurements", "bse", "counts", *OF_MERGE[1:5], ""]
+    assert roles(viewer) == ["bse", "measurements", "bse", "counts", "phases", "confidence", "segments", "graph", ""]
     assert layer_segmentation(viewer.layers[6]).field is dense_field
     viewer.layers.clear()
     assert widget.session.chosen is None

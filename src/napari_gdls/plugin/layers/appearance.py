@@ -1,12 +1,8 @@
-"""How the layers of this plugin look: names, scale and units, colours."""
+"""How the layers of this plugin look: names, opacity, scale and units."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import numpy.typing as npt
-from napari.utils.colormaps import DirectLabelColormap
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -19,6 +15,11 @@ OPACITY = 0.65
 def layer_title(field: Field) -> str:
     """First part of the names of the layers of a field."""
     return field.name or "field"
+
+
+def layer_name(field: Field, what: str) -> str:
+    """Name of a new layer of a field: "dacite: segments". It says nothing that changes; the layer keeps it."""
+    return f"{layer_title(field)}: {what}"
 
 
 def scale_and_units(field: Field) -> dict[str, Any]:
@@ -36,11 +37,3 @@ def method_and_thresholds(recipe: Recipe) -> str:
         if not threshold.advanced
     ]
     return " ".join(part for part in (recipe.method, ", ".join(thresholds)) if part)
-
-
-def label_colormap(colours: npt.NDArray[np.float64]) -> DirectLabelColormap:
-    """Colormap for labels from 1 with one colour each, (K, 3); 0 is transparent, and labels added by hand are white."""
-    opaque = np.hstack([colours, np.ones((len(colours), 1))])
-    by_label: dict[int | None, npt.NDArray[np.float64]] = {None: np.ones(4), 0: np.zeros(4)}
-    by_label.update(enumerate(opaque, start=1))
-    return DirectLabelColormap(color_dict=by_label, name="composition")

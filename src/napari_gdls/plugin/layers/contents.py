@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.plugin.field_state import Result
 from napari_gdls.plugin.layers import edge_lines
-from napari_gdls.plugin.layers.appearance import label_colormap
 from napari_gdls.plugin.layers.graph import merge_heights
-from napari_gdls.plugin.layers.segments import segment_features
+from napari_gdls.plugin.layers.looks import Look
+from napari_gdls.plugin.layers.phases import confidence_look, mixed_look, phases_look
+from napari_gdls.plugin.layers.segments import segments_look
 from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import segment_colours
 
 if TYPE_CHECKING:
-    from napari.utils.colormaps import DirectLabelColormap
-
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
     from napari_gdls.mineralogy import PhaseTable
@@ -30,23 +29,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LayerContents:
-    """A segmentation, and what its layers need that takes time to compute.
+    """A segmentation, and what its layers show.
 
     Attributes
     ----------
     result : Result
         Modal composition and list of merges of its segmentation are computed already, if it has phases.
-    features : dict
-        Of the segments, from `napari_gdls.plugin.layers.segments.segment_features`.
-    colormap : DirectLabelColormap
-        Of the segments.
+    looks : dict of str to Look
+        Of its layers but the graph, by their role; see `napari_gdls.plugin.layers.metadata.layer_metadata`.
     heights : (E,) array or None
         Of the edges of the graph, from `napari_gdls.plugin.layers.graph.merge_heights`.
     """
 
     result: Result
-    features: dict[str, npt.NDArray[Any]]
-    colormap: DirectLabelColormap
+    looks: dict[str, Look]
     heights: npt.NDArray[np.float64] | None
 
 
@@ -77,9 +73,7 @@ def contents_of_run(
 
     segmentation = segment(field, recipe, constraints=constraints, embedding=embedding, graph=graph, progress=progress)
     contents = _contents(segmentation, merge_heights(segmentation, segmentation.graph.edges), progress)
-    # Once in a session these compile, and take a second each: here they hold up nobody.
-    contents.colormap.map(segmentation.labels[:1, :1])
-    edge_lines.fault()
+    edge_lines.fault()  # half a second, once in a session: here it holds up nobody
     return contents
 
 
@@ -107,11 +101,16 @@ def _contents(
     minerals: PhaseTable | None = None,
 ) -> LayerContents:
     progress("table", 0.0)
-    features = segment_features(segmentation)
-    progress("table", 0.5)
-    colormap = label_colormap(segment_colours(segmentation))
     colours = table = None
     if segmentation.has_phases:
         _ = segmentation.merges  # they are kept
         colours, table = segmentation.phase_colours, phase_table(segmentation)
-    return LayerContents(Result(segmentation, colours, table, minerals), features, colormap, heights)
+    progress("table", 0.5)
+    looks = {
+        "segments": segments_look(segmentation, colours=segment_colours(segmentation, colours)),
+        "phases": phases_look(segmentation, colours=colours, table=table),
+        "confidence": confidence_look(segmentation),
+        "mixed": mixed_look(segmentation, colours=colours),
+    }
+    shown = {role: look for role, look in looks.items() if look is not None}
+    return LayerContents(Result(segmentation, colours, table, minerals), shown, heights)

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Layer, Points
 
 from napari_gdls.field import Field
-from napari_gdls.plugin.layers.appearance import layer_title, scale_and_units
+from napari_gdls.plugin.layers.appearance import layer_name, scale_and_units
 from napari_gdls.plugin.layers.metadata import layer_metadata
 
 _CONTRAST_PERCENTILES = (0.2, 99.8)
@@ -30,12 +30,11 @@ def field_layers(field: Field) -> list[Layer]:
     list of Layer
         In um when the pixel size is known, else in pixels.
     """
-    title = layer_title(field)
     low, high = np.percentile(field.bse[field.valid], _CONTRAST_PERCENTILES)
     layers: list[Layer] = [
         Image(
             field.bse,
-            name=f"{title}: BSE",
+            name=layer_name(field, "BSE"),
             colormap="gray",
             contrast_limits=(float(low), float(high)) if low < high else None,
             metadata=layer_metadata("bse", field),
@@ -46,7 +45,7 @@ def field_layers(field: Field) -> list[Layer]:
         layers.append(
             Image(
                 field.to_map(field.total_counts, fill=0.0),
-                name=f"{title}: X-ray counts",
+                name=layer_name(field, "X-ray counts"),
                 colormap="viridis",
                 visible=False,
                 metadata=layer_metadata("counts", field),
@@ -54,7 +53,10 @@ def field_layers(field: Field) -> list[Layer]:
             )
         )
     points = measurement_points(
-        field, name=f"{title}: measurements", metadata=layer_metadata("measurements", field), **scale_and_units(field)
+        field,
+        name=layer_name(field, "measurements"),
+        metadata=layer_metadata("measurements", field),
+        **scale_and_units(field),
     )
     return layers if points is None else [*layers, points]
 

@@ -13,7 +13,7 @@ from napari.utils.notifications import show_warning
 from scipy.spatial import cKDTree
 
 from napari_gdls.plugin.layers import edge_lines
-from napari_gdls.plugin.layers.appearance import layer_title, scale_and_units
+from napari_gdls.plugin.layers.appearance import layer_name, scale_and_units
 from napari_gdls.plugin.layers.metadata import layer_metadata, layer_segmentation
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def graph_layers_of(segmentation: Segmentation, *, heights: npt.NDArray[np.float
         tau_z=decisive_tau_z(segmentation.recipe),
         measurement_labels=segmentation.measurement_labels,
         heights=merge_heights(segmentation, graph.edges) if heights is None else heights,
-        name=f"{layer_title(field)}: graph",
+        name=layer_name(field, "graph"),
         visible=graph.n_edges <= MOST_VISIBLE_EDGES and not field.is_dense,
         metadata=layer_metadata("graph", field, segmentation),
         **scale_and_units(field),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import napari
     import numpy as np
     import numpy.typing as npt
     from napari.layers import Labels, Layer
@@ -35,8 +36,9 @@ def layer_metadata(
     Parameters
     ----------
     role : str
-        "bse", "counts", "measurements" of a field; "segments", "phases", "confidence", "graph", "mixed" of a
-        segmentation; "score", "strokes", "earlier strokes", "grain masks", "box" of overlapping phases.
+        "bse", "counts", "measurements" of a field; "segments", "phases", "confidence", "graph", "mixed" of what is
+        shown of it, and with "earlier " before it of what was; "score", "strokes", "earlier strokes", "grain masks",
+        "box" of overlapping phases.
     field : Field
     segmentation : Segmentation, optional
     recipe : Recipe, optional
@@ -72,6 +74,11 @@ def layer_role(layer: Layer) -> str:
 def layer_field(layer: Layer) -> Field | None:
     """Field that a layer carries; None if it is not of this plugin."""
     return metadata_entry(layer.metadata).get("field")
+
+
+def layers_of(viewer: napari.Viewer, field: Field, role: str) -> list[Layer]:
+    """Layers of a field with a role, bottom first."""
+    return [layer for layer in viewer.layers if layer_field(layer) is field and layer_role(layer) == role]
 
 
 def layer_segmentation(layer: Layer) -> Segmentation | None:

@@ -11,7 +11,14 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_gdls.plugin.layers.appearance import layer_title, scale_and_units
-from napari_gdls.plugin.layers.metadata import METADATA_KEY, layer_field, layer_metadata, layer_role, metadata_entry
+from napari_gdls.plugin.layers.metadata import (
+    METADATA_KEY,
+    layer_field,
+    layer_metadata,
+    layer_role,
+    layers_of,
+    metadata_entry,
+)
 from napari_gdls.plugin.overlap_state import BOTH_COLOUR, central_box
 
 if TYPE_CHECKING:
@@ -35,11 +42,6 @@ _BOX_EDGE = 0.4
 """Width of the edge of the box, in pixels; chosen by eye."""
 
 
-def overlap_layers(viewer: napari.Viewer, field: Field, role: str) -> list[Layer]:
-    """Layers of a role of the overlapping phases of a field, bottom first."""
-    return [layer for layer in viewer.layers if layer_field(layer) is field and layer_role(layer) == role]
-
-
 def show_scores(viewer: napari.Viewer, state: OverlapState) -> None:
     """Show the score images of the decomposition: one image a component, in its colour, added up.
 
@@ -48,7 +50,7 @@ def show_scores(viewer: napari.Viewer, state: OverlapState) -> None:
     """
     assert state.decomposition is not None
     scores = np.nan_to_num(state.decomposition.scores)
-    there = overlap_layers(viewer, state.field, SCORE)
+    there = layers_of(viewer, state.field, SCORE)
     for i in range(scores.shape[-1]):
         image = scores[..., i]
         limits = _limits(image)
@@ -80,17 +82,17 @@ def show_scores(viewer: napari.Viewer, state: OverlapState) -> None:
 def colour_layers(viewer: napari.Viewer, state: OverlapState) -> None:
     """Give the layers the names and colours of the components as they are now."""
     title = layer_title(state.field)
-    for layer, component in zip(overlap_layers(viewer, state.field, SCORE), state.components, strict=False):
+    for layer, component in zip(layers_of(viewer, state.field, SCORE), state.components, strict=False):
         layer.name = f"{title}: score {component.name}"
         layer.colormap = Colormap(["#000000", component.colour], name=component.colour)
     for role in (STROKES, MASKS):
-        for layer in overlap_layers(viewer, state.field, role):
+        for layer in layers_of(viewer, state.field, role):
             layer.colormap = component_colormap(state)
 
 
 def set_strokes_aside(viewer: napari.Viewer, field: Field) -> None:
     """Keep strokes that belong to other components than there are now, in a layer that is only looked at."""
-    for layer in overlap_layers(viewer, field, STROKES):
+    for layer in layers_of(viewer, field, STROKES):
         if np.any(layer.data):
             layer.metadata = layer_metadata(EARLIER_STROKES, field)
             layer.name, layer.visible = f"{layer_title(field)}: earlier strokes", False
@@ -98,7 +100,7 @@ def set_strokes_aside(viewer: napari.Viewer, field: Field) -> None:
 
 def show_strokes(viewer: napari.Viewer, state: OverlapState) -> Labels:
     """The layer to paint strokes in, made if there is none."""
-    there = overlap_layers(viewer, state.field, STROKES)
+    there = layers_of(viewer, state.field, STROKES)
     if there:
         layer = there[-1]
         layer.colormap = component_colormap(state)
@@ -120,7 +122,7 @@ def show_strokes(viewer: napari.Viewer, state: OverlapState) -> Labels:
 
 def show_masks(viewer: napari.Viewer, state: OverlapState) -> None:
     """Show the masks of the grains, if there are any; pixels of several have the colour of "both"."""
-    there = overlap_layers(viewer, state.field, MASKS)
+    there = layers_of(viewer, state.field, MASKS)
     labels = state.mask_labels()
     if there:
         if not np.array_equal(there[-1].data, labels):
@@ -142,7 +144,7 @@ def show_masks(viewer: napari.Viewer, state: OverlapState) -> None:
 
 def show_box(viewer: napari.Viewer, state: OverlapState) -> Shapes:
     """The layer with the box that whole masks are compared to, made if there is none."""
-    there = overlap_layers(viewer, state.field, BOX)
+    there = layers_of(viewer, state.field, BOX)
     if there and isinstance(there[-1], Shapes):
         return there[-1]
     top, left, bottom, right = state.box or central_box(state.field.shape)

@@ -1,24 +1,29 @@
-"""Putting results into the viewer without ever overwriting what the user has edited."""
+"""Putting results into the viewer, in place of earlier ones, without ever overwriting what the user has edited."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import contextlib
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels, Layer, Points, Shapes
+from napari.layers import Labels, Layer, Shapes
 
+from napari_gdls.plugin.collection import collection_deferred
+from napari_gdls.plugin.layers.appearance import layer_title, method_and_thresholds
 from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.graph import graph_layers_of, show_heights_of
+from napari_gdls.plugin.layers.looks import Look
 from napari_gdls.plugin.layers.metadata import (
     METADATA_KEY,
     layer_field,
     layer_role,
     layer_segmentation,
+    layers_of,
     set_segmentation,
 )
-from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_features, phase_layer
-from napari_gdls.plugin.layers.segments import segment_layer
+from napari_gdls.plugin.layers.phases import mixed_measurements
 
 if TYPE_CHECKING:
     import napari
@@ -28,74 +33,115 @@ if TYPE_CHECKING:
     from napari_gdls.plugin.layers.contents import LayerContents
     from napari_gdls.segmentation.result import Segmentation
 
+ORDER = (
+    "bse",
+    "counts",
+    "map",
+    "phases",
+    "confidence",
+    "segments",
+    "selection",
+    "mixed",
+    "measurements",
+    "graph",
+    "marks",
+)
+"""Roles of the layers of a field, bottom first."""
+_WITHOUT_GRAPH = ("segments", "phases", "confidence", "mixed")
+"""Roles of the layers of a result that are made anew by everything that is done, what is looked at first."""
+
+_being_placed: weakref.WeakSet[napari.Viewer] = weakref.WeakSet()
+
 
 def place_layers(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: bool = False) -> Labels:
-    """Add the layers of a segmentation to the viewer.
+    """Let the layers of a field show what a run has found; see `placing`.
 
-    The layers of the last run on the same field are replaced if they are as that run left them; so trying out
-    thresholds does not fill the layer list. Labels that were painted on since stay, and the new ones come as another
-    layer. Of the graph, too, edited layers stay; a graph that has not changed keeps its layer. Replaced layers hand on
-    their visibility and opacity.
+    Returns
+    -------
+    Labels
+        The layer of the segments.
+    """
+    for _ in placing(viewer, contents, keep_earlier=keep_earlier):
+        pass
+    (labels,) = layers_of(viewer, contents.result.segmentation.field, "segments")
+    assert isinstance(labels, Labels)
+    return labels
+
+
+def placing(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: bool = False) -> Iterator[None]:
+    """Let the layers of a field show what a run has found, a layer a step, the segments first.
+
+    Layers of an earlier result are taken over: they stay the same objects, and keep the name, the visibility and the
+    opacity that they have. Labels that were painted on since stay, hidden and under another name; so do all earlier
+    results where that is asked. The first result hides the dots at the measurements.
 
     Parameters
     ----------
     viewer : napari.Viewer
     contents : LayerContents
     keep_earlier : bool
-        Replace nothing.
+        Take over nothing but a graph that has not changed.
 
-    Returns
-    -------
-    Labels
-        The new layer of the segments, which becomes the active one.
+    Yields
+    ------
+    None
+        After each step. If the field is closed meanwhile, nothing more comes.
     """
-    segmentation = contents.result.segmentation
-    field = segmentation.field
-    new = _new_layers(contents)
-    for role in ("phases", "confidence", "segments"):
-        _insert(viewer, field, role, new[role], [] if keep_earlier else _last_unedited(viewer, field, role))
-    same_graph = [
-        layer
-        for layer in _result_layers(viewer, field, "graph")
-        if (shown := layer_segmentation(layer)) is not None and _are_same(shown.graph, segmentation.graph)
-    ]
-    if same_graph and all(isinstance(layer, Shapes) for layer in same_graph):
-        for layer in same_graph:
-            set_segmentation(layer, segmentation)
-            show_heights_of(segmentation, layer)
-    else:  # Vectors come with a layer of the cut edges, which are others now
-        replaced = [] if keep_earlier else _last_unedited(viewer, field, "graph")
-        _insert(viewer, field, "graph", graph_layers_of(segmentation, heights=contents.heights), replaced)
-    _insert(viewer, field, "mixed", new["mixed"], [] if keep_earlier else _last_unedited(viewer, field, "mixed"))
-    (labels,) = new["segments"]
-    viewer.layers.selection.active = labels
-    assert isinstance(labels, Labels)
-    return labels
+    field = contents.result.segmentation.field
+    with _placed(viewer, field):
+        if not layers_of(viewer, field, "bse"):
+            viewer.layers.insert(0, field_layers(field)[0])
+        if not layers_of(viewer, field, "segments"):
+            for dots in layers_of(viewer, field, "measurements"):
+                dots.visible = False
+        _show(viewer, field, "segments", contents.looks["segments"], keep_earlier)
+    for role in _WITHOUT_GRAPH[1:]:
+        yield
+        if not layers_of(viewer, field, "segments"):
+            return
+        with _placed(viewer, field):
+            _show(viewer, field, role, contents.looks.get(role), keep_earlier)
+    yield
+    if layers_of(viewer, field, "segments"):
+        with _placed(viewer, field):
+            _show_graph(viewer, contents)
 
 
-def update_layers(viewer: napari.Viewer, contents: LayerContents) -> None:
-    """Let the layers of the last result show another one with the same graph, as while a slider is moved.
+def update_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmentation | None = None) -> None:
+    """Let the layers show another result of the same run, as while a slider is moved; see `updating`."""
+    for _ in updating(viewer, contents, before):
+        pass
 
-    Layers stay the same objects. Those that were edited stay as they are, and the new result comes as another layer;
-    the graph is left alone.
+
+def updating(viewer: napari.Viewer, contents: LayerContents, before: Segmentation | None = None) -> Iterator[None]:
+    """Let the layers show another result of the same run, a layer a step, the segments first.
+
+    As `placing`, but the graph is left alone, and layers that the user has deleted stay so.
 
     Parameters
     ----------
     viewer : napari.Viewer
     contents : LayerContents
+    before : Segmentation, optional
+        What was shown; a layer that it has and that is not there was deleted. None: all that are not there are made.
+
+    Yields
+    ------
+    None
+        After each step.
     """
-    field, active = contents.result.segmentation.field, viewer.layers.selection.active
-    # What napari draws takes it time, and those that only hand on what they hold are never drawn.
-    for role, layers in _new_layers(contents, visible=False).items():
-        shown = _last_unedited(viewer, field, role)
-        if len(shown) == len(layers) == 1:  # to remove and add a layer takes napari half a second
-            _take_over(shown[0], layers[0])
-        else:
-            _insert(viewer, field, role, layers, shown)
-            if role == "segments" and not shown:
-                layers[0].visible = True
-    if active in viewer.layers:  # new layers make themselves the active one
-        viewer.layers.selection.active = active
+    segmentation = contents.result.segmentation
+    field = segmentation.field
+    known = () if before is None else _roles_of(before)
+    for role in _WITHOUT_GRAPH:
+        if role != _WITHOUT_GRAPH[0]:
+            yield
+        if layers_of(viewer, field, role) or role not in known:
+            with _placed(viewer, field):
+                _show(viewer, field, role, contents.looks.get(role))
+    for layer in layers_of(viewer, field, "graph"):
+        if (shown := layer_segmentation(layer)) is not None and _are_same(shown.graph, segmentation.graph):
+            set_segmentation(layer, segmentation)
 
 
 def rename_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmentation) -> None:
@@ -108,84 +154,132 @@ def rename_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmen
     before : Segmentation
         The result with the names that it had, which the layers show.
     """
-    result = contents.result
-    segmentation = result.segmentation
-    features = {"segments": contents.features, "phases": phase_features(segmentation, result.phase_table)}
-    for role in ("phases", "confidence", "segments", "graph", "mixed"):
-        for layer in _result_layers(viewer, segmentation.field, role):
+    segmentation = contents.result.segmentation
+    for role in (*_WITHOUT_GRAPH, "graph"):
+        for layer in layers_of(viewer, segmentation.field, role):
             if layer_segmentation(layer) is before:
                 set_segmentation(layer, segmentation)
-                if role in features:
-                    layer.features = features[role]
+                if isinstance(layer, Labels):
+                    layer.features = contents.looks[role].options["features"]
 
 
-def _new_layers(contents: LayerContents, *, visible: bool = True) -> dict[str, list[Layer]]:
-    """New layers of a result by their role, without the graph; `visible` is that of the segments."""
-    result = contents.result
-    segmentation, colours = result.segmentation, result.phase_colours
-    layers: dict[str, Layer | None] = {
-        "phases": phase_layer(segmentation, colours=colours, table=result.phase_table),
-        "confidence": confidence_layer(segmentation),
-        "segments": segment_layer(
-            segmentation, features=contents.features, colormap=contents.colormap, visible=visible
-        ),
-        "mixed": mixed_layer(segmentation, colours=colours),
+def being_placed(viewer: napari.Viewer) -> bool:
+    """Whether layers come and go because a result is put into the viewer, not because the user says so."""
+    return getattr(viewer, "__wrapped__", viewer) in _being_placed
+
+
+def insert_in_order(viewer: napari.Viewer, field: Field, role: str, layer: Layer) -> None:
+    """Add a layer of a field where `ORDER` has it: above the highest of its field that is to be below."""
+    rank = ORDER.index(role)
+    below = [
+        index
+        for index, other in enumerate(viewer.layers)
+        if layer_field(other) is field and _rank(other) <= rank and other is not layer
+    ]
+    above = [index for index, other in enumerate(viewer.layers) if layer_field(other) is field and _rank(other) > rank]
+    place = 1 + max(below) if below else min(above, default=len(viewer.layers))
+    viewer.layers.insert(place, layer)
+
+
+def _rank(layer: Layer) -> int:
+    """Place of a layer among those of its field; those of earlier results lie with the others of their kind."""
+    role = layer_role(layer).removeprefix(_EARLIER)
+    return ORDER.index(role) if role in ORDER else -1
+
+
+_EARLIER = "earlier "
+"""Before the role of layers whose place in `ORDER` others have taken."""
+
+
+@contextlib.contextmanager
+def _placed(viewer: napari.Viewer, field: Field) -> Iterator[None]:
+    """While layers of a field come and go; then its segments are the active layer, unless another field is worked on.
+
+    napari makes every new layer the active one.
+    """
+    known = getattr(viewer, "__wrapped__", viewer)
+    outermost = known not in _being_placed
+    active = viewer.layers.selection.active
+    segments = layers_of(viewer, field, "segments")
+    _being_placed.add(known)
+    try:
+        with collection_deferred():
+            yield
+    finally:
+        new = [layer for layer in layers_of(viewer, field, "segments") if layer not in segments]
+        if active is None or active not in viewer.layers or (new and layer_field(active) in (field, None)):
+            active = next(iter(layers_of(viewer, field, "segments")), None)
+        if active is not None and viewer.layers.selection.active is not active:
+            viewer.layers.selection.active = active
+        if outermost:
+            _being_placed.discard(known)
+
+
+def _show(viewer: napari.Viewer, field: Field, role: str, look: Look | None, keep_earlier: bool = False) -> None:
+    """Let the layer of a role show something else, or nothing, in which case it goes."""
+    inherited: Layer | None = None
+    for layer in layers_of(viewer, field, role):
+        if keep_earlier or is_edited(layer):
+            inherited = layer
+            visible, opacity = layer.visible, layer.opacity
+            _put_aside(layer)
+        elif look is not None and isinstance(layer, look.kind):
+            look.show_in(layer)
+            return
+        else:
+            viewer.layers.remove(layer)
+    if look is not None:
+        layer = look.layer()
+        if inherited is not None:
+            layer.visible, layer.opacity = visible, opacity
+        insert_in_order(viewer, field, role, layer)
+
+
+def _show_graph(viewer: napari.Viewer, contents: LayerContents) -> None:
+    segmentation = contents.result.segmentation
+    there = layers_of(viewer, segmentation.field, "graph")
+    same = [
+        layer
+        for layer in there
+        if (shown := layer_segmentation(layer)) is not None and _are_same(shown.graph, segmentation.graph)
+    ]
+    if same and all(isinstance(layer, Shapes) for layer in same):
+        for layer in same:
+            set_segmentation(layer, segmentation)
+            show_heights_of(segmentation, layer)
+        return
+    visible = [layer.visible for layer in there]
+    for layer in there:  # Vectors come with a layer of the cut edges, which are others now
+        if is_edited(layer):
+            _put_aside(layer)
+        else:
+            viewer.layers.remove(layer)
+    for layer in graph_layers_of(segmentation, heights=contents.heights):
+        if visible:
+            layer.visible = any(visible)
+        insert_in_order(viewer, segmentation.field, "graph", layer)
+
+
+def _put_aside(layer: Layer) -> None:
+    """Hide a layer, and let it be called by what it shows: the result before the next."""
+    entry: dict[str, Any] = layer.metadata[METADATA_KEY]
+    role, recipe = entry["role"], entry.get("recipe")
+    made = "" if recipe is None else f" ({method_and_thresholds(recipe)})"
+    layer.visible, layer.name = False, f"{layer_title(entry['field'])}: {role} before{made}"
+    entry["role"] = _EARLIER + role
+
+
+def _roles_of(segmentation: Segmentation) -> tuple[str, ...]:
+    """Roles of the layers that a result has, without the graph."""
+    has = {
+        "segments": True,
+        "phases": segmentation.has_phases,
+        "confidence": segmentation.confidence is not None,
+        "mixed": len(mixed_measurements(segmentation)) > 0,
     }
-    return {role: [] if layer is None else [layer] for role, layer in layers.items()}
+    return tuple(role for role in _WITHOUT_GRAPH if has[role])
 
 
 def _are_same(graph: MeasurementGraph, other: MeasurementGraph) -> bool:
     """Whether two graphs have the same edges and distances; each run puts the heights of its own tree beside them."""
     return graph.edges is other.edges and graph.delta_z is other.delta_z
-
-
-def _take_over(layer: Layer, new: Layer) -> None:
-    """Let a layer show what a new one does."""
-    layer.name = new.name
-    layer.metadata = {**layer.metadata, METADATA_KEY: new.metadata[METADATA_KEY]}
-    if isinstance(layer, Image):
-        if layer.data is not new.data:
-            layer.data = new.data
-        return
-    layer.data = new.data
-    layer.features = new.features
-    if isinstance(layer, Points):
-        layer.face_color = new.face_color
-    else:
-        layer.colormap = new.colormap
-
-
-def _result_layers(viewer: napari.Viewer, field: Field, role: str) -> list[Layer]:
-    return [layer for layer in viewer.layers if layer_field(layer) is field and layer_role(layer) == role]
-
-
-def _last_unedited(viewer: napari.Viewer, field: Field, role: str) -> list[Layer]:
-    """Layers of the latest result of a field, if nobody has edited any of them."""
-    layers = _result_layers(viewer, field, role)
-    if not layers:
-        return []
-    latest = layer_segmentation(layers[-1])
-    of_latest = [layer for layer in layers if layer_segmentation(layer) is latest]
-    return [] if any(is_edited(layer) for layer in of_latest) else of_latest
-
-
-def _insert(viewer: napari.Viewer, field: Field, role: str, layers: Sequence[Layer], replaced: Sequence[Layer]) -> None:
-    """Put layers where others are; without others, phases above the images of their field, the rest above all."""
-    if not _result_layers(viewer, field, "bse"):
-        viewer.layers.insert(0, field_layers(field)[0])
-    if replaced:
-        index = min(viewer.layers.index(layer) for layer in replaced)
-        for layer in layers:
-            layer.visible, layer.opacity = replaced[0].visible, replaced[0].opacity
-        for layer in replaced:
-            viewer.layers.remove(layer)
-    else:
-        below = ("bse", "counts", "phases", "confidence") if role in ("phases", "confidence") else None
-        index = 1 + max(
-            viewer.layers.index(layer)
-            for layer in viewer.layers
-            if layer_field(layer) is field
-            and (layer_role(layer) != "measurements" if below is None else layer_role(layer) in below)
-        )
-    for offset, layer in enumerate(layers):
-        viewer.layers.insert(index + offset, layer)

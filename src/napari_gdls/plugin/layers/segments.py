@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap
 
-from napari_gdls.plugin.layers.appearance import (
-    OPACITY,
-    label_colormap,
-    layer_title,
-    method_and_thresholds,
-    scale_and_units,
-)
+from napari_gdls.plugin.layers.appearance import OPACITY, layer_name, scale_and_units
 from napari_gdls.plugin.layers.graph import graph_layers_of
+from napari_gdls.plugin.layers.label_layers import label_colormap, label_data
+from napari_gdls.plugin.layers.looks import Look
 from napari_gdls.plugin.layers.metadata import layer_metadata
 from napari_gdls.plugin.layers.name_features import MINERAL, name_features
-from napari_gdls.plugin.layers.phases import confidence_layer, mixed_layer, phase_layer
+from napari_gdls.plugin.layers.phases import confidence_look, mixed_look, phases_look
 from napari_gdls.segmentation.colours import composition_colours, segment_colours
 from napari_gdls.segmentation.tables import segment_table
 
@@ -34,7 +29,7 @@ def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     """Layers that show a segmentation, bottom first.
 
     Phases as Labels and their confidence as Image (both invisible at first; where the method makes them), segments as
-    Labels, the measurement graph as Shapes, mixed measurements as invisible Points.
+    Labels, mixed measurements as invisible Points, the measurement graph as Shapes.
 
     Parameters
     ----------
@@ -45,49 +40,49 @@ def segmentation_layers(segmentation: Segmentation) -> list[Layer]:
     list of Layer
     """
     colours = segmentation.phase_colours if segmentation.has_phases else None
-    layers: list[Layer | None] = [
-        phase_layer(segmentation, colours=colours),
-        confidence_layer(segmentation),
-        segment_layer(segmentation, colormap=label_colormap(segment_colours(segmentation, colours))),
-        *graph_layers_of(segmentation),
-        mixed_layer(segmentation, colours=colours),
+    looks = [
+        phases_look(segmentation, colours=colours),
+        confidence_look(segmentation),
+        segments_look(segmentation, colours=segment_colours(segmentation, colours)),
+        mixed_look(segmentation, colours=colours),
     ]
-    return [layer for layer in layers if layer is not None]
+    return [*(look.layer() for look in looks if look is not None), *graph_layers_of(segmentation)]
 
 
-def segment_layer(
-    segmentation: Segmentation,
-    *,
-    features: Mapping[str, npt.NDArray[Any]] | None = None,
-    colormap: DirectLabelColormap | None = None,
-    visible: bool = True,
-) -> Labels:
+def segment_layer(segmentation: Segmentation) -> Labels:
+    """Labels layer of the segments; see `segments_look`."""
+    layer = segments_look(segmentation).layer()
+    assert isinstance(layer, Labels)
+    return layer
+
+
+def segments_look(segmentation: Segmentation, *, colours: npt.NDArray[np.float64] | None = None) -> Look:
     """Labels layer of the segments, half transparent, coloured by composition, with a row of features per segment.
 
     Parameters
     ----------
     segmentation : Segmentation
-    features : mapping, optional
-        From `segment_features`; None: made here.
-    colormap : DirectLabelColormap, optional
-        From `segment_colormap`; None: made here.
-    visible : bool
+    colours : (S, 3) array, optional
+        Of the segments; None: `napari_gdls.segmentation.colours.segment_colours`.
 
     Returns
     -------
-    Labels
-        Of a copy of the labels, so that painting leaves the segmentation as it was found.
+    Look
+        Labels added by hand are white.
     """
     field = segmentation.field
-    return Labels(
-        segmentation.labels.copy(),
-        name=f"{layer_title(field)}: {segments_name(segmentation.recipe)}",
-        opacity=OPACITY,
-        visible=visible,
-        colormap=segment_colormap(segmentation) if colormap is None else colormap,
-        features=dict(segment_features(segmentation) if features is None else features),
-        metadata=layer_metadata("segments", field, segmentation),
-        **scale_and_units(field),
+    known = segment_colours(segmentation) if colours is None else colours
+    return Look(
+        Labels,
+        label_data(segmentation.labels),
+        {
+            "name": layer_name(field, "segments"),
+            "opacity": OPACITY,
+            "colormap": label_colormap(known),
+            "features": segment_features(segmentation),
+            "metadata": layer_metadata("segments", field, segmentation),
+            **scale_and_units(field),
+        },
     )
 
 
@@ -111,8 +106,8 @@ def stored_segment_layer(
         features = {"index": features.pop("index"), MINERAL: known, **features}
     at_measurements = labels[field.locations[:, 0], field.locations[:, 1]].astype(np.int64)
     return Labels(
-        labels,
-        name=f"{layer_title(field)}: {'segments' if recipe is None else segments_name(recipe)}",
+        label_data(labels),
+        name=layer_name(field, "segments"),
         opacity=OPACITY,
         colormap=label_colormap(composition_colours(field.summed_spectra(at_measurements - 1), field.energy)),
         features=features,
@@ -132,16 +127,6 @@ def segment_features(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
     if "phase" not in table:
         return features
     return {"index": features.pop("index"), **name_features(segmentation, table["phase"]), **features}
-
-
-def segment_colormap(segmentation: Segmentation) -> DirectLabelColormap:
-    """Colours of the segments as a colormap of labels; see `segment_colours`. Labels added by hand are white."""
-    return label_colormap(segment_colours(segmentation))
-
-
-def segments_name(recipe: Recipe) -> str:
-    """Name of a result that says how it was made: "segments (merge 0.3)", "segments (threshold 0.05, 1)"."""
-    return f"segments ({method_and_thresholds(recipe)})"
 
 
 def _by_index(table: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

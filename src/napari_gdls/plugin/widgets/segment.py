@@ -26,7 +26,7 @@ from napari_gdls.io import write_text
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_run
 from napari_gdls.plugin.layers.edits import is_edited
-from napari_gdls.plugin.layers.metadata import layer_field, layer_role
+from napari_gdls.plugin.layers.metadata import layers_of
 from napari_gdls.plugin.layers.placing import place_layers
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
@@ -207,14 +207,10 @@ class SegmentWidget(QWidget):
         if self.session.state_of(field) is None:
             self.result_label.setText("The field was closed; its result is dropped.")
             return
-        edited = [
-            layer.name
-            for layer in self._viewer.layers
-            if layer_field(layer) is field and layer_role(layer) == "segments" and is_edited(layer)
-        ]
+        edited = [layer for layer in layers_of(self._viewer, field, "segments") if is_edited(layer)]
         place_layers(self._viewer, contents, keep_earlier=self.keep_earlier.isChecked())
         if edited:
-            show_info(f"Edited labels are kept: {', '.join(edited)}.")
+            show_info(f"Edited labels are kept: {', '.join(layer.name for layer in edited)}.")
         self.session.finish_run(field, asked, contents.result)
 
     @Slot(object)
