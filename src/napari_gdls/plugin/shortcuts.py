@@ -56,7 +56,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Shift-Down", "shrink", "Shrink the selected grains by one measurement"),
     Shortcut("[", "previous_phase", "Choose the previous phase; with a brush, make it smaller"),
     Shortcut("]", "next_phase", "Choose the next phase; with a brush, make it larger"),
-    Shortcut("S", "spectrum", "Open the spectrum", roles=_RESULTS, replaces="on the graph: select shapes (5 has it)"),
+    Shortcut("S", "spectrum", "Open the spectrum", roles=("segments", "phases")),
     Shortcut("Escape", "give_up", "Give up the line under way, or the tool", replaces="give up a polygon (done still)"),
     Shortcut("Space", "move", "Move the map while held", replaces="the same"),
     Shortcut("Control-Z", "undo", "Undo the last correction or name", _RESULTS, "undo of paint alone"),

@@ -124,9 +124,9 @@ class GrainTools:
         elif self._name != "pick":
             self.choose("pick")
 
-    def segments_layer(self) -> Labels | None:
-        """The layer that shows the segments of the chosen field now; None where there is none."""
-        state, viewer = self.session.chosen, self._viewer()
+    def segments_layer(self, state: FieldState | None = None) -> Labels | None:
+        """The layer that shows the segments of a field now, of the chosen one if none is given; None without one."""
+        state, viewer = state or self.session.chosen, self._viewer()
         if state is None or viewer is None:
             return None
         layers = [layer for layer in viewer.layers if _is_segments(layer) and layer_field(layer) is state.field]
@@ -135,7 +135,13 @@ class GrainTools:
         return (current or layers or [None])[-1]
 
     def corrected_of(self, layer: Layer) -> tuple[FieldState, Segmentation] | None:
-        """Field of a layer and the segmentation that gestures on it are about; says why where there is none."""
+        """Field of a layer and the segmentation that gestures on it are about; says why where there is none.
+
+        Parameters
+        ----------
+        layer : Layer
+            Of the segments or the graph.
+        """
         field = layer_field(layer)
         state = None if field is None else self.session.state_of(field)
         if state is None:
@@ -144,6 +150,9 @@ class GrainTools:
             show_info("There are no segments of this field yet; press Segment first.")
             return None
         segmentation = state.shown.segmentation
+        if isinstance(layer, Labels) and layer is not self.segments_layer(state):
+            show_info(f"{layer.name} shows an earlier result; the one to correct is in another layer.")
+            return None
         if not segmentation.recipe.method_row.keeps_constraints:
             show_info(f"{segmentation.recipe.method_row.title} cannot keep corrections; segment with another method.")
             return None
@@ -199,8 +208,7 @@ class GrainTools:
     def _show_tool_on(self, layer: Labels) -> None:
         if str(layer.mode) == "pan_zoom":
             layer.mouse_pan = not self.tool.draws
-        if self._name != "pick":
-            layer.help = self.hint
+        layer.help = "" if self._name == "pick" else self.hint
 
     def on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         """Follow the mouse from press to release, and do what its stroke means; for napari."""
@@ -215,6 +223,7 @@ class GrainTools:
         if known is None:
             return
         state, segmentation = known
+        self.session.choose(state.field)
         stroke, pixels = [self._place(layer, event)], [event.pos]
         self._given_up, self._drawing = False, True
         line = self._pane()

@@ -121,14 +121,10 @@ class LayerKeys:
 
     def _on_paint(self, layer: Labels | None) -> None:
         """Take what was painted as corrections, when the mouse is released."""
-        shown = None if layer is None else layer_segmentation(layer)
-        if layer is None or shown is None or (known := self.tools.corrected_of(layer)) is None:
+        if layer is None or layer_segmentation(layer) is None or (known := self.tools.corrected_of(layer)) is None:
             return
         state, segmentation = known
         before = taken_labels(layer)
-        if shown is not segmentation:
-            show_info(f"{layer.name} shows an earlier result; what you paint there stays a picture.")
-            return
         after = np.asarray(layer.data)
         paints = meaning.painted(segmentation, before, after, whole=str(layer.mode) == "fill")
         if paints:
