@@ -35,6 +35,7 @@ from .overlap import decompose as decompose
 from .overlap import separate_phases as separate_phases
 from .overlap import unmix_overlapping as unmix_overlapping
 from .phases import Constraints as Constraints
+from .pipeline import correct as correct
 from .pipeline import segment as segment
 from .plugin.layers.viewer import show as show
 from .recipe import Recipe as Recipe

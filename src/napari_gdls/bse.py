@@ -17,9 +17,10 @@ MAD_TO_SIGMA = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation, 1 / Phi^-1(3/4)."""
 
 
-def bse_fractions(field: Field) -> npt.NDArray[np.float32]:
-    """BSE image as fractions of the full scale, (H, W)."""
-    fractions: npt.NDArray[np.float32] = field.bse.astype(np.float32) / np.float32(field.bse_full_scale)
+def bse_fractions(field: Field, box: tuple[slice, slice] | None = None) -> npt.NDArray[np.float32]:
+    """BSE image as fractions of the full scale, (H, W), or the part of it in a box of rows and columns."""
+    image = field.bse if box is None else field.bse[box]
+    fractions: npt.NDArray[np.float32] = image.astype(np.float32) / np.float32(field.bse_full_scale)
     return fractions
 
 

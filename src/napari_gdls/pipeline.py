@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph, calibrate_on_field
 from napari_gdls.methods.contract import Prepared, Stages
-from napari_gdls.methods.running import check_constraints, run_method
+from napari_gdls.methods.merging import pixel_task_of
+from napari_gdls.methods.running import check_constraints, check_corrections, run_method
 from napari_gdls.phases.constraints import Constraints
 from napari_gdls.progress import Progress, silent
-from napari_gdls.recipe import Recipe
+from napari_gdls.recipe import Correction, Recipe
 from napari_gdls.segmentation import Segmentation
+from napari_gdls.segmentation.correcting import corrected
+from napari_gdls.segmentation.names import UNNAMED, PhaseName
 from napari_gdls.segmentation.places import names_at_places
 from napari_gdls.spectra import Drift, measure_drift, without_drift
 
@@ -87,6 +91,8 @@ def segment(
     if graph is not None:
         graph.require_field(field)
     kept = check_constraints(asked, constraints)
+    corrections = check_corrections(asked)
+    asked = asked.replace(corrections=())
     stages = Stages(progress or silent)
     prepared, drift = _prepared(field, asked, kept, stages, embedding, graph, cache)
     found = run_method(prepared)
@@ -109,8 +115,86 @@ def segment(
         tree=found.tree,
         measurement_phases=found.measurement_phases,
         constraints=kept,
+        pixel_task=found.pixel_task,
     )
-    return dataclasses.replace(result, names=names_at_places(result))
+    return correct(result, corrections, progress=progress)
+
+
+def correct(
+    segmentation: Segmentation, corrections: Sequence[Correction], *, progress: Progress | None = None
+) -> Segmentation:
+    """Do corrections by hand to a result, instead of those that it had: what a run with them gives, without the run.
+
+    Each correction acts on what the ones before it left. It moves no measurement that it does not mean: segments and
+    phases of all others stay, and only pixels around those that have moved are solved again, by the same scales of
+    brightness. What a hand had a say in is one segment, in one piece or not. Corrections come after constraints, and,
+    of a coarsened result, after the phases were merged.
+
+    Phases that corrections empty are gone; others keep their order, and new ones come last. Phases that have gained or
+    lost measurements are summed anew and lose the names that were measured; a measurement whose phase a hand has
+    decided has no second one, and is sure.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a method that keeps corrections: "merge" or "threshold".
+    corrections : sequence of Correction
+        In order; see `napari_gdls.recipe`. None: the result as the run gave it.
+    progress : Progress, optional
+        Receives the stage "corrections"; may cancel.
+
+    Returns
+    -------
+    Segmentation
+        Its `uncorrected` is the result without corrections, its recipe holds them.
+
+    Warns
+    -----
+    GdlsWarning
+        If there is no measurement at a place, or a stroke parts nothing; or names by hand cannot be kept.
+
+    Raises
+    ------
+    RecipeError
+        If the method cannot keep corrections, or makes no phases and one is to be assigned or merged.
+    Cancelled
+        If `progress` asks for it.
+
+    Examples
+    --------
+    >>> from napari_gdls.recipe import Join
+    >>> joined = correct(result, [Join(((10, 12), (40, 44)))])  # doctest: +SKIP
+    """
+    base = segmentation if segmentation.uncorrected is None else segmentation.uncorrected
+    recipe = base.recipe.replace(corrections=tuple(corrections), names=segmentation.recipe.names)
+    wanted = check_corrections(recipe)
+    if not wanted:
+        result = dataclasses.replace(base, recipe=recipe)
+        return dataclasses.replace(result, names=_with_names_at_places(result))
+    if base.pixel_task is None and recipe.gives_confidence:
+        base = dataclasses.replace(base, pixel_task=pixel_task_of(base))
+    field = base.field
+    if recipe.drift == "correct" and base.drift is not None:
+        field = without_drift(field, base.drift)
+    result = corrected(base, wanted, field=field, progress=progress)
+    result = dataclasses.replace(result, recipe=recipe)
+    return dataclasses.replace(result, names=_with_names_at_places(result))
+
+
+def _with_names_at_places(result: Segmentation) -> tuple[PhaseName, ...]:
+    """Names of a result, with those that its recipe gives to places."""
+    by_hand = names_at_places(result)
+    if not by_hand:
+        return result.names
+    names = result.names or (UNNAMED,) * len(by_hand)
+    return tuple(
+        (name.called("") if name.is_by_hand else name).called(hand.name)
+        if hand.name
+        else name.called("")
+        if name.is_by_hand
+        else name
+        for name, hand in zip(names, by_hand, strict=True)
+    )
 
 
 def _prepared(

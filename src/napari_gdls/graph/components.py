@@ -56,3 +56,37 @@ def numbered_by_appearance(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.in
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return np.asarray(rank[inverse])
+
+
+def components_kept_apart(pairs: npt.NDArray[np.int64], apart: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
+    """Components of n vertices joined by pairs, one after the other, without those that join what must stay apart.
+
+    Parameters
+    ----------
+    pairs : (P, 2) array of int64
+        In the order in which they join.
+    apart : (A, 2) array of int64
+        Vertices that must be in different components.
+    n : int
+
+    Returns
+    -------
+    (n,) array of int64
+        Numbered in the order of their first vertices.
+    """
+    if len(apart) == 0:
+        return connected_components(pairs, n)
+    forbidden: list[set[int]] = [set() for _ in range(n)]
+    for a, b in apart.tolist():
+        forbidden[a].add(b)
+        forbidden[b].add(a)
+    members = [{k} for k in range(n)]
+    for a, b in pairs.tolist():
+        if members[a] is members[b] or not forbidden[a].isdisjoint(members[b]):
+            continue
+        members[a] |= members[b]
+        forbidden[a] |= forbidden[b]
+        for k in members[a]:
+            members[k], forbidden[k] = members[a], forbidden[a]
+    first = np.array([min(group) for group in members])
+    return np.unique(first, return_inverse=True)[1].astype(np.int64)

@@ -9,8 +9,6 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.field import Field
-
 _MIXED_WEIGHT = np.float32(0.15)
 """Weight of a mixed measurement in the mean BSE of its label, where a pure one has 1; chosen on benchmark fields."""
 _GLOBAL_WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -50,15 +48,15 @@ class LabelBrightness(NamedTuple):
 
 
 def measurements(
-    field: Field,
+    locations: npt.NDArray[np.int64],
     bse: npt.NDArray[np.float32],
     labels: npt.NDArray[np.int32],
     purity: npt.NDArray[np.float32],
 ) -> Measurements:
-    """Measurements of a field with their labels, purities and values in a scaled BSE image (H, W)."""
-    rows, columns = field.locations.T
+    """Measurements at places (N, 2) of a scaled BSE image (H, W), in raster order, with their labels and purities."""
+    rows, columns = locations.T
     return Measurements(
-        row_start=np.searchsorted(rows, np.arange(field.shape[0] + 1)).astype(np.int64),
+        row_start=np.searchsorted(rows, np.arange(len(bse) + 1)).astype(np.int64),
         column=columns.astype(np.int32),
         label=labels,
         purity=purity,

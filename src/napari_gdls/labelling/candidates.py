@@ -65,12 +65,18 @@ class Candidates:
     pixel: npt.NDArray[np.int64]
 
 
+Box = tuple[slice, slice]
+"""Rows and columns of a part of an image."""
+
+
 def find_candidates(
     field: Field,
     labels: npt.NDArray[np.int32],
     purity: npt.NDArray[np.float32],
+    brightness: LabelBrightness,
     reach: float,
     report: Progress,
+    box: Box | None = None,
 ) -> Candidates:
     """Labels of the measurements around each pixel, and their probability there.
 
@@ -89,30 +95,37 @@ def find_candidates(
         0 or more.
     purity : (N,) array of float32
         0 to 1; the label of a measurement of purity 1 is certain.
+    brightness : LabelBrightness
+        Of every label; see `brightness_in`.
     reach : float
         In sampling distances.
     report : Progress
+    box : pair of slices, optional
+        Part of the image that is looked at, as if it were all there is. None: the whole.
 
     Returns
     -------
     Candidates
+        Of the pixels in the box.
     """
-    height, width = field.shape
     spacing = field.sampling_distance
-    farthest = min(reach * spacing, math.hypot(height, width))
-    radius = max(_RADIUS * spacing, _LEAST_RADIUS)
+    farthest = min(reach * spacing, math.hypot(*field.shape))
+    radius = _radius(field)
+    rows, columns = (slice(0, field.shape[0]), slice(0, field.shape[1])) if box is None else box
+    # Compiled code is for one layout of arrays in memory.
+    bse = np.ascontiguousarray(bse_fractions(field, (rows, columns)))
+    valid = np.ascontiguousarray(field.valid[rows, columns])
+    height, width = bse.shape
     half = min(int(radius), max(height, width))
     squared_distance = np.arange(2 * (half + 1) ** 2 + 1)
     closeness = np.exp(-squared_distance / (_WIDTH * spacing) ** 2).astype(np.float32)
     closeness = np.maximum(closeness, _LEAST_CLOSENESS)
-    # Compiled code is for one layout of arrays in memory.
-    bse = np.ascontiguousarray(bse_fractions(field))
-    valid = np.ascontiguousarray(field.valid)
-    measured = measurements(field, bse, labels, purity)
-    brightness = label_brightness(measured, radius, least_spread=noise_of_step(field) / math.sqrt(2))
+    inside = measurements_in(field, (rows, columns))
+    locations = np.ascontiguousarray(field.locations[inside] - (rows.start, columns.start))
+    measured = measurements(locations, bse, labels[inside], purity[inside])
     walled = _near_invalid(valid, half)
 
-    state = np.empty(field.shape, dtype=np.int32)
+    state = np.empty(bse.shape, dtype=np.int32)
     parts: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]]
     parts = []
     n_contested = 0
@@ -135,11 +148,34 @@ def find_candidates(
         n_contested += len(part[0])
         report("labelling", 0.5 * bottom / height)
     if farthest > radius:
-        _grow(state, np.ascontiguousarray(field.locations), labels, valid, farthest)
+        _grow(state, locations, measured.label, valid, farthest)
     lengths, label, prior, pixel = (np.concatenate(column) for column in zip(*parts, strict=True))
     start = np.zeros(n_contested + 1, dtype=np.int64)
     np.cumsum(lengths, out=start[1:])
     return Candidates(state, start, label, prior, pixel)
+
+
+def brightness_in(field: Field, labels: npt.NDArray[np.int32], purity: npt.NDArray[np.float32]) -> LabelBrightness:
+    """Brightness of every label over a field, as `find_candidates` needs it."""
+    measured = measurements(field.locations, bse_fractions(field), labels, purity)
+    return label_brightness(measured, _radius(field), least_spread=noise_of_step(field) / math.sqrt(2))
+
+
+def influence(field: Field, reach: float) -> int:
+    """How far from a measurement the candidates of a pixel can still depend on it, in px to each side."""
+    return int(max(_radius(field), min(reach * field.sampling_distance, math.hypot(*field.shape)))) + 1
+
+
+def measurements_in(field: Field, box: Box) -> npt.NDArray[np.int64]:
+    """The measurements of a part of the image, rising."""
+    rows, columns = box
+    first, last = np.searchsorted(field.locations[:, 0], [rows.start, rows.stop])
+    column = field.locations[first:last, 1]
+    return np.asarray(np.flatnonzero((column >= columns.start) & (column < columns.stop)) + first)
+
+
+def _radius(field: Field) -> float:
+    return max(_RADIUS * field.sampling_distance, _LEAST_RADIUS)
 
 
 def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.bool_]:

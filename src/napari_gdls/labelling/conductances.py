@@ -34,7 +34,9 @@ def default_beta(field: Field) -> float:
     return float(0.5 / noise_of_step(field) ** 2)
 
 
-def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+def conductances(
+    field: Field, beta: float, box: tuple[slice, slice] | None = None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Weights of the pixel lattice, w = exp(-beta (b_i - b_j)^2) (Grady 2006, eq. 1).
 
     Parameters
@@ -42,6 +44,8 @@ def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], np
     field : Field
     beta : float
         As `default_beta`.
+    box : pair of slices, optional
+        Rows and columns of a part of the image, as if it were all there is. None: the whole.
 
     Returns
     -------
@@ -49,10 +53,11 @@ def conductances(field: Field, beta: float) -> tuple[npt.NDArray[np.float32], np
         Conductance from each pixel to its right and lower neighbour; 0 at the image border and to or from invalid
         pixels, elsewhere at least 0.01, so that a closed BSE border is never a wall.
     """
-    right = np.zeros(field.shape, dtype=np.float32)
-    down = np.zeros(field.shape, dtype=np.float32)
+    fractions = bse_fractions(field, box)
+    valid_pixels = field.valid if box is None else field.valid[box]
+    right, down = np.zeros_like(fractions), np.zeros_like(fractions)
     beta = min(beta, _LARGEST_BETA)
-    pairs = zip(neighbours(bse_fractions(field)), neighbours(field.valid), strict=True)
+    pairs = zip(neighbours(fractions), neighbours(valid_pixels), strict=True)
     for weight, ((a, b), (valid, valid_b)) in zip((right[:, :-1], down[:-1]), pairs, strict=True):
         weight[:] = np.exp(-beta * (b - a) ** 2) + _LEAST_CONDUCTANCE
         weight *= valid & valid_b

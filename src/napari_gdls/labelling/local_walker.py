@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numba as nb
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,8 @@ from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.checks import checked_number
 from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
-from napari_gdls.labelling.candidates import MOST_CANDIDATES, NOTHING, Candidates, find_candidates
+from napari_gdls.labelling.brightness import LabelBrightness
+from napari_gdls.labelling.candidates import MOST_CANDIDATES, NOTHING, Box, Candidates, brightness_in, find_candidates
 from napari_gdls.labelling.conductances import conductances
 from napari_gdls.labelling.random_walker import checked_labels
 from napari_gdls.lattice import neighbours
@@ -92,24 +95,99 @@ def label_with_confidence(
     ----------
     L. Grady, Multilabel random walker image segmentation using prior models, CVPR 2005, 763-770.
     """
-    names, labels = np.unique(checked_labels(field, measurement_labels), return_inverse=True)
-    weights = _checked_purity(field, purity)
+    found, confidence, _ = labelled_with_task(
+        field, measurement_labels, purity=purity, beta=beta, reach=reach, progress=progress
+    )
+    return found, confidence
+
+
+@dataclass(frozen=True, eq=False)
+class PixelTask:
+    """Labelled measurements that pixels get their labels from, and what they are judged by, found over a whole field.
+
+    Attributes
+    ----------
+    labels : (N,) array of int32
+        Of the measurements, 0..K - 1.
+    names : (K,) array of int64
+        What the labels were called by the caller.
+    purity : (N,) array of float32
+    brightness : LabelBrightness
+        Of the K labels.
+    beta : float
+        Of the conductances.
+    reach : float
+        In sampling distances.
+    """
+
+    labels: npt.NDArray[np.int32]
+    names: npt.NDArray[np.int64]
+    purity: npt.NDArray[np.float32]
+    brightness: LabelBrightness
+    beta: float
+    reach: float
+
+
+def labelled_with_task(
+    field: Field,
+    measurement_labels: npt.ArrayLike,
+    *,
+    purity: npt.ArrayLike | None = None,
+    beta: float | None = None,
+    reach: float = 1.0,
+    progress: Progress | None = None,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], PixelTask]:
+    """`label_with_confidence`, and what it did as a task, so that parts of the image can be done again."""
+    names, given = np.unique(checked_labels(field, measurement_labels), return_inverse=True)
+    labels, weights = given.astype(np.int32), _checked_purity(field, purity)
     if beta is not None:
         beta = checked_number("beta", beta)
     reach = checked_number("reach", reach, "in sampling distances", positive=True)
     report = progress or silent
     report("labelling", 0.0)
-    candidates = find_candidates(field, labels.astype(np.int32), weights, reach, report)
+    brightness = brightness_in(field, labels, weights)
+    candidates = find_candidates(field, labels, weights, brightness, reach, report)
     if beta is None:
         beta = _CONTRAST / _noise_within_labels(field, candidates.state) ** 2
-    right, down = conductances(field, beta)
-    report("labelling", 0.6)
-    probability = _walk(candidates, right, down, report)
-    found, confidence = _most_probable(
-        candidates.state, candidates.start, candidates.label, probability, names.astype(np.int32), _SHARPENING
-    )
+    found, confidence, _ = _solved(candidates, *conductances(field, beta), report)
     report("labelling", 1.0)
-    return found, confidence
+    task = PixelTask(labels, names, weights, brightness, float(beta), reach)
+    return np.concatenate([[0], names + 1]).astype(np.int32)[found], confidence, task
+
+
+def labels_in_box(
+    field: Field, task: PixelTask, box: Box
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], int]:
+    """Labels of the pixels of a part of the image, as `label_with_confidence` gives them.
+
+    Parameters
+    ----------
+    field : Field
+    task : PixelTask
+    box : pair of slices
+        Rows and columns.
+
+    Returns
+    -------
+    labels : (h, w) array of int32
+        From 1 for the first label of the task; 0 for none. As of the whole image, but for pixels that lie nearer to a
+        side of the box than `candidates.influence` and twice the number of sweeps.
+    confidence : (h, w) array of float32
+        Likewise.
+    sweeps : int
+    """
+    candidates = find_candidates(field, task.labels, task.purity, task.brightness, task.reach, silent, box)
+    return _solved(candidates, *conductances(field, task.beta, box), silent)
+
+
+def _solved(
+    candidates: Candidates, right: npt.NDArray[np.float32], down: npt.NDArray[np.float32], report: Progress
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], int]:
+    """Label + 1 of each pixel, its probability, and the sweeps that it took."""
+    report("labelling", 0.6)
+    probability, sweeps = _walk(candidates, right, down, report)
+    found, confidence = _most_probable(candidates.state, candidates.start, candidates.label, probability, _SHARPENING)
+    return found, confidence, sweeps
 
 
 def _checked_purity(field: Field, purity: npt.ArrayLike | None) -> npt.NDArray[np.float32]:
@@ -148,13 +226,12 @@ def _noise_within_labels(field: Field, state: npt.NDArray[np.int32]) -> float:
 
 def _walk(
     candidates: Candidates, right: npt.NDArray[np.float32], down: npt.NDArray[np.float32], report: Progress
-) -> npt.NDArray[np.float32]:
-    """Probabilities of the candidates, (C,)."""
+) -> tuple[npt.NDArray[np.float32], int]:
+    """Probabilities of the candidates, (C,), and the number of sweeps."""
     probability = candidates.prior.copy()
     awake = np.ones(len(candidates.pixel), dtype=np.bool_)
-    for sweep in range(_MOST_SWEEPS):
-        if not awake.any():
-            break
+    sweep = 0
+    while sweep < _MOST_SWEEPS and awake.any():
         for colour in (0, 1):
             _relax(
                 colour,
@@ -169,7 +246,8 @@ def _walk(
                 down,
             )
         report("labelling", 0.6 + 0.3 * min(sweep / _USUAL_SWEEPS, 1))
-    return probability
+        sweep += 1
+    return probability, sweep
 
 
 @nb.njit(cache=True, nogil=True)
@@ -246,12 +324,11 @@ def _most_probable(
     start: npt.NDArray[np.int64],
     label: npt.NDArray[np.int32],
     probability: npt.NDArray[np.float32],
-    names: npt.NDArray[np.int32],
     sharpening: float,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Label + 1 and its probability, (H, W).
 
-    Relies on `state` and `start` as `_relax` does, on names for all labels, and on a positive probability among the
+    Relies on `state` and `start` as `_relax` does, and on a positive probability among the
     candidates of each pixel.
     """
     height, width = state.shape
@@ -263,7 +340,7 @@ def _most_probable(
             if k == -1:
                 continue
             if k < -1:
-                found[y, x] = names[-2 - k] + 1
+                found[y, x] = -1 - k
                 confidence[y, x] = 1
                 continue
             best = start[k]
@@ -273,6 +350,6 @@ def _most_probable(
                 total += max(probability[c], np.float32(0)) ** sharpening
                 if probability[c] > probability[best]:
                     best = c
-            found[y, x] = names[label[best]] + 1
+            found[y, x] = label[best] + 1
             confidence[y, x] = probability[best] ** sharpening / total
     return found, confidence

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
     from napari_gdls.graph.merging import MergeTree
+    from napari_gdls.labelling.local_walker import PixelTask
     from napari_gdls.phases.measurement_phases import MeasurementPhases
     from napari_gdls.recipe import Recipe
 
@@ -130,6 +131,7 @@ class Found:
     confidence : (H, W) array of float32 or None
     tree : MergeTree or None
     measurement_phases : MeasurementPhases or None
+    pixel_task : PixelTask or None
     """
 
     labels: npt.NDArray[np.int32]
@@ -138,3 +140,4 @@ class Found:
     confidence: npt.NDArray[np.float32] | None = None
     tree: MergeTree | None = None
     measurement_phases: MeasurementPhases | None = None
+    pixel_task: PixelTask | None = None

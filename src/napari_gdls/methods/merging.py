@@ -6,13 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.graph.merging import MergeTree, build_merge_tree
+from napari_gdls.labelling.local_walker import PixelTask, labelled_with_task
 from napari_gdls.labelling.regions import segments_of_labels
 from napari_gdls.methods.contract import Found, Prepared
 from napari_gdls.methods.pixels import at_measurements, labels_of_pixels
 from napari_gdls.methods.thresholds import connected_segments
-from napari_gdls.phases.constraints import constrained
+from napari_gdls.phases.constraints import ConstrainedLabels, constrained
 from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.search import find_phases
+from napari_gdls.segmentation import Segmentation
 from napari_gdls.spectra.windows import window_counts
 
 _MIXED_PURITY = 0.5
@@ -31,8 +33,7 @@ def run(prepared: Prepared) -> Found:
     tree, found = _phases(prepared)
     with prepared.stages.stage("labelling"):
         kept = constrained(field, prepared.graph, found.labels, prepared.constraints)
-        purity = np.where((found.partner >= 0) & ~kept.single[kept.labels], _MIXED_PURITY, 1.0)
-        labels, confidence = labels_of_pixels(prepared, kept.labels, purity.astype(np.float32))
+        labels, confidence, task = labels_of_pixels(prepared, kept.labels, _purity(found, kept))
         segments, of_segment = segments_of_labels(
             labels, field.locations, single=kept.single, smallest=prepared.recipe.smallest
         )
@@ -45,7 +46,30 @@ def run(prepared: Prepared) -> Found:
         confidence=confidence,
         tree=tree,
         measurement_phases=found,
+        pixel_task=task,
     )
+
+
+def _purity(found: MeasurementPhases, kept: ConstrainedLabels) -> npt.NDArray[np.float32]:
+    """Weights of the measurements in the labels of pixels."""
+    mixed = (found.partner >= 0) & ~kept.single[kept.labels]
+    return np.where(mixed, np.float32(_MIXED_PURITY), np.float32(1))
+
+
+def pixel_task_of(segmentation: Segmentation) -> PixelTask:
+    """What the pixels of an earlier result were judged by, found again where it was not kept with it, in a file.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a method that keeps corrections, by a labelling that gives a confidence.
+    """
+    run, recipe = segmentation.merged_from or segmentation, segmentation.recipe
+    labels, purity = run.measurement_labels, None
+    if run.measurement_phases is not None:
+        kept = constrained(run.field, run.graph, run.measurement_phases.labels, run.constraints)
+        labels, purity = kept.labels, _purity(run.measurement_phases, kept)
+    return labelled_with_task(run.field, labels, purity=purity, beta=recipe.beta, reach=recipe.reach)[2]
 
 
 def _phases(prepared: Prepared) -> tuple[MergeTree, MeasurementPhases]:

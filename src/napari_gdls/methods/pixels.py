@@ -6,14 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.field import Field
-from napari_gdls.labelling import label_pixels, label_with_confidence
+from napari_gdls.labelling import label_pixels
+from napari_gdls.labelling.local_walker import PixelTask, labelled_with_task
 from napari_gdls.methods.contract import Found, Prepared
 
 
 def labels_of_pixels(
     prepared: Prepared, measurement_labels: npt.NDArray[np.int64], purity: npt.NDArray[np.float32] | None = None
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None]:
-    """Label of every pixel, (H, W), from 1, and its probability where the labelling of the recipe tells.
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32] | None, PixelTask | None]:
+    """Label of every pixel, (H, W), from 1; its probability and what it was judged by, where the labelling tells.
 
     Parameters
     ----------
@@ -24,8 +25,12 @@ def labels_of_pixels(
     """
     field, recipe, progress = prepared.field, prepared.recipe, prepared.progress
     if not recipe.gives_confidence:
-        return label_pixels(field, measurement_labels, beta=recipe.beta, reach=recipe.reach, progress=progress), None
-    return label_with_confidence(
+        return (
+            label_pixels(field, measurement_labels, beta=recipe.beta, reach=recipe.reach, progress=progress),
+            None,
+            None,
+        )
+    return labelled_with_task(
         field, measurement_labels, purity=purity, beta=recipe.beta, reach=recipe.reach, progress=progress
     )
 

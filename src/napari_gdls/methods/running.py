@@ -15,7 +15,7 @@ from napari_gdls.methods.contract import Found, Prepared, Stages
 from napari_gdls.methods.pixels import found_from_pixels
 from napari_gdls.phases.constraints import Constraints
 from napari_gdls.progress import Progress, silent
-from napari_gdls.recipe import METHODS, Recipe
+from napari_gdls.recipe import METHODS, Correction, Recipe
 
 
 def run_method(prepared: Prepared) -> Found:
@@ -43,6 +43,23 @@ def check_constraints(recipe: Recipe, constraints: Constraints | None) -> Constr
             f"the method {recipe.method!r} cannot keep constraints; leave them out, or choose the method {able}."
         )
     return constraints or Constraints()
+
+
+def check_corrections(recipe: Recipe) -> tuple[Correction, ...]:
+    """The corrections of a recipe.
+
+    Raises
+    ------
+    RecipeError
+        If there are some, and its method cannot keep them.
+    """
+    if recipe.corrections and not recipe.method_row.keeps_constraints:
+        able = " or ".join(repr(name) for name, row in METHODS.items() if row.keeps_constraints)
+        raise RecipeError(
+            f"the method {recipe.method!r} cannot keep corrections by hand; leave them out, or choose the method "
+            f"{able}."
+        )
+    return recipe.corrections
 
 
 def label_measurements(

@@ -55,10 +55,11 @@ def run(prepared: Prepared) -> Found:
     with prepared.stages.stage("segments"):
         measurement_labels = label(prepared)
     with prepared.stages.stage("labelling"):
-        labels, confidence = labels_of_pixels(prepared, measurement_labels)
+        labels, confidence, task = labels_of_pixels(prepared, measurement_labels)
     return Found(
         labels=labels,
         measurement_labels=measurement_labels,
         phases=np.arange(measurement_labels.max() + 1),
         confidence=confidence,
+        pixel_task=task,
     )

@@ -181,6 +181,15 @@ def constrained(
     return ConstrainedLabels(labels, np.array(phase), np.array(single))
 
 
+def constrained_measurements(field: Field, constraints: Constraints) -> npt.NDArray[np.int64]:
+    """Measurements that cuts and given segments keep apart from others."""
+    if not constraints.cuts and not constraints.fixed:
+        return np.empty(0, dtype=np.int64)
+    at = field.to_map(np.arange(field.n_measurements), fill=-1)
+    places = [*(place for pair in constraints.cuts for place in pair), *(place for place, _ in constraints.fixed)]
+    return np.array([_measurement(at, place) for place in places], dtype=np.int64)
+
+
 def _place(value: Iterable[SupportsIndex]) -> Place:
     row, column = value
     return index(row), index(column)

@@ -54,7 +54,7 @@ class Neighbourhood:
 
     def interior(self, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Measurements whose neighbours all have their own label, (N,)."""
-        return np.asarray(_interior(self.edges, labels))
+        return interior(self.edges, labels)
 
     def contacts(self, labels: npt.NDArray[np.int64], n_labels: int) -> npt.NDArray[np.float64]:
         """Number of edges between any two different labels, (n_labels, n_labels)."""
@@ -92,6 +92,11 @@ class Neighbourhood:
             Adding up to 1; 0 after the last.
         """
         return _phases_around(self.indptr, self.neighbours, segments, labels, n_segments, n_phases, most)
+
+
+def interior(edges: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Measurements whose neighbours by edges (E, 2) all have their own label, (N,)."""
+    return np.asarray(_interior(edges, labels))
 
 
 @nb.njit(cache=True, nogil=True)

@@ -132,6 +132,8 @@ def phase_colours(segmentation: Segmentation) -> npt.NDArray[np.float64]:
     found, before = segmentation.measurement_phases, segmentation.merged_from
     if found is None:
         raise RecipeError(f"the method {segmentation.recipe.method!r} makes no phases; 'merge' does.")
+    if segmentation.uncorrected is not None and segmentation.phases_before is not None:
+        return _after_corrections(segmentation, segmentation.uncorrected, segmentation.phases_before)
     if before is not None and before.measurement_phases is not None:
         return before.phase_colours[_largest_parts(before.measurement_phases.labels, found.labels)]
     pure = found.partner < 0
@@ -139,6 +141,25 @@ def phase_colours(segmentation: Segmentation) -> npt.NDArray[np.float64]:
     spectra = segmentation.field.summed_spectra(np.where(pure | ~has_pure[found.labels], found.labels, -1))
     share = np.bincount(found.labels, minlength=found.n_phases) / len(found.labels)
     return _kept_apart(_in_gamut(_lab_of_compositions(spectra, segmentation.field.energy)), share)
+
+
+def _after_corrections(
+    segmentation: Segmentation, before: Segmentation, number: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Colours after corrections: of each phase that it had, of the largest of those merged; new ones by composition."""
+    found, earlier = segmentation.grouped, before.grouped
+    size = np.bincount(earlier.labels, minlength=earlier.n_phases)
+    order = np.argsort(size, kind="stable")  # the largest come last, and stay
+    order = order[number[order] >= 0]
+    new = np.ones(found.n_phases, dtype=np.bool_)
+    new[number[order]] = False
+    colours = np.zeros((found.n_phases, 3))
+    colours[number[order]] = before.phase_colours[order]
+    if new.any():
+        rank = np.where(new, np.cumsum(new) - 1, -1)
+        spectra = segmentation.field.summed_spectra(rank[found.labels], int(new.sum()))
+        colours[new] = composition_colours(spectra, segmentation.field.energy)
+    return colours
 
 
 def composition_colours(spectra: npt.ArrayLike, energy: EnergyAxis) -> npt.NDArray[np.float64]:

@@ -16,9 +16,10 @@ from napari_gdls.embedding import Calibration
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph
-from napari_gdls.graph.components import connected_components
+from napari_gdls.graph.components import components_kept_apart
 from napari_gdls.graph.construction import touching_labels
 from napari_gdls.graph.merging import MergeTree, expected_false_borders
+from napari_gdls.labelling.local_walker import PixelTask
 from napari_gdls.phases.constraints import Constraints
 from napari_gdls.phases.measurement_phases import MeasurementPhases
 from napari_gdls.phases.merge_candidates import PhaseMerge, phase_merges
@@ -68,6 +69,13 @@ class Segmentation:
         That the segments keep.
     merged_from : Segmentation or None
         Result of the run whose phases have been taken together here; None for the result of a run itself.
+    uncorrected : Segmentation or None
+        Result that the corrections of the recipe have been done to; None where there are none.
+    phases_before : (Q,) array of int64 or None
+        What has become of each phase of `uncorrected`: its number here, -1 where no measurement has it any more. None
+        where there are no corrections.
+    pixel_task : PixelTask or None
+        What the labels of the pixels were judged by, so that corrections solve again only what they touch.
     names : tuple of PhaseName
         Name of each phase; () where nobody has named them.
     """
@@ -87,6 +95,9 @@ class Segmentation:
     measurement_phases: MeasurementPhases | None = None
     constraints: Constraints = dataclass_field(default_factory=Constraints)
     merged_from: Segmentation | None = None
+    uncorrected: Segmentation | None = None
+    phases_before: npt.NDArray[np.int64] | None = None
+    pixel_task: PixelTask | None = None
     names: tuple[PhaseName, ...] = ()
 
     @property
@@ -185,9 +196,10 @@ class Segmentation:
         Raises
         ------
         RecipeError
-            If there is not one number for every phase, or the method made no phases.
+            If there is not one number for every phase, the method made no phases, or corrections have been done.
         """
         grouped = self.grouped
+        self._require_uncorrected()
         wanted = np.asarray(group)
         if wanted.shape != (grouped.n_phases,) or wanted.dtype.kind not in "ui" or wanted.min(initial=0) < 0:
             raise RecipeError(
@@ -197,7 +209,7 @@ class Segmentation:
         phases = number[self.phases]
         touching = touching_labels(self.labels, self.labels > 0) - 1
         alike = phases[touching[:, 0]] == phases[touching[:, 1]]
-        segment = _joined_but(touching[alike], self.constraints.segments_apart(self.labels), self.n_segments)
+        segment = components_kept_apart(touching[alike], self.constraints.segments_apart(self.labels), self.n_segments)
         first = np.unique(segment, return_index=True)[1]
         lookup = np.concatenate([[0], segment + 1]).astype(np.int32)
         return dataclasses.replace(
@@ -218,15 +230,23 @@ class Segmentation:
         Raises
         ------
         RecipeError
-            If the method made no phases.
+            If the method made no phases, or corrections have been done.
         """
         group = np.arange(self.grouped.n_phases)
+        self._require_uncorrected()
         for merge in self.merges:
             if merge.difference > tau_z:
                 break
             group[list(merge.first + merge.second)] = min(merge.first + merge.second)
         merged = self.with_phases_merged(group)
         return dataclasses.replace(merged, recipe=self.recipe.replace(tau_z=tau_z))
+
+    def _require_uncorrected(self) -> None:
+        if self.uncorrected is not None:
+            raise RecipeError(
+                "phases are merged before corrections are done: correct(result.uncorrected.coarsened(...), "
+                "result.recipe.corrections), or add a MergePhases to these."
+            )
 
     def with_names(self, names: Sequence[PhaseName]) -> Segmentation:
         """The segmentation with other names of its phases, but for those given by hand.
@@ -307,23 +327,3 @@ class Segmentation:
         return (
             f"<Segmentation{title}: {height} x {width} px, {self.n_segments:,} segments{phases} ({self.recipe.method})>"
         )
-
-
-def _joined_but(pairs: npt.NDArray[np.int64], apart: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.int64]:
-    """Components of n segments that are joined by pairs, without those that would join what must stay apart."""
-    if len(apart) == 0:
-        return connected_components(pairs, n)
-    forbidden: list[set[int]] = [set() for _ in range(n)]
-    for a, b in apart.tolist():
-        forbidden[a].add(b)
-        forbidden[b].add(a)
-    members = [{k} for k in range(n)]
-    for a, b in pairs.tolist():
-        if members[a] is members[b] or not forbidden[a].isdisjoint(members[b]):
-            continue
-        members[a] |= members[b]
-        forbidden[a] |= forbidden[b]
-        for k in members[a]:
-            members[k], forbidden[k] = members[a], forbidden[a]
-    first = np.array([min(group) for group in members])
-    return np.unique(first, return_inverse=True)[1].astype(np.int64)

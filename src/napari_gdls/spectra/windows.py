@@ -108,6 +108,37 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
     GdlsError
         If the limits do not rise.
     """
+    # `Field` has no more than 2**31 - 1 counts in a spectrum.
+    return np.rint(_in_windows(field.spectra, *_windows_of_channels(field, limits))).astype(np.int32)
+
+
+def window_counts_of_groups(field: Field, groups: npt.NDArray[np.int64], n_groups: int) -> npt.NDArray[np.int64]:
+    """Sums of `window_counts` over groups of measurements, without those of measurements in no group.
+
+    Parameters
+    ----------
+    field : Field
+    groups : (N,) array of int64
+        0..n_groups - 1; -1: in no group.
+    n_groups : int
+
+    Returns
+    -------
+    (n_groups, K) array of int64
+    """
+    spectra: Any = field.spectra
+    if spectra.dtype.kind in "ui":  # nothing is rounded, so that sums come first
+        summed = _in_windows(field.summed_spectra(groups, n_groups), *_windows_of_channels(field, None))
+        return np.rint(summed).astype(np.int64)
+    chosen = np.flatnonzero(groups >= 0)
+    window, n_windows = _windows_of_channels(field, None)
+    out = np.zeros((n_groups, n_windows), dtype=np.int64)
+    np.add.at(out, groups[chosen], np.rint(_in_windows(spectra[chosen], window, n_windows)).astype(np.int64))
+    return out
+
+
+def _windows_of_channels(field: Field, limits: npt.ArrayLike | None) -> tuple[npt.NDArray[np.int64], int]:
+    """Window of each channel, -1 for none, and the number of windows; see `window_counts`."""
     if limits is None:
         limits = element_windows(field.assumed_beam_energy, float(field.energy.edges[-1]))
     edges = np.asarray(limits, dtype=np.float64)
@@ -115,13 +146,13 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
         raise GdlsError("the limits of energy windows must rise.")
     window = np.searchsorted(edges, field.energy.centers, side="right") - 1
     window[(window < 0) | (window >= len(edges) - 1)] = -1
-    spectra: Any = field.spectra
+    return window, len(edges) - 1
+
+
+def _in_windows(spectra: Any, window: npt.NDArray[np.int64], n_windows: int) -> npt.NDArray[np.float64]:
     if sp.issparse(spectra):
-        summed = _summed_csr(spectra.data, spectra.indices, spectra.indptr, window, len(edges) - 1)
-    else:
-        summed = _summed_dense(np.ascontiguousarray(spectra), window, len(edges) - 1)
-    # `Field` has no more than 2**31 - 1 counts in a spectrum.
-    return np.rint(summed).astype(np.int32)
+        return np.asarray(_summed_csr(spectra.data, spectra.indices, spectra.indptr, window, n_windows))
+    return np.asarray(_summed_dense(np.ascontiguousarray(spectra), window, n_windows))
 
 
 @nb.njit(cache=True, nogil=True)
