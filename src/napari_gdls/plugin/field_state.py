@@ -162,6 +162,8 @@ class FieldState:
         What was done by hand: corrections and names.
     pinned : tuple of Pinned
         Spectra that stay in sight.
+    marked_elements : tuple of str
+        Symbols of the elements whose lines are marked in spectra.
     colours : dict of (int, int) to (float, float, float)
         Colours by hand, sRGB from 0 to 1, by the place of a measurement of the phase (`place_of_phase`).
     calibration : Calibration or None
@@ -192,6 +194,7 @@ class FieldState:
     hidden_phases: frozenset[int] = frozenset()
     history: EditHistory = dataclass_field(default_factory=EditHistory)
     pinned: tuple[Pinned, ...] = ()
+    marked_elements: tuple[str, ...] = ()
     colours: dict[Place, tuple[float, float, float]] = dataclass_field(default_factory=dict)
     calibration: Calibration | None = None
     naming: NamingSettings = dataclass_field(default_factory=NamingSettings)

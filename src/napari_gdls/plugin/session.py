@@ -53,7 +53,8 @@ class Session:
     edits_changed : Signal(FieldState)
         Something was done by hand, undone, redone or dropped.
     display_changed : Signal(FieldState)
-        Other phases are hidden, other spectra pinned, or phases have other colours by hand.
+        Other phases are hidden, other spectra pinned, lines of other elements marked, or phases have other colours by
+        hand.
     looked_at : Signal(FieldState, object)
         A part of the field is to be brought into sight: (row, column, height, width) in pixels.
     """
@@ -306,6 +307,12 @@ class Session:
         """Keep these spectra in sight, and no others."""
         if tuple(pinned) != state.pinned:
             state.pinned = tuple(pinned)
+            self.display_changed.emit(state)
+
+    def mark_elements(self, state: FieldState, elements: Sequence[str]) -> None:
+        """Mark the lines of these elements in spectra, and of no others."""
+        if tuple(elements) != state.marked_elements:
+            state.marked_elements = tuple(elements)
             self.display_changed.emit(state)
 
     def look_at(self, state: FieldState, row: float, column: float, height: float, width: float) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
+from napari_gdls.plugin.docks import open_dock
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.field_state import FieldState, Result, same_phases
 from napari_gdls.plugin.gestures.layer_keys import LayerKeys
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_derived
 from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
+from napari_gdls.plugin.layers.picking import Picked, Picking
 from napari_gdls.plugin.layers.placing import rename_layers, update_layers
 from napari_gdls.plugin.phase_names import derived
 from napari_gdls.plugin.phase_naming import PhaseNaming
@@ -40,15 +44,23 @@ class ViewerSession:
     session : Session
     keys : LayerKeys
         Tools and keys of the layers.
+    picking : Picking
+        Selects what is clicked on the map.
     marks : MarksLayer
         Shows what was cut and linked by hand.
     naming : PhaseNaming
         Names the phases of what the session shows.
+    spectrum_opened : bool
+        Whether the dock of spectra has been open; the first click on a segment opens it, and no other.
     """
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self.session = Session()
         self.keys = LayerKeys(viewer, self.session)
+        tools = self.keys.tools
+        self.picking = Picking(viewer, self.session, lambda: not tools.tool.draws)
+        self.spectrum_opened = False
+        self.picking.clicked.connect(self._on_clicked)
         self.marks = MarksLayer(viewer, self.session)
         self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)
@@ -64,6 +76,13 @@ class ViewerSession:
     def busy(self) -> bool:
         """Whether another result is under way."""
         return self._latest.busy
+
+    def _on_clicked(self, picked: Picked) -> None:
+        viewer = self._viewer()
+        if viewer is not None and picked.segment and not self.spectrum_opened:
+            self.spectrum_opened = True
+            # Not now: napari is still in the middle of the click.
+            QTimer.singleShot(0, lambda: open_dock(viewer, "spectrum"))
 
     def _on_layers(self, event: Any = None) -> None:
         viewer = self._viewer()

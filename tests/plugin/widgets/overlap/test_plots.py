@@ -10,7 +10,8 @@ from napari.settings import get_settings
 from qtpy.QtWidgets import QWidget
 
 from napari_gdls import EnergyAxis
-from napari_gdls.plugin.widgets.overlap.plots import Curve, EvidencePlots, SpectrumPlot
+from napari_gdls.plugin.widgets.overlap.plots import EvidencePlots, LowSpectrumPlot
+from napari_gdls.plugin.widgets.spectrum_plot import Curve
 
 pytestmark = pytest.mark.usefixtures("display")
 
@@ -25,13 +26,13 @@ def window(qtbot) -> QWidget:
 
 
 @pytest.fixture
-def plot(window) -> SpectrumPlot:
-    plot = SpectrumPlot(window)
+def plot(window) -> LowSpectrumPlot:
+    plot = LowSpectrumPlot(window)
     plot.set_axis(AXIS, 250.0, 8000.0)
     return plot
 
 
-def drawn(plot: SpectrumPlot) -> list[np.ndarray]:
+def drawn(plot: LowSpectrumPlot) -> list[np.ndarray]:
     """Counts as they are drawn, of each curve."""
     return [item.yData for item in plot.getPlotItem().listDataItems()]
 

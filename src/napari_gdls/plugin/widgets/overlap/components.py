@@ -25,7 +25,8 @@ from superqt.utils import signals_blocked
 from napari_gdls.errors import RecipeError
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.widgets.element_text import elements_of
-from napari_gdls.plugin.widgets.overlap.plots import Curve, EvidencePlots, SpectrumPlot
+from napari_gdls.plugin.widgets.overlap.plots import EvidencePlots, LowSpectrumPlot
+from napari_gdls.plugin.widgets.spectrum_plot import Curve
 from napari_gdls.plugin.widgets.tables import fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -76,7 +77,7 @@ class ComponentsPanel(QWidget):
         self.table.setColumnWidth(2, _ROLE_WIDTH)
         self.table.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.rows: list[ComponentRow] = []
-        self.spectra = SpectrumPlot(self)
+        self.spectra = LowSpectrumPlot(self)
         self.logarithmic = QCheckBox("logarithmic", self)
         self.lines = QLineEdit(self)
         self.lines.setPlaceholderText("mark lines of: Mg, Si, Ca, Fe")

@@ -2,64 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-from napari_gdls.errors import GdlsError
+from napari_gdls.plugin.widgets.spectrum_plot import SpectrumPlot
 from napari_gdls.plugin.widgets.themed_plot import ThemedPlot
 
 if TYPE_CHECKING:
-    from napari_gdls.energy import EnergyAxis
     from napari_gdls.overlap import ComponentEvidence
-    from napari_gdls.spectra import Line
 
 _HEIGHT = 190
 """Pixels: a plot of spectra, so that peaks stand out and the buttons below stay in sight."""
 _LOW_HEIGHT = 130
 """Pixels: a plot with a point for each number of components."""
-_DECADES = 3.5
-"""Of counts below the highest channel in a logarithmic plot, where the scatter of single counts does not reach."""
-_LEAST_WEIGHT = 0.3
-"""Of lines that are marked, relative to the strongest of their element: its main lines."""
-_LOWEST_MARKED = 0.25
-"""keV: marks below would stand in the noise peak of the detector."""
-_EV_PER_KEV = 1000.0  # by definition
-_LABEL = {"rotateAxis": (1, 0), "anchors": [(1, 0), (1, 0)]}
-"""Of a marked line: along it."""
-_LABEL_PLACES = (0.95, 0.72)
-"""Of these labels in turn, as parts of the height: so those of neighbouring lines do not hide each other."""
 _CHOSEN = pg.mkPen("#ff5a36", width=2)
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """A spectrum to plot.
-
-    Attributes
-    ----------
-    counts : (D,) array
-    colour : str
-        "#rrggbb".
-    name : str
-        For the legend.
-    width : float
-        Of the line, in pixels.
-    dashed : bool
-    """
-
-    counts: npt.NDArray[np.float64]
-    colour: str
-    name: str = ""
-    width: float = 1.2
-    dashed: bool = False
 
 
 class Plot(ThemedPlot):
@@ -84,14 +44,9 @@ class Plot(ThemedPlot):
         else:
             event.ignore()  # type: ignore[attr-defined]
 
-    def mouseDoubleClickEvent(self, event: object) -> None:
-        """Show all."""
-        self.autoRange()
-        super().mouseDoubleClickEvent(event)
 
-
-class SpectrumPlot(Plot):
-    """Spectra over energy in keV, linear or logarithmic, with lines of elements.
+class LowSpectrumPlot(SpectrumPlot, Plot):
+    """Spectra in a dock that scrolls.
 
     Parameters
     ----------
@@ -101,97 +56,8 @@ class SpectrumPlot(Plot):
     """
 
     def __init__(self, parent: QWidget, height: int = _HEIGHT) -> None:
-        super().__init__(parent, height)
-        self.setLabel("bottom", "keV")
-        self.legend = self.addLegend(offset=(-4, 2), labelTextSize="8pt", verSpacing=-6)
-        self._energies: npt.NDArray[np.float64] = np.empty(0)
-        self._curves: tuple[Curve, ...] = ()
-        self._items: list[pg.PlotDataItem] = []
-        self._marks: list[pg.InfiniteLine] = []
-        self._logarithmic = False
-
-    def set_axis(self, energy: EnergyAxis, low: float, high: float) -> None:
-        """Set the energies of the channels, and which of them are seen at first (eV)."""
-        self._energies = energy.centers / _EV_PER_KEV
-        self.setLimits(xMin=float(self._energies[0]), xMax=float(self._energies[-1]))
-        self.setXRange(low / _EV_PER_KEV, high / _EV_PER_KEV, padding=0.0)
-
-    def show_curves(self, curves: Sequence[Curve]) -> None:
-        """Show these spectra; quick where there are as many as before, as while a slider is moved."""
-        legend = [(curve.name, curve.colour) for curve in self._curves]
-        self._curves = tuple(curves)
-        if len(self._items) != len(self._curves):
-            for item in self._items:
-                self.removeItem(item)
-            self._items = [self.plot([], []) for _ in self._curves]
-        self._draw()
-        if legend == [(curve.name, curve.colour) for curve in self._curves]:
-            return
-        self.legend.clear()
-        for item, curve in zip(self._items, self._curves, strict=True):
-            if curve.name:
-                self.legend.addItem(item, curve.name)
-
-    def set_logarithmic(self, logarithmic: bool) -> None:
-        """Show counts on a logarithmic scale, or a linear one."""
-        self._logarithmic = logarithmic
-        seen = self.viewRange()[0]
-        self.setLogMode(x=False, y=logarithmic)
-        self._draw()
-        self.enableAutoRange(axis="y")
-        self.setXRange(*seen, padding=0.0)
-
-    def mark_lines(self, elements: Sequence[str], beam_energy: float, *, strongest_only: bool = False) -> None:
-        """Mark the main lines of elements that a beam of this energy (keV) excites."""
-        from napari_gdls.spectra import main_lines
-
-        lines: list[Line] = []
-        for element in elements:
-            try:
-                found = main_lines(element, beam_energy, smallest=_LEAST_WEIGHT)
-            except GdlsError:
-                continue  # an element without lines in sight, such as H
-            seen = [
-                line
-                for line in sorted(found, key=lambda line: -line.weight)
-                if _LOWEST_MARKED <= line.energy / _EV_PER_KEV <= self._energies[-1]
-            ]
-            lines += seen[:1] if strongest_only else seen
-        lines.sort(key=lambda line: line.energy)
-        names = [f"{line.element} {line.name}" for line in lines]
-        if names == list(self.marked):
-            return
-        for mark in self._marks:
-            self.removeItem(mark)
-        self._marks = []
-        for line, name, place in zip(lines, names, itertools.cycle(_LABEL_PLACES), strict=False):
-            mark = pg.InfiniteLine(
-                line.energy / _EV_PER_KEV,
-                angle=90,
-                pen=pg.mkPen(self.text_colour, width=1, style=Qt.PenStyle.DotLine),
-                label=name,
-                labelOpts=_LABEL | {"color": self.text_colour, "position": place},
-            )
-            self.addItem(mark, ignoreBounds=True)
-            self._marks.append(mark)
-
-    @property
-    def curves(self) -> tuple[Curve, ...]:
-        """What is shown."""
-        return self._curves
-
-    @property
-    def marked(self) -> tuple[str, ...]:
-        """Lines that are marked, such as "Si Ka"."""
-        return tuple(mark.label.format for mark in self._marks)
-
-    def _draw(self) -> None:
-        highest = max((float(np.max(curve.counts, initial=0.0)) for curve in self._curves), default=0.0)
-        floor = highest * 10.0**-_DECADES if self._logarithmic else -np.inf
-        for item, curve in zip(self._items, self._curves, strict=True):
-            style = Qt.PenStyle.DashLine if curve.dashed else Qt.PenStyle.SolidLine
-            item.setPen(pg.mkPen(curve.colour, width=curve.width, style=style))
-            item.setData(self._energies, np.maximum(curve.counts, floor))
+        super().__init__(parent)
+        self.setFixedHeight(height)
 
 
 class EvidencePlots(QWidget):

@@ -15,9 +15,10 @@ from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.overlap_masks import masks_to_separate
 from napari_gdls.plugin.widgets.overlap.components import seen_energies
 from napari_gdls.plugin.widgets.overlap.panel import StepPanel
-from napari_gdls.plugin.widgets.overlap.plots import Curve, SpectrumPlot
+from napari_gdls.plugin.widgets.overlap.plots import LowSpectrumPlot
 from napari_gdls.plugin.widgets.overlap.share_slider import ShareSlider
 from napari_gdls.plugin.widgets.problems import problem_text
+from napari_gdls.plugin.widgets.spectrum_plot import Curve
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -73,7 +74,7 @@ class SeparationPanel(StepPanel):
         self.share = ShareSlider(self)
         self.reset_button = QPushButton("Choose automatically", self)
         self.reset_button.setToolTip("Take back your tie or share of this grain.")
-        self.spectra = SpectrumPlot(self, _PLOT_HEIGHT)
+        self.spectra = LowSpectrumPlot(self, _PLOT_HEIGHT)
         self.logarithmic = QCheckBox("logarithmic", self)
         self._axis_of: object = None
         self._lay_out()
