@@ -51,11 +51,15 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("B", "brush", "Paint the selected grain", replaces="preserve labels"),
     Shortcut("U", "bucket", "Pour the selected grain over others"),
     Shortcut("M", "merge_selected", "Join the selected grains, or phases", replaces="new label"),
-    Shortcut("F", "fill_holes", "Fill the holes of the selected grains", replaces="fill bucket (4 has it, too)"),
-    Shortcut("Shift-Up", "grow", "Grow the selected grains by one measurement"),
-    Shortcut("Shift-Down", "shrink", "Shrink the selected grains by one measurement"),
-    Shortcut("[", "previous_phase", "Choose the previous phase; with a brush, make it smaller"),
-    Shortcut("]", "next_phase", "Choose the next phase; with a brush, make it larger"),
+    Shortcut(
+        "[",
+        "previous_phase",
+        "Choose the previous phase; with a brush, make it smaller",
+        replaces="smaller brush (done still)",
+    ),
+    Shortcut(
+        "]", "next_phase", "Choose the next phase; with a brush, make it larger", replaces="larger brush (done still)"
+    ),
     Shortcut("S", "spectrum", "Open the spectrum", roles=("segments", "phases")),
     Shortcut("Escape", "give_up", "Give up the line under way, or the tool", replaces="give up a polygon (done still)"),
     Shortcut("Space", "move", "Move the map while held", replaces="the same"),

@@ -19,9 +19,9 @@ from napari_gdls.plugin.gestures.edit_words import EditWords, grain_words
 from napari_gdls.plugin.gestures.stroke_line import StrokeLine, canvas_of
 from napari_gdls.plugin.gestures.strokes import Stroke, crossed_labels
 from napari_gdls.plugin.gestures.tools import TOOLS, Tool
-from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layer_segmentation
+from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layers_of
 from napari_gdls.plugin.session import Session
-from napari_gdls.recipe import Correction, Place
+from napari_gdls.recipe import Correction, Paint, Place
 from napari_gdls.segmentation import phase_at, place_of_phase
 
 if TYPE_CHECKING:
@@ -61,6 +61,11 @@ class GrainTools:
         self._line: StrokeLine | None = None
         self._drawing = self._given_up = False
         self._clicked: Place | None = None
+        self._follows = False
+        self._painted_into: Place | None = (
+            None  # a measurement of the grain that brush and bucket paint; None: a new one
+        )
+        self._made_by: Paint | None = None  # what made this grain, if that was paint
         self._targets: weakref.WeakKeyDictionary[FieldState, Place | None] = weakref.WeakKeyDictionary()
         viewer.layers.events.inserted.connect(self._on_inserted)
         for layer in viewer.layers:
@@ -108,9 +113,10 @@ class GrainTools:
         viewer = self._viewer()
         if layer is not None and viewer is not None:
             viewer.layers.selection.active = layer
+            layer.mode = TOOLS[name].mode
             if TOOLS[name].mode != "pan_zoom":
                 layer.selected_label = self._label_to_paint(layer)
-            layer.mode = TOOLS[name].mode
+                self._on_selected_label(layer)
         self._show_tool()
 
     def give_up(self) -> None:
@@ -129,10 +135,8 @@ class GrainTools:
         state, viewer = state or self.session.chosen, self._viewer()
         if state is None or viewer is None:
             return None
-        layers = [layer for layer in viewer.layers if _is_segments(layer) and layer_field(layer) is state.field]
-        shown = None if state.shown is None else state.shown.segmentation
-        current = [layer for layer in layers if layer_segmentation(layer) is shown]
-        return (current or layers or [None])[-1]
+        layers = [layer for layer in layers_of(viewer, state.field, "segments") if isinstance(layer, Labels)]
+        return layers[-1] if layers else None
 
     def corrected_of(self, layer: Layer) -> tuple[FieldState, Segmentation] | None:
         """Field of a layer and the segmentation that gestures on it are about; says why where there is none.
@@ -179,6 +183,7 @@ class GrainTools:
         layer.mouse_drag_callbacks.append(self.on_drag)
         known = weakref.ref(layer)
         layer.events.mode.connect(lambda event: self._on_mode(known()))
+        layer.events.selected_label.connect(lambda event: self._on_selected_label(known()))
         self._show_tool_on(layer)
 
     def _on_mode(self, layer: Labels | None) -> None:
@@ -189,15 +194,44 @@ class GrainTools:
         if mode != self.tool.mode:
             self._name = next((name for name, tool in TOOLS.items() if tool.mode == mode), "pick")
             self._clicked = None
+            self._on_selected_label(layer)
             self.changed.emit()
         self._show_tool_on(layer)
 
     def _on_edits(self, state: FieldState | None = None) -> None:
         self._clicked = None
+        if state is not None and self._made_by is not None and self._made_by not in state.history.edits:
+            self._painted_into = self._made_by = None  # it was undone: the next stroke makes a new grain again
         self._show_tool()
 
+    def _on_selected_label(self, layer: Labels | None) -> None:
+        """Remember which grain is painted, not which number it has now."""
+        field = None if layer is None else layer_field(layer)
+        known = None if field is None else self.session.state_of(field)
+        if layer is None or known is None or known.shown is None or self._follows:
+            return
+        self._painted_into = meaning.place_in(known.shown.segmentation, layer.selected_label)
+        self._made_by = None
+        self._show_tool()
+
+    def paint(self, state: FieldState, paints: tuple[Paint, ...]) -> bool:
+        """Correct what was painted; what is painted next goes to the same grain."""
+        new = paints[-1] if paints and paints[-1].into is None else None
+        done = self.do(state, *paints)
+        if done and new is not None:
+            self._painted_into, self._made_by = new.places[0], new
+        return done
+
     def _on_shown(self, state: FieldState) -> None:
-        self._show_tool()  # grains and phases have other numbers
+        """Follow the numbers of grains and phases, which are others now."""
+        layer = self.segments_layer(state)
+        if layer is not None and self.tool.mode == str(layer.mode) != "pan_zoom" and state.shown is not None:
+            labels = state.shown.segmentation.labels
+            label = int(labels.max()) + 1 if self._painted_into is None else int(labels[self._painted_into])
+            self._follows = True
+            layer.selected_label = label
+            self._follows = False
+        self._show_tool()
 
     def _show_tool(self) -> None:
         layer = self.segments_layer()

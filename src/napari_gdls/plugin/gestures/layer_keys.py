@@ -41,13 +41,15 @@ class LayerKeys:
     ----------
     tools : GrainTools
     actions : GrainActions
+    commands : dict of str to function
+        What keys of `napari_gdls.plugin.shortcuts` can do, by name.
     """
 
     def __init__(self, viewer: napari.Viewer, session: Session) -> None:
         self._viewer = weakref.ref(viewer)
         self.tools = GrainTools(viewer, session)
         self.actions = GrainActions(self.tools)
-        self._commands = self._made_commands()
+        self.commands = self._made_commands()
         self._attached: weakref.WeakSet[Layer] = weakref.WeakSet()
         viewer.layers.events.inserted.connect(self._on_inserted)
         for layer in viewer.layers:
@@ -112,7 +114,7 @@ class LayerKeys:
         if layer in self._attached or not role:
             return
         self._attached.add(layer)
-        bind_keys(layer, role, self._commands)
+        bind_keys(layer, role, self.commands)
         known = weakref.ref(layer)
         if isinstance(layer, Labels) and role == "segments":
             layer.events.paint.connect(lambda event: self._on_paint(known()))
@@ -129,7 +131,7 @@ class LayerKeys:
         paints = meaning.painted(segmentation, before, after, whole=str(layer.mode) == "fill")
         if paints:
             set_taken_labels(layer, after.copy())
-            self.tools.do(state, *paints)
+            self.tools.paint(state, paints)
         else:
             layer.data = before.copy()
             show_info(self.tools.tool.nothing or "No measurement lies there; nothing was changed.")
