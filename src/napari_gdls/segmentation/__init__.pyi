@@ -1,4 +1,10 @@
 from .files import write_labels as write_labels
+from .grain_edits import grown as grown
+from .grain_edits import holes_of as holes_of
+from .grain_edits import place_of_segment as place_of_segment
+from .grain_edits import places_of_segment as places_of_segment
+from .grain_edits import shrunk as shrunk
+from .grain_edits import specks_of as specks_of
 from .names import BY_HAND as BY_HAND
 from .names import BY_MEASUREMENT as BY_MEASUREMENT
 from .names import BY_SCHEME as BY_SCHEME

@@ -123,9 +123,3 @@ def test_the_bucket_takes_grains_whole(segmentation, both):
     (paint,) = meaning.painted(segmentation, segmentation.labels, after, whole=True)
     assert len(paint.places) == np.count_nonzero(segmentation.measurement_labels == disc - 1)
     assert segments_at(segmentation, [paint.into]) == [matrix]
-
-
-def test_a_place_in_a_grain_is_one_of_its_measurements(segmentation):
-    for label in range(1, segmentation.n_segments + 1):
-        assert segments_at(segmentation, [meaning.place_in(segmentation, label)]) == [label]
-    assert meaning.place_in(segmentation, 99) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,15 @@ from napari.utils.notifications import show_info
 from napari_gdls.plugin.gestures import stroke_meaning as meaning
 from napari_gdls.plugin.gestures.grain_tools import GrainTools
 from napari_gdls.plugin.layers.edits import selected_pairs
-from napari_gdls.recipe import Cut, Join, MergePhases
-from napari_gdls.segmentation import place_of_phase
+from napari_gdls.recipe import Correction, Cut, Join, MergePhases
+from napari_gdls.segmentation import grown, holes_of, place_of_phase, shrunk, specks_of
 
 if TYPE_CHECKING:
     from napari_gdls.plugin.field_state import FieldState
     from napari_gdls.segmentation.result import Segmentation
 
+USUAL_SMALLEST = 10
+"""Pixels of holes and specks at first; a choice: grains of a few measurements are mostly borders and noise."""
 _SELECT = "Select grains first: with a click on the map, or in a list."
 
 
@@ -28,9 +31,15 @@ class GrainActions:
     Parameters
     ----------
     tools : GrainTools
+
+    Attributes
+    ----------
+    smallest : int
+        Pixels of holes that are filled, and of specks that are removed, at most.
     """
 
     def __init__(self, tools: GrainTools) -> None:
+        self.smallest = USUAL_SMALLEST
         self._tools = tools
         self._session = tools.session
 
@@ -60,6 +69,31 @@ class GrainActions:
             show_info(_SELECT)
         elif not self._tools.do(state, meaning.assigned(segmentation, chosen, self._tools.target)):
             show_info("These grains are of this phase already.")
+
+    def fill_holes(self) -> None:
+        """What the selected grains surround, up to `smallest` pixels, goes to them."""
+        self._on_grains(
+            lambda seg, label: [holes_of(seg, label - 1, largest=self.smallest)],
+            f"The selected grains have no holes of up to {self.smallest} px.",
+        )
+
+    def grow(self) -> None:
+        """The measurements beside the selected grains go to them."""
+        self._on_grains(lambda seg, label: [grown(seg, label - 1)], "There is nothing around the selected grains.")
+
+    def shrink(self) -> None:
+        """The outermost measurements of the selected grains go to their neighbours."""
+        self._on_grains(
+            lambda seg, label: shrunk(seg, label - 1), "The selected grains cannot be smaller, or have no neighbours."
+        )
+
+    def remove_specks(self) -> None:
+        """Grains of up to `smallest` pixels go to the neighbour that they share most of their border with."""
+        if (known := self._known()) is None:
+            return
+        state, segmentation = known
+        if not self._tools.do(state, *specks_of(segmentation, self.smallest + 1)):
+            show_info(f"There are no grains of up to {self.smallest} px with a neighbour.")
 
     def next_phase(self, step: int = 1) -> None:
         """Choose the phase after the chosen one for the assignment; after the last comes a new one."""
@@ -101,6 +135,17 @@ class GrainActions:
         """Both ends of each selected edge of a graph layer become of one segment."""
         if pairs := self._pairs(layer):
             self._on_edges(layer, *(Join(pair) for pair in pairs))
+
+    def _on_grains(self, means: Callable[[Segmentation, int], Iterable[Correction | None]], nothing: str) -> None:
+        if (known := self._known()) is None:
+            return
+        state, segmentation = known
+        if not state.selected_segments:
+            show_info(_SELECT)
+            return
+        corrections = [each for label in sorted(state.selected_segments) for each in means(segmentation, label)]
+        if not self._tools.do(state, *corrections):
+            show_info(nothing)
 
     def _pairs(self, layer: Shapes) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         pairs = selected_pairs(layer)

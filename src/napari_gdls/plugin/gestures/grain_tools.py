@@ -22,7 +22,7 @@ from napari_gdls.plugin.gestures.tools import TOOLS, Tool
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layers_of
 from napari_gdls.plugin.session import Session
 from napari_gdls.recipe import Correction, Paint, Place
-from napari_gdls.segmentation import phase_at, place_of_phase
+from napari_gdls.segmentation import phase_at, place_of_phase, place_of_segment
 
 if TYPE_CHECKING:
     import napari
@@ -210,7 +210,9 @@ class GrainTools:
         known = None if field is None else self.session.state_of(field)
         if layer is None or known is None or known.shown is None or self._follows:
             return
-        self._painted_into = meaning.place_in(known.shown.segmentation, layer.selected_label)
+        segmentation = known.shown.segmentation
+        there = 0 < layer.selected_label <= segmentation.n_segments
+        self._painted_into = place_of_segment(segmentation, layer.selected_label - 1) if there else None
         self._made_by = None
         self._show_tool()
 
@@ -309,10 +311,10 @@ class GrainTools:
         labels = crossed_labels(segmentation.labels, [place])
         if not labels:
             return
-        here = meaning.place_in(segmentation, labels[0])
+        here = place_of_segment(segmentation, labels[0] - 1)
         before, self._clicked = self._clicked, here
         self.session.select(state, segments=labels)
-        if before is None or here is None:
+        if before is None:
             return
         correction = meaning.joined(segmentation, (*crossed_labels(segmentation.labels, [before]), *labels))
         if self.do(state, correction):

@@ -90,6 +90,9 @@ class LayerKeys:
 
         return commands | {
             "merge_selected": lambda layer: actions.merge_selected(),
+            "fill_holes": lambda layer: actions.fill_holes(),
+            "grow": lambda layer: actions.grow(),
+            "shrink": lambda layer: actions.shrink(),
             "previous_phase": step(-1),
             "next_phase": step(+1),
             "undo": lambda layer: actions.undo(),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_gdls.plugin.gestures.strokes import Stroke, crossed_edges, crossed_labels, thinned
 from napari_gdls.recipe import Assign, Cut, Join, Paint, Place, Split
-from napari_gdls.segmentation import place_of_phase
+from napari_gdls.segmentation import place_of_phase, place_of_segment
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
@@ -25,8 +25,8 @@ def joined(segmentation: Segmentation, labels: Iterable[int]) -> Join | None:
     labels : iterable of int
         From 1; those that are none of its segments are left out.
     """
-    places = [place for label in dict.fromkeys(labels) if (place := place_in(segmentation, label)) is not None]
-    return Join(tuple(places)) if len(places) > 1 else None
+    known = [label for label in dict.fromkeys(labels) if 0 < label <= segmentation.n_segments]
+    return Join(tuple(place_of_segment(segmentation, label - 1) for label in known)) if len(known) > 1 else None
 
 
 def joined_by(segmentation: Segmentation, stroke: Stroke) -> Join | None:
@@ -128,16 +128,6 @@ def measurements_of(segmentation: Segmentation, labels: Iterable[int]) -> npt.ND
 def places(segmentation: Segmentation, measurements: npt.NDArray[np.integer]) -> tuple[Place, ...]:
     """Pixels of measurements."""
     return tuple((row, column) for row, column in segmentation.field.locations[measurements].tolist())
-
-
-def place_in(segmentation: Segmentation, label: int) -> Place | None:
-    """Pixel of the measurement of a segment that lies nearest to the middle of all of them; None without any."""
-    own = np.flatnonzero(segmentation.measurement_labels == label - 1)
-    if len(own) == 0:
-        return None
-    locations = segmentation.field.locations[own].astype(np.float64)
-    middle = np.argmin(((locations - locations.mean(axis=0)) ** 2).sum(axis=1))
-    return places(segmentation, own[middle : middle + 1])[0]
 
 
 def _crossed_inside(segmentation: Segmentation, stroke: Stroke) -> npt.NDArray[np.int64]:

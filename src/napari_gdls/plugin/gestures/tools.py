@@ -51,7 +51,7 @@ TOOLS: dict[str, Tool] = {
         "Click a grain to select it; Shift+click for more.",
     ),
     "merge": Tool(
-        "Join grains",
+        "Join",
         "Grains become one: click one after the other, or draw a line over them.",
         "Click a grain, then those that belong to it; or draw a line over all of them. Esc begins anew.",
         "The line passes over one grain only; draw it over those that are to be one.",
@@ -65,7 +65,7 @@ TOOLS: dict[str, Tool] = {
         PART_COLOUR,
     ),
     "cut": Tool(
-        "Cut edges",
+        "Cut",
         "Neighbouring measurements of a grain on both sides of a line are kept apart, each pair for itself: for "
         "experts. To part a grain, Split does it better.",
         "Draw a line over the edges of the graph that are to be cut.",
@@ -80,7 +80,7 @@ TOOLS: dict[str, Tool] = {
         JOIN_COLOUR,
     ),
     "assign": Tool(
-        "Assign phase",
+        "Assign",
         "Grains get the phase that is chosen below: click them, or draw a line over them.",
         "Click grains, or draw a line over them: they get the phase {phase}.",
         "These grains are of the phase {phase} already.",

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = 4
 """Tools in a row: two rows of them are as wide as the rest of the dock."""
+_LARGEST_SPECK = 100_000
+"""Pixels; a choice: larger ones are no specks."""
 _SWATCH = 12
 """Pixels of the side of a patch of colour: the height of a line of text."""
 
@@ -63,12 +66,35 @@ class CorrectionsWidget(QWidget):
         self.phase.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.phase.setIconSize(QSize(_SWATCH, _SWATCH))
         self.assign_button = self._button(
-            "Assign selected", "The selected grains, or the measurements of a lasso, get this phase"
+            "Assign", "The selected grains, or the measurements of a lasso, get this phase"
         )
         self.merge_button = self._button(
-            "Join selected", "The selected grains become one; or the selected phases, where no two grains are selected"
+            "Join", "The selected grains become one; or the selected phases, where no two grains are selected"
         )
-        self.merge_button.setToolTip(f"{self.merge_button.toolTip()[:-1]} (key {shortcut_of('merge_selected')}).")
+        self.fill_button = self._button(
+            "Fill holes", "What the selected grains surround, up to this size, goes to them"
+        )
+        self.grow_button = self._button("Grow", "The measurements beside the selected grains go to them")
+        self.shrink_button = self._button(
+            "Shrink", "The outermost measurements of the selected grains go to their neighbours"
+        )
+        for button, command in (
+            (self.merge_button, "merge_selected"),
+            (self.fill_button, "fill_holes"),
+            (self.grow_button, "grow"),
+            (self.shrink_button, "shrink"),
+        ):
+            button.setToolTip(f"{button.toolTip()[:-1]} (key {shortcut_of(command)}).")
+        self.smallest = QSpinBox(self)
+        self.smallest.setRange(1, _LARGEST_SPECK)
+        self.smallest.setValue(self.on_selected.smallest)
+        self.smallest.setSuffix(" px")
+        self.smallest.setToolTip("Largest hole that is filled, and largest grain that counts as a speck, in pixels.")
+        self.area = QLabel(self)
+        self.specks_button = self._button(
+            "Remove specks",
+            "All grains of the field up to this size go to the neighbour that they share most of their border with",
+        )
         self.marks_tick = QCheckBox("Show marks", self)
         self.marks_tick.setToolTip("Red lines where grains were parted, green dashes where they were joined.")
         self.edits = EditList(self.tools, self.on_selected, self)
@@ -76,6 +102,11 @@ class CorrectionsWidget(QWidget):
         self.phase.activated.connect(self._on_phase)
         self.assign_button.clicked.connect(self.on_selected.assign_selected)
         self.merge_button.clicked.connect(self.on_selected.merge_selected)
+        self.fill_button.clicked.connect(self.on_selected.fill_holes)
+        self.grow_button.clicked.connect(self.on_selected.grow)
+        self.shrink_button.clicked.connect(self.on_selected.shrink)
+        self.specks_button.clicked.connect(self.on_selected.remove_specks)
+        self.smallest.valueChanged.connect(self._on_smallest)
         self.marks_tick.toggled.connect(self._marks.set_visible)
         watch(self, self.tools.changed, self._show_tool)
         for signal in (self.session.chosen_changed, self.session.shown_changed, self.session.selection_changed):
@@ -92,7 +123,16 @@ class CorrectionsWidget(QWidget):
         assign.addWidget(self.phase, 1)
         assign.addWidget(self.assign_button)
         selected = QHBoxLayout()
-        selected.addWidget(self.merge_button)
+        selected.addWidget(QLabel("Selected", self))
+        for button in (self.merge_button, self.grow_button, self.shrink_button):
+            selected.addWidget(button)
+        sizes = QHBoxLayout()
+        sizes.addWidget(QLabel("Up to", self))
+        sizes.addWidget(self.smallest)
+        sizes.addWidget(self.area, 1)
+        by_size = QHBoxLayout()
+        by_size.addWidget(self.fill_button)
+        by_size.addWidget(self.specks_button)
         parts = QWidget(self)
         inner = QVBoxLayout(parts)
         inner.addWidget(self.message)
@@ -100,6 +140,8 @@ class CorrectionsWidget(QWidget):
         inner.addWidget(self.hint)
         inner.addLayout(assign)
         inner.addLayout(selected)
+        inner.addLayout(sizes)
+        inner.addLayout(by_size)
         inner.addWidget(self.edits, 1)
         inner.addWidget(self.marks_tick)
         layout = QVBoxLayout(self)
@@ -124,6 +166,16 @@ class CorrectionsWidget(QWidget):
     def _on_phase(self, index: int) -> None:
         self.tools.set_target(self.phase.itemData(index))
 
+    @Slot(int)
+    def _on_smallest(self, pixels: int) -> None:
+        self.on_selected.smallest = pixels
+        self._show_area()
+
+    def _show_area(self) -> None:
+        chosen = self.session.chosen
+        size = None if chosen is None else chosen.field.pixel_size
+        self.area.setText("" if size is None else f"{self.smallest.value() * size**2:.3g} um²")
+
     def _show_state(self, state: FieldState | None = None) -> None:
         chosen = self.session.chosen
         shown = None if chosen is None else chosen.shown
@@ -135,8 +187,10 @@ class CorrectionsWidget(QWidget):
             else ""
         )
         self.message.setVisible(shown is None)
-        for button in (*self.tool_buttons.values(), self.merge_button):
+        on_selected = (self.merge_button, self.grow_button, self.shrink_button, self.fill_button, self.specks_button)
+        for button in (*self.tool_buttons.values(), *on_selected):
             button.setEnabled(shown is not None)
+        self._show_area()
         with_phases = shown is not None and shown.segmentation.has_phases
         self.phase.setEnabled(with_phases)
         self.assign_button.setEnabled(with_phases)
