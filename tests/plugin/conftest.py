@@ -107,10 +107,10 @@ def quick_runs(monkeypatch, contents_to_name: LayerContents) -> None:
     """Runs of the dock on the field to name are there at once, as long as they are asked for what is usual."""
     from napari_gdls.plugin.widgets import segment as dock
 
-    def compute(field, recipe, progress, *, constraints=None, **known):
-        if field is contents_to_name.result.segmentation.field and recipe == Recipe() and not constraints:
+    def compute(field, recipe, progress, **known):
+        if field is contents_to_name.result.segmentation.field and recipe == Recipe():
             return contents_to_name
-        return contents_of_run(field, recipe, progress, constraints=constraints, **known)
+        return contents_of_run(field, recipe, progress, **known)
 
     monkeypatch.setattr(dock, "contents_of_run", compute)
 

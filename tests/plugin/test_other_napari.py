@@ -14,6 +14,7 @@ from napari.utils.notifications import notification_manager
 from napari_gdls.plugin.layers import edge_lines
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
+from napari_gdls.plugin.viewers import viewer_session
 
 
 @pytest.fixture
@@ -59,10 +60,10 @@ def test_the_graph_is_drawn_selected_corrected_and_deleted(viewer, sparse_field,
     cut.mode = "select"
     click(cut, cut.data_to_world(np.mean(cut.data[-1], axis=0)))
     assert cut.selected_data == {cut.nshapes - 1}
-    widget.corrections.link_button.click()
-    (link,) = widget.session.chosen.corrections.constraints.links
+    viewer_session(viewer).keys.actions.join_selected(cut)
+    (link,) = widget.session.chosen.history.corrections
     u_v = cut.features[["u", "v"]].to_numpy(dtype=int)[-1]
-    assert set(link) == {tuple(pixel) for pixel in sparse_field.locations[u_v].tolist()}
+    assert set(link.places) == {tuple(pixel) for pixel in sparse_field.locations[u_v].tolist()}
     edges = cut.features[["u", "v"]].to_numpy()
     cut.remove_selected()
     np.testing.assert_array_equal(cut.features[["u", "v"]], edges[:-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import napari_gdls as gdls
-from napari_gdls.plugin.corrections import Corrections
+from napari_gdls.plugin.edit_history import EditHistory, Naming
 from napari_gdls.plugin.field_state import Result
 from napari_gdls.plugin.session import Session
-from napari_gdls.segmentation import phase_table
+from napari_gdls.recipe import Cut
+from napari_gdls.segmentation import phase_at, phase_table
 from napari_gdls.segmentation.colours import phase_colours
 
+CUT, OTHER_CUT = Cut((((0, 0), (0, 1)),)), Cut((((0, 0), (1, 0)),))
 SIGNALS = (
     "fields_changed",
     "chosen_changed",
@@ -27,8 +30,9 @@ SIGNALS = (
     "run_changed",
     "wanted_changed",
     "shown_changed",
-    "corrections_changed",
+    "edits_changed",
     "selection_changed",
+    "display_changed",
 )
 
 
@@ -130,26 +134,74 @@ def test_a_run_replaces_what_was_made_of_the_one_before(session, emitted, result
     emitted()
     assert session.finish_run(field, gdls.Recipe(), result)
     assert emitted() == ["run_changed", "shown_changed"]
-    assert state.run is state.shown is result
+    assert state.shown is result
+    assert state.run is result.segmentation
     session.select(state, phases={0, 1}, segments={1})
     session.select(state, phases={0, 1})
     assert emitted() == ["selection_changed"]
     session.merge_phases(state, state.selected_phases)
-    assert emitted() == ["wanted_changed"]
-    assert state.by_hand.n_phases == result.segmentation.n_phases - 1
-    session.show(state, Result(state.by_hand, result.phase_colours[:1], None))
-    assert emitted() == ["shown_changed"]
-    assert state.selected_phases == frozenset()
-    session.undo_step(state)
-    assert state.by_hand is result.segmentation
-    session.undo_step(state)
-    assert emitted() == ["wanted_changed"]
-    session.correct(state, state.corrections.with_cuts([((2, 2), (2, 6))]))
-    session.correct(state, state.corrections)
-    assert emitted() == ["corrections_changed"]
+    assert emitted() == ["edits_changed", "recipe_changed", "wanted_changed"]
+    (merge,) = state.history.edits
+    assert state.recipe.corrections == (merge,)
+    assert [phase_at(result.segmentation, *place) for place in merge.places] == [0, 1]
+    merged = result.segmentation.with_phases_merged([0, 0])
+    session.show(state, Result(merged, result.phase_colours[:1], None))
+    assert emitted() == ["shown_changed", "selection_changed"]
+    assert state.selected_phases == frozenset({0})
+    session.undo(state)
+    session.undo(state)
+    assert emitted() == ["edits_changed", "recipe_changed", "wanted_changed"]
+    assert state.recipe.corrections == ()
+    session.redo(state)
+    session.finish_run(field, gdls.Recipe(corrections=(merge,)), result)
+    assert state.history.edits == state.recipe.corrections == (merge,)
+
+
+def test_another_recipe_takes_the_place_of_what_was_done_by_hand_and_can_be_undone(session, emitted):
+    a, b = small_field("a"), small_field("b")
+    session.set_fields([(a, "a"), (b, "b")])
+    session.do(session.chosen, CUT)
+    kept = session.chosen
+    emitted()
+    loaded = gdls.Recipe(tau_z=0.9, names=[(1, 1, "quartz")], corrections=[OTHER_CUT])
+    session.set_recipe(loaded)
+    assert emitted() == ["edits_changed", "recipe_changed"]
+    assert kept.history.edits == (OTHER_CUT, Naming(1, 1, "quartz"))
+    session.undo(kept)
+    assert session.recipe == gdls.Recipe(tau_z=0.9, corrections=[CUT])
+    session.redo(kept)
+    assert session.recipe == loaded
+    session.choose(a if kept.field is b else b)
+    assert session.recipe == gdls.Recipe()
+    session.set_fields([])
+    session.set_fields([(small_field("c"), "c")])
+    assert session.recipe.corrections == ()
+
+
+def test_a_recipe_that_is_set_while_nothing_is_open_is_for_the_next_field(session):
+    session.set_recipe(gdls.Recipe(corrections=[CUT]))
+    session.set_fields([(small_field("a"), "a")])
+    assert session.chosen.history.edits == (CUT,)
+
+
+def test_hidden_phases_are_hidden_in_every_result(session, emitted, result):
+    field, segmentation = result.segmentation.field, result.segmentation
+    session.set_fields([(field, "pair")])
+    state = session.chosen
+    session.hide_phases(state, {1})
+    assert state.hidden_phases == frozenset()  # there are none yet
     session.finish_run(field, gdls.Recipe(), result)
-    assert state.steps == ()
-    assert state.corrections.text == "0 links, 1 cut, 0 fixed"
+    session.hide_phases(state, {1})
+    emitted()
+    swapped = segmentation.measurement_phases.merged(np.array([1, 0]))
+    other = dataclasses.replace(segmentation, phases=1 - segmentation.phases, measurement_phases=swapped)
+    session.show(state, Result(other, result.phase_colours, None))
+    assert state.hidden_phases == {0}
+    assert emitted() == ["shown_changed", "display_changed"]
+    session.show(state, Result(segmentation.with_phases_merged([0, 0]), result.phase_colours, None))
+    assert state.hidden_phases == frozenset({0} if np.mean(segmentation.grouped.labels == 1) > 0.5 else ())
+    session.finish_run(field, gdls.Recipe(), result)
+    assert state.hidden_phases == {1}
 
 
 def test_a_larger_tau_z_of_the_same_method_is_wanted_at_once(session, emitted, result):
@@ -190,7 +242,13 @@ def test_what_a_run_would_make_again_is_reused(session, result, changes, embeddi
 
 
 FIELDS = {name: small_field(name) for name in "abc"}
-RECIPES = [gdls.Recipe(), gdls.Recipe(tau_z=0.7), gdls.Recipe(method="threshold"), gdls.Recipe(smallest=3)]
+RECIPES = [
+    gdls.Recipe(),
+    gdls.Recipe(tau_z=0.7),
+    gdls.Recipe(method="threshold"),
+    gdls.Recipe(smallest=3),
+    gdls.Recipe(corrections=[CUT]),
+]
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -202,7 +260,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.open: list[str] = []
         self.chosen = ""
         self.recipe = gdls.Recipe()
-        self.known: dict[str, tuple[gdls.Recipe, Corrections]] = {}
+        self.known: dict[str, tuple[gdls.Recipe, EditHistory]] = {}
         self.seen: list[tuple[str, gdls.Recipe]] = []
         for signal in (self.session.chosen_changed, self.session.recipe_changed):
             signal.connect(self.look)
@@ -214,10 +272,11 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(names=st.lists(st.sampled_from("abc"), unique=True))
     def layers_change(self, names):
-        self.known = {name: self.known.get(name, (self.recipe, Corrections())) for name in names}
+        plain = self.recipe.replace(corrections=()) if self.chosen else self.recipe
+        self.known = {name: self.known.get(name, (plain, EditHistory.of_recipe(plain))) for name in names}
         self.open = names
         if self.chosen not in names:
-            self.chosen = names[-1] if names else ""
+            self.chosen, self.recipe = names[-1] if names else "", plain
         self.session.set_fields([(FIELDS[name], name) for name in names])
         self.recipe = self.known[self.chosen][0] if self.chosen else self.recipe
 
@@ -233,19 +292,34 @@ class SessionMachine(RuleBasedStateMachine):
         self.session.set_recipe(recipe)
         self.recipe = recipe
         if self.chosen:
-            self.known[self.chosen] = (recipe, self.known[self.chosen][1])
+            self.known[self.chosen] = (recipe, self.known[self.chosen][1].replaced_by(recipe))
 
     @precondition(lambda self: self.chosen)
-    @rule(column=st.integers(0, 1))
-    def correct(self, column):
+    @rule(step=st.sampled_from([CUT, OTHER_CUT, Naming(0, 1, "quartz"), Naming(0, 1, ""), "undo", "redo", 0, "drop"]))
+    def by_hand(self, step):
         state = self.session.chosen
-        corrections = state.corrections.with_cuts([((0, column), (1, column))])
-        self.session.correct(state, corrections)
-        self.known[self.chosen] = (self.known[self.chosen][0], corrections)
+        recipe, before = self.known[self.chosen]
+        if step == "undo":
+            self.session.undo(state)
+            history = before.undone()
+        elif step == "redo":
+            self.session.redo(state)
+            history = before.redone()
+        elif step == "drop":
+            self.session.drop_edits(state)
+            history = before.cleared()
+        elif step == 0:
+            self.session.drop_edit(state, 0)
+            history = before.without(0)
+        else:
+            self.session.do(state, step)
+            history = before.with_edits(step)
+        self.recipe = recipe.replace(names=history.names, corrections=history.corrections)
+        self.known[self.chosen] = (self.recipe, history)
 
     @invariant()
     def every_field_has_its_own_state(self):
-        assert {state.title: (state.recipe, state.corrections) for state in self.session.states} == self.known
+        assert {state.title: (state.recipe, state.history) for state in self.session.states} == self.known
         assert ("" if self.session.chosen is None else self.session.chosen.title) == self.chosen
         assert self.session.recipe == self.recipe
 
@@ -262,7 +336,7 @@ def test_a_closed_field_is_forgotten_with_all_that_is_known_of_it(session):
     field = small_field("a")
     session.set_fields([(field, "a"), (small_field("b"), "b")])
     session.choose(field)
-    session.correct(session.chosen, Corrections().with_cuts([((0, 0), (0, 1))]))
+    session.do(session.chosen, CUT)
     gone = weakref.ref(field), weakref.ref(session.chosen)
     session.set_fields([(state.field, state.title) for state in session.states if state.field is not field])
     del field

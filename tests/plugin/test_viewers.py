@@ -92,16 +92,13 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     first.recipe_form.method.value = "merge"
     first.recipe_form["smallest"].value = 2
     run(first, qtbot)
-    graph = layer_of(viewer, "graph")
-    graph.selected_data = {0}
-    first.corrections.cut_button.click()
     first.phase_panel.merges.selectRow(0)
     first.phase_panel.merge_button.click()
     qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
     first.phase_panel.phases.selectRow(1)
     before = (
         first.result_label.text(),
-        first.corrections.counts.text(),
+        first.session.chosen.history,
         first.phase_panel.message.text(),
         first.recipe_form.recipe(),
         first.session.chosen.selected_phases,
@@ -114,7 +111,7 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     assert second is not first
     assert before == (
         second.result_label.text(),
-        second.corrections.counts.text(),
+        second.session.chosen.history,
         second.phase_panel.message.text(),
         second.recipe_form.recipe(),
         second.session.chosen.selected_phases,
@@ -125,15 +122,18 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     second.recipe_form.method.value = "threshold"
     assert second.recipe_form["tau_z"].value == 2.5
     second.recipe_form.method.value = "merge"
-    # And it goes on from there: undo of the merge, of the cut, and a run that reuses the embedding.
-    embedding = second.session.chosen.run.segmentation.embedding
+    # And it goes on from there: undo of the merge, and a run that reuses the embedding.
+    embedding = second.session.chosen.run.embedding
     second.phase_panel.undo_button.click()
     qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
     assert second.phase_panel.phases.rowCount() == 3
-    second.corrections.undo_button.click()
-    assert second.corrections.counts.text() == "For the next run: 0 links, 0 cuts, 0 fixed."
+    second.session.redo(second.session.chosen)
     run(second, qtbot)
-    assert second.session.chosen.run.segmentation.embedding is embedding
+    qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
+    assert second.session.chosen.run.embedding is embedding
+    assert second.phase_panel.phases.rowCount() == 2
+    assert "1 merge by hand" in second.phase_panel.message.text()
+    np.testing.assert_array_equal(layer_of(viewer, "segments").data, shown)
 
 
 def test_two_docks_show_the_same(viewer, sparse_field, dense_field, qtbot):

@@ -72,6 +72,10 @@ class EditHistory:
         """With nothing done; can be undone."""
         return self._followed_by(())
 
+    def replaced_by(self, recipe: Recipe) -> EditHistory:
+        """With what a recipe holds in the place of all that was done; can be undone."""
+        return self._followed_by(EditHistory.of_recipe(recipe).edits)
+
     def undone(self) -> EditHistory:
         """As it was before the last step."""
         return EditHistory(self.states, self.position - 1) if self.can_undo else self

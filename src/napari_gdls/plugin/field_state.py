@@ -6,14 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.plugin.corrections import Corrections
 from napari_gdls.plugin.edit_history import EditHistory
-from napari_gdls.recipe import NamedPlace, Place, Recipe
+from napari_gdls.recipe import Place, Recipe
 
 if TYPE_CHECKING:
     from napari_gdls.embedding import Calibration
@@ -60,10 +59,19 @@ def partition_of(segmentation: Segmentation) -> bytes:
 
 def same_phases(one: Segmentation, other: Segmentation) -> bool:
     """Whether two results of a run have the same segments and phases, and differ in names at most."""
+    return one is other or all(
+        a is b or (a is not None and b is not None and np.array_equal(a, b))
+        for a, b in zip(_made_of(one), _made_of(other), strict=True)
+    )
+
+
+def _made_of(segmentation: Segmentation) -> tuple[npt.NDArray[Any] | None, ...]:
+    found = segmentation.measurement_phases
     return (
-        one is other
-        or (one.labels is other.labels and one.phases is other.phases)
-        or (np.array_equal(one.labels, other.labels) and np.array_equal(one.phases, other.phases))
+        segmentation.labels,
+        segmentation.phases,
+        segmentation.measurement_labels,
+        *((None, None) if found is None else (found.labels, found.partner)),
     )
 
 
@@ -85,24 +93,6 @@ class NamingSettings:
     wanted: bool = True
     library: str = ""
     beam_energy: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """Something that was done by hand to a result, and can be undone.
-
-    Parameters
-    ----------
-    kind : {"merge", "name"}
-    segmentation : Segmentation
-        The run with this step and all before it.
-    names_before : tuple of NamedPlace
-        Names by hand in the recipe before the step.
-    """
-
-    kind: Literal["merge", "name"]
-    segmentation: Segmentation
-    names_before: tuple[NamedPlace, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,16 +130,13 @@ class FieldState:
         The last recipe of each method that was tried, by the method.
     asked : Recipe or None
         What the last run was asked, before defaults were spelled out.
-    run : Result or None
-        What the last run found.
-    steps : tuple of Step
-        Merges and names of phases by hand since then, the latest last.
+    run : Segmentation or None
+        What the last run found, before anything was corrected or named by hand.
     tau_z : float
         Phases that differ by no more are shown as one, where it is above that of the run.
     shown : Result or None
-        What the layers show: the run with the steps by hand, at `tau_z`, and with the names that were measured.
-    corrections : Corrections
-        For the next run.
+        What the layers show: the run at `tau_z`, with all of `history` done to it, and with the names that were
+        measured; see `napari_gdls.plugin.derivation`.
     selected_segments : frozenset of int
         Labels, from 1.
     selected_phases : frozenset of int
@@ -157,9 +144,12 @@ class FieldState:
     selected_measurements : frozenset of int
         Measurements of the field, chosen one by one or by a lasso.
     hidden_phases : frozenset of int
-        Phases of `shown`, from 0, that the layers leave out.
+        Phases of `shown`, from 0, that the layers leave out: those that mostly consist of `hidden_measurements`.
+    hidden_measurements : (N,) array of bool, or None
+        Measurements of the phases that were hidden last, so that the same are hidden in every other result. None: no
+        phase has been hidden.
     history : EditHistory
-        What was done by hand: corrections and names.
+        What was done by hand: corrections and names. `recipe` and `recipes` hold the same.
     pinned : tuple of Pinned
         Spectra that stay in sight.
     marked_elements : tuple of str
@@ -183,15 +173,14 @@ class FieldState:
     recipe: Recipe
     recipes: dict[str, Recipe] = dataclass_field(default_factory=dict)
     asked: Recipe | None = None
-    run: Result | None = None
-    steps: tuple[Step, ...] = ()
+    run: Segmentation | None = None
     tau_z: float = 0.0
     shown: Result | None = None
-    corrections: Corrections = dataclass_field(default_factory=Corrections)
     selected_segments: frozenset[int] = frozenset()
     selected_phases: frozenset[int] = frozenset()
     selected_measurements: frozenset[int] = frozenset()
     hidden_phases: frozenset[int] = frozenset()
+    hidden_measurements: npt.NDArray[np.bool_] | None = None
     history: EditHistory = dataclass_field(default_factory=EditHistory)
     pinned: tuple[Pinned, ...] = ()
     marked_elements: tuple[str, ...] = ()
@@ -201,18 +190,6 @@ class FieldState:
     minerals: dict[bytes, PhaseTable] = dataclass_field(default_factory=dict)
     unnamed: frozenset[bytes] = frozenset()
     naming_problem: str = ""
-
-    @property
-    def by_hand(self) -> Segmentation | None:
-        """The run with all that was done by hand; None where there was no run, or its method makes no phases."""
-        if self.run is None or not self.run.segmentation.has_phases:
-            return None
-        return self.steps[-1].segmentation if self.steps else self.run.segmentation
-
-    @property
-    def n_merges(self) -> int:
-        """Merges by hand since the last run."""
-        return sum(step.kind == "merge" for step in self.steps)
 
     @property
     def beam_energy(self) -> float | None:
@@ -238,5 +215,4 @@ class FieldState:
             return None, None
         if any(getattr(self.asked, name) != getattr(recipe, name) for name in ("model", "calibration", "drift")):
             return None, None
-        found = self.run.segmentation
-        return found.embedding, found.graph if self.asked.max_distance == recipe.max_distance else None
+        return self.run.embedding, self.run.graph if self.asked.max_distance == recipe.max_distance else None

@@ -10,14 +10,19 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 
-from napari_gdls.plugin.corrections import Corrections
 from napari_gdls.plugin.edit_history import Edit, EditHistory
-from napari_gdls.plugin.field_state import FieldState, Pinned, Result, Step, same_phases
-from napari_gdls.plugin.phase_names import renamed_by_hand
-from napari_gdls.recipe import NamedPlace, Recipe
+from napari_gdls.plugin.field_state import FieldState, Pinned, Result, same_phases
+from napari_gdls.plugin.phase_names import namings, uncorrected
+from napari_gdls.plugin.renumbering import (
+    measurements_of_phases,
+    phases_after,
+    phases_mostly_of,
+    segments_after,
+)
+from napari_gdls.recipe import MergePhases, Recipe
+from napari_gdls.segmentation import place_of_phase
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -44,8 +49,6 @@ class Session:
         handed to `show`.
     shown_changed : Signal(FieldState)
         Another result is shown.
-    corrections_changed : Signal(FieldState)
-        Corrections for the next run were made, undone or cleared.
     selection_changed : Signal(FieldState)
         Other segments or phases are selected.
     naming_changed : Signal(FieldState)
@@ -65,7 +68,6 @@ class Session:
     run_changed = Signal(FieldState, description="A run has ended.")
     wanted_changed = Signal(FieldState, description="Another result is to be derived from the run.")
     shown_changed = Signal(FieldState, description="Another result is shown.")
-    corrections_changed = Signal(FieldState, description="Corrections were made, undone or cleared.")
     selection_changed = Signal(FieldState, description="Other segments or phases are selected.")
     naming_changed = Signal(FieldState, description="Phases are to be named in another way.")
     edits_changed = Signal(FieldState, description="Something was done by hand, undone, redone or dropped.")
@@ -99,7 +101,8 @@ class Session:
     def set_fields(self, titles: Sequence[tuple[Field, str]]) -> None:
         """Say which fields are open, and how they are called.
 
-        States of fields that are not among them are dropped. A chosen field stays so; otherwise the last is chosen.
+        States of fields that are not among them are dropped. A chosen field stays so; otherwise the last is chosen. A
+        new field begins with the last recipe, without what was done by hand to another field.
 
         Parameters
         ----------
@@ -109,12 +112,12 @@ class Session:
         recipe, chosen = self.recipe, self._chosen
         states = []
         for field, title in titles:
-            state = self.state_of(field) or FieldState(field, title, recipe)
+            state = self.state_of(field) or self._opened(field, title)
             state.title = title
             states.append(state)
         self._states = states
         if chosen not in states:
-            self._recipe = recipe
+            self._recipe = recipe if chosen is None else recipe.replace(names=(), corrections=())
             self._chosen = states[-1] if states else None
         if len(before) != len(states) or any(
             field is not state.field or title != state.title
@@ -133,36 +136,42 @@ class Session:
         """Set what the next run on the chosen field will be asked.
 
         A tau_z above that of the last run is in effect at once, if the recipe has the same method and that makes
-        phases; one below takes such a change back.
+        phases; one below takes such a change back. Other corrections and names by hand than those of the field take
+        their place, at once and as one step of undo.
         """
         if recipe == self.recipe:
             return
         state = self._chosen
         if state is None:
             self._recipe = recipe
+            self.recipe_changed.emit()
+            return
+        state.recipe = state.recipes[recipe.method] = recipe
+        if (recipe.corrections, recipe.names) == (state.history.corrections, state.history.names):
+            self.recipe_changed.emit()
         else:
-            state.recipe = state.recipes[recipe.method] = recipe
-        self.recipe_changed.emit()
-        if state is not None:
-            self._follow_tau_z(state)
+            self._set_history(state, state.history.replaced_by(recipe))
+        self._follow_tau_z(state)
 
     def finish_run(self, field: Field, asked: Recipe, result: Result) -> bool:
         """Take in what a run has found; False if its field has been closed.
 
-        Merges of phases by hand end with the run that they were made in; corrections stay, and names by hand, which the
-        recipe has.
+        What was done by hand stays, and is done again to what a run finds. Only what was done while it ran is left to
+        be derived.
         """
         state = self.state_of(field)
         if state is None:
             return False
-        state.asked, state.run, state.shown, state.steps = asked, result, result, ()
+        state.asked, state.run = asked, uncorrected(result.segmentation)
         state.minerals, state.unnamed, state.naming_problem = {}, frozenset(), ""
-        state.selected_segments = state.selected_phases = frozenset()
         if asked.calibration == "field":
             state.calibration = result.segmentation.calibration
         state.tau_z = result.segmentation.recipe.tau_z or 0.0
+        changed = self._show(state, result)
         self.run_changed.emit(state)
-        self.shown_changed.emit(state)
+        self._emit_shown(state, *changed)
+        if (asked.corrections, asked.names) != (state.history.corrections, state.history.names):
+            self.wanted_changed.emit(state)
         self._follow_tau_z(state)  # it may have been moved meanwhile
         return True
 
@@ -172,9 +181,7 @@ class Session:
         if state.shown is None or len(chosen) < 2:
             return
         segmentation = state.shown.segmentation
-        group = np.arange(segmentation.n_phases)
-        group[chosen] = chosen[0]
-        self._do(state, Step("merge", segmentation.with_phases_merged(group), state.recipe.names))
+        self.do(state, MergePhases(tuple(place_of_phase(segmentation, phase) for phase in chosen)))
 
     def rename_phase(self, state: FieldState, phase: int, name: str) -> None:
         """Give a phase of the shown result, counted from 0, a name by hand; "" gives it the measured one back.
@@ -186,36 +193,15 @@ class Session:
         RecipeError
             If the name cannot be one: it is too long, or cannot be printed.
         """
-        by_hand = state.by_hand
-        if state.shown is None or by_hand is None:
-            return
-        segmentation = state.shown.segmentation
-        names, text = segmentation.names, name.strip()
-        if text == (names[phase].name if names and names[phase].is_by_hand else ""):
-            return
-        before = state.recipe.names
-        named = renamed_by_hand(by_hand, segmentation, phase, text, before)
-        self._set_names(state, named.recipe.names)
-        self._do(state, Step("name", named, before))
-
-    def undo_step(self, state: FieldState) -> None:
-        """Undo the last merge or name by hand."""
-        if state.steps:
-            *before, last = state.steps
-            state.steps = tuple(before)
-            if last.kind == "name":
-                self._set_names(state, last.names_before)
-            self.wanted_changed.emit(state)
+        if state.shown is not None:
+            self.do(state, *namings(state.shown.segmentation, phase, name))
 
     def show(self, state: FieldState, result: Result) -> None:
         """Say that another result, derived from the run, is shown."""
         before = state.shown
         if before is not None and before.segmentation is result.segmentation and before.minerals is result.minerals:
             return
-        state.shown = result
-        if before is None or not same_phases(before.segmentation, result.segmentation):  # else it has other names only
-            state.selected_segments = state.selected_phases = frozenset()
-        self.shown_changed.emit(state)
+        self._emit_shown(state, *self._show(state, result))
 
     def ask_names(self, state: FieldState, **changes: Any) -> None:
         """Ask for names of phases in another way; see `NamingSettings`.
@@ -251,14 +237,8 @@ class Session:
         state.naming_problem = problem
         self.naming_changed.emit(state)
 
-    def correct(self, state: FieldState, corrections: Corrections) -> None:
-        """Set the corrections for the next run."""
-        if corrections is not state.corrections:
-            state.corrections = corrections
-            self.corrections_changed.emit(state)
-
     def do(self, state: FieldState, *edits: Edit) -> None:
-        """Correct segments or name phases by hand, as one step of undo."""
+        """Correct segments or name phases by hand, as one step of undo; the result is derived beside the window."""
         self._set_history(state, state.history.with_edits(*edits))
 
     def undo(self, state: FieldState) -> None:
@@ -299,8 +279,9 @@ class Session:
     def hide_phases(self, state: FieldState, phases: Iterable[int]) -> None:
         """Leave these phases of the shown result, from 0, out of sight, and no others."""
         hidden = frozenset(phases)
-        if hidden != state.hidden_phases:
+        if hidden != state.hidden_phases and state.shown is not None:
             state.hidden_phases = hidden
+            state.hidden_measurements = measurements_of_phases(state.shown.segmentation, hidden) if hidden else None
             self.display_changed.emit(state)
 
     def pin(self, state: FieldState, pinned: Sequence[Pinned]) -> None:
@@ -319,10 +300,44 @@ class Session:
         """Bring a part of the field into sight; all in pixels, `row` and `column` those of its first pixel."""
         self.looked_at.emit(state, (row, column, height, width))
 
+    def _opened(self, field: Field, title: str) -> FieldState:
+        recipe = self.recipe if self._chosen is None else self.recipe.replace(names=(), corrections=())
+        return FieldState(field, title, recipe, history=EditHistory.of_recipe(recipe))
+
     def _set_history(self, state: FieldState, history: EditHistory) -> None:
-        if history is not state.history:
-            state.history = history
-            self.edits_changed.emit(state)
+        if history is state.history:
+            return
+        state.history = history
+        by_hand = {"names": history.names, "corrections": history.corrections}
+        state.recipe = state.recipe.replace(**by_hand)
+        state.recipes = {method: recipe.replace(**by_hand) for method, recipe in state.recipes.items()}
+        self.edits_changed.emit(state)
+        if state is self._chosen:
+            self.recipe_changed.emit()
+        if state.run is not None:
+            self.wanted_changed.emit(state)
+
+    def _show(self, state: FieldState, result: Result) -> tuple[bool, bool]:
+        """Let another result be shown; what is selected and hidden is found again in it.
+
+        Whether that has other numbers now.
+        """
+        before, after = state.shown, result.segmentation
+        selected, hidden = (state.selected_segments, state.selected_phases), state.hidden_phases
+        state.shown = result
+        if before is not None and not same_phases(before.segmentation, after):  # else it has other names only
+            state.selected_segments = segments_after(before.segmentation, after, state.selected_segments)
+            state.selected_phases = phases_after(before.segmentation, after, state.selected_phases)
+        if state.hidden_measurements is not None:
+            state.hidden_phases = phases_mostly_of(after, state.hidden_measurements)
+        return selected != (state.selected_segments, state.selected_phases), hidden != state.hidden_phases
+
+    def _emit_shown(self, state: FieldState, selected: bool, hidden: bool) -> None:
+        self.shown_changed.emit(state)
+        if selected:
+            self.selection_changed.emit(state)
+        if hidden:
+            self.display_changed.emit(state)
 
     def _emit_changes(self, before: FieldState | None, recipe: Recipe) -> None:
         if self._chosen is not before:
@@ -330,20 +345,9 @@ class Session:
         if self.recipe != recipe:
             self.recipe_changed.emit()
 
-    def _do(self, state: FieldState, step: Step) -> None:
-        state.steps = (*state.steps, step)
-        self.wanted_changed.emit(state)
-
-    def _set_names(self, state: FieldState, names: tuple[NamedPlace, ...]) -> None:
-        """Let the next runs of a field, by any method, have these names by hand."""
-        state.recipe = state.recipe.replace(names=names)
-        state.recipes = {method: recipe.replace(names=names) for method, recipe in state.recipes.items()}
-        if state is self._chosen:
-            self.recipe_changed.emit()
-
     def _follow_tau_z(self, state: FieldState) -> None:
-        run = state.by_hand
-        if run is None or run.recipe.method != state.recipe.method:
+        run = state.run
+        if run is None or not run.has_phases or run.recipe.method != state.recipe.method:
             return
         tau_z = state.recipe.with_defaults(state.field.n_measurements).tau_z
         if tau_z is not None and tau_z != state.tau_z:

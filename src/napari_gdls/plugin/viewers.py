@@ -7,32 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 
+from napari_gdls.errors import GdlsError
+from napari_gdls.plugin.deriving import Deriving
 from napari_gdls.plugin.docks import open_dock
 from napari_gdls.plugin.failures import show_failure
-from napari_gdls.plugin.field_state import FieldState, Result, same_phases
+from napari_gdls.plugin.field_state import FieldState, same_phases
 from napari_gdls.plugin.gestures.layer_keys import LayerKeys
-from napari_gdls.plugin.layers.contents import LayerContents, contents_of_derived
+from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.picking import Picked, Picking
 from napari_gdls.plugin.layers.placing import rename_layers, update_layers
-from napari_gdls.plugin.phase_names import derived
 from napari_gdls.plugin.phase_naming import PhaseNaming
 from napari_gdls.plugin.session import Session
-from napari_gdls.plugin.task import Latest
 
 if TYPE_CHECKING:
     import napari
 
     from napari_gdls.field import Field
-    from napari_gdls.progress import Progress
+    from napari_gdls.plugin.edit_history import EditHistory
+    from napari_gdls.segmentation.result import Segmentation
 
 
 class ViewerSession:
     """A session tied to a viewer.
 
-    Fields are open as long as a layer carries them. Results that the session wants derived from a run, by merging and
-    naming phases, are computed beside the window, and shown by the layers of the run.
+    Fields are open as long as a layer carries them. Results that the session wants derived from a run, by what was done
+    by hand, are computed beside the window, and shown by the layers of the run.
 
     Parameters
     ----------
@@ -64,9 +65,7 @@ class ViewerSession:
         self.marks = MarksLayer(viewer, self.session)
         self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)
-        self._latest = Latest()
-        self._latest.succeeded.connect(self._on_derived)
-        self._latest.failed.connect(show_failure)
+        self._work: weakref.WeakKeyDictionary[FieldState, Deriving] = weakref.WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._on_layers)
         self.session.wanted_changed.connect(self._on_wanted)
@@ -75,7 +74,7 @@ class ViewerSession:
     @property
     def busy(self) -> bool:
         """Whether another result is under way."""
-        return self._latest.busy
+        return any(work.busy for work in self._work.values())
 
     def _on_clicked(self, picked: Picked) -> None:
         viewer = self._viewer()
@@ -96,20 +95,20 @@ class ViewerSession:
         self.session.set_fields(list(titles.values()))
 
     def _on_wanted(self, state: FieldState) -> None:
-        run, by_hand, tau_z, minerals = state.run, state.by_hand, state.tau_z, state.minerals
-        if run is None or by_hand is None:
+        if state.run is None:
             return
+        work = self._work.get(state)
+        if work is None or work.run is not state.run:
+            if work is not None:
+                work.drop()
+            work = self._work[state] = Deriving(state.run)
+            work.derived.connect(self._on_derived)
+            work.failed.connect(self._on_failure)
+        work.ask(state.tau_z, state.history, state.minerals)
 
-        def wanted(progress: Progress) -> tuple[Result, LayerContents]:
-            segmentation, measured = derived(by_hand, tau_z, minerals)
-            return run, contents_of_derived(segmentation, progress, minerals=measured)
-
-        self._latest.ask(wanted)
-
-    def _on_derived(self, found: tuple[Result, LayerContents]) -> None:
-        run, contents = found
+    def _on_derived(self, run: Segmentation, contents: LayerContents) -> None:
         result = contents.result
-        viewer, state = self._viewer(), self.session.state_of(result.segmentation.field)
+        viewer, state = self._viewer(), self.session.state_of(run.field)
         if viewer is None or state is None or state.run is not run or state.shown is None:
             return  # the field was closed, or run again
         before = state.shown.segmentation
@@ -118,8 +117,15 @@ class ViewerSession:
         if same_phases(before, result.segmentation):
             rename_layers(viewer, contents, before)
         else:
-            update_layers(viewer, contents)
+            update_layers(viewer, contents, before)
         self.session.show(state, result)
+
+    def _on_failure(self, run: Segmentation, history: EditHistory, error: Exception) -> None:
+        """Say it, and take back what cannot be done."""
+        show_failure(error)
+        state = self.session.state_of(run.field)
+        if isinstance(error, GdlsError) and state is not None and state.run is run and state.history is history:
+            self.session.undo(state)
 
 
 _of_viewers: weakref.WeakKeyDictionary[napari.Viewer, ViewerSession] = weakref.WeakKeyDictionary()

@@ -77,8 +77,14 @@ def phase_at(segmentation: Segmentation, row: int, column: int) -> int | None:
     return int(found.labels[np.argmin((offsets**2).sum(axis=1))])
 
 
-def names_at_places(segmentation: Segmentation) -> tuple[PhaseName, ...]:
+def names_at_places(segmentation: Segmentation, *, warns: bool = True) -> tuple[PhaseName, ...]:
     """Names of the phases by what the recipe says of places; () where it says nothing.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    warns : bool
+        Whether it warns. Not where results follow each other while a slider is moved.
 
     Warns
     -----
@@ -87,22 +93,23 @@ def names_at_places(segmentation: Segmentation) -> tuple[PhaseName, ...]:
         the method makes no phases, which cannot be named then.
     """
     places = segmentation.recipe.names
+    say = _warn if warns else _say_nothing
     if not places:
         return ()
     if not segmentation.has_phases:
-        _warn(f"the method {segmentation.recipe.method!r} makes no phases, so the names given by hand name none.")
+        say(f"the method {segmentation.recipe.method!r} makes no phases, so the names given by hand name none.")
         return ()
     first: dict[int, NamedPlace] = {}
     for place in places:
         phase = phase_at(segmentation, place.row, place.column)
         if phase is None:
             height, width = segmentation.field.shape
-            _warn(
+            say(
                 f"the place of the name {place.name!r}, row {place.row} and column {place.column}, lies outside of the "
                 f"field of {height} x {width} px; it names nothing here."
             )
         elif first.setdefault(phase, place).name != place.name:
-            _warn(
+            say(
                 f"phase {phase + 1} has two names by hand, {first[phase].name!r} at row {first[phase].row}, column "
                 f"{first[phase].column} and {place.name!r} at row {place.row}, column {place.column}: it is called "
                 f"{first[phase].name!r}. Rename it, or make more phases (a smaller tau_z)."
@@ -115,6 +122,10 @@ def without_places_in(segmentation: Segmentation, phase: int) -> tuple[NamedPlac
     return tuple(
         place for place in segmentation.recipe.names if phase_at(segmentation, place.row, place.column) != phase
     )
+
+
+def _say_nothing(message: str) -> None:
+    """Where nobody wants to know."""
 
 
 def _warn(message: str) -> None:

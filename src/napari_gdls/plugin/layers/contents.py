@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.graph import MeasurementGraph
     from napari_gdls.mineralogy import PhaseTable
-    from napari_gdls.phases.constraints import Constraints
     from napari_gdls.progress import Progress
     from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.result import Segmentation
@@ -51,7 +50,6 @@ def contents_of_run(
     recipe: Recipe,
     progress: Progress,
     *,
-    constraints: Constraints | None = None,
     embedding: npt.NDArray[np.float32] | None = None,
     graph: MeasurementGraph | None = None,
 ) -> LayerContents:
@@ -61,8 +59,8 @@ def contents_of_run(
     ----------
     field : Field
     recipe : Recipe
+        With the corrections and names by hand that are done to the result.
     progress : Progress
-    constraints : Constraints, optional
     embedding : (N, d) array, optional
     graph : MeasurementGraph, optional
         Results of an earlier run; see `napari_gdls.segment`.
@@ -71,7 +69,7 @@ def contents_of_run(
     # Here, because it imports torch, which takes seconds when it is the first to do so.
     from napari_gdls.pipeline import segment
 
-    segmentation = segment(field, recipe, constraints=constraints, embedding=embedding, graph=graph, progress=progress)
+    segmentation = segment(field, recipe, embedding=embedding, graph=graph, progress=progress)
     contents = _contents(segmentation, merge_heights(segmentation, segmentation.graph.edges), progress)
     edge_lines.fault()  # half a second, once in a session: here it holds up nobody
     return contents

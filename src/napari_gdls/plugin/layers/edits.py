@@ -10,8 +10,7 @@ from napari.layers import Labels, Layer, Points, Shapes
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation, taken_labels
 
 if TYPE_CHECKING:
-    from napari_gdls.phases.constraints import Constraints, Place
-    from napari_gdls.plugin.corrections import Pair
+    from napari_gdls.recipe import Place
 
 
 def is_edited(layer: Layer) -> bool:
@@ -42,7 +41,7 @@ def is_edited(layer: Layer) -> bool:
     return False
 
 
-def selected_pairs(layer: Shapes) -> list[Pair]:
+def selected_pairs(layer: Shapes) -> list[tuple[Place, Place]]:
     """Measurements at both ends of the selected lines of a graph layer; lines that begin and end at one are left out.
 
     Parameters
@@ -58,43 +57,3 @@ def selected_pairs(layer: Shapes) -> list[Pair]:
     ends = ends[(ends >= 0).all(axis=1) & (ends[:, 0] != ends[:, 1])]
     pixels = segmentation.field.locations[ends].tolist()
     return [((a[0], a[1]), (b[0], b[1])) for a, b in pixels]
-
-
-def painted_labels(layer: Labels, constraints: Constraints) -> dict[Place, int]:
-    """Labels that say what the user has painted on segments; empty if no measurement was painted.
-
-    Parameters
-    ----------
-    layer : Labels
-        From `napari_gdls.plugin.layers.segments.segment_layer`, that carries its segmentation.
-    constraints : Constraints
-        What was fixed earlier.
-
-    Returns
-    -------
-    dict
-        Label at the pixel of measurements: those that were painted with another label than the segmentation has there;
-        their neighbours in the graph, so that what was painted ends where the user ended it; one measurement of each
-        painted label outside the paint, so that it joins the segment of this label; and those fixed earlier. Erased
-        ones (label 0) are left out.
-    """
-    segmentation = layer_segmentation(layer)
-    if segmentation is None:
-        return {}
-    field, edges = segmentation.field, segmentation.graph.edges
-    at_measurements = tuple(field.locations.T)
-    now, found = np.asarray(layer.data)[at_measurements], segmentation.labels[at_measurements]
-    painted = (now != found) & (now > 0)
-    if not painted.any():
-        return {}
-    taken = painted.copy()
-    taken[edges[painted[edges].any(axis=1)]] = True
-    unpainted = np.flatnonzero(~painted)
-    present, first = np.unique(now[unpainted], return_index=True)
-    taken[unpainted[first[np.isin(present, now[painted])]]] = True
-    fixed = {pixel for pixel, _ in constraints.fixed}
-    return {
-        (row, column): label
-        for (row, column), label, chosen in zip(field.locations.tolist(), now.tolist(), taken.tolist(), strict=True)
-        if label > 0 and (chosen or (row, column) in fixed)
-    }

@@ -24,6 +24,7 @@ from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.widgets.phase_name_cells import NameEditing, name_cell, probability_cell
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table, wide_table
 from napari_gdls.plugin.widgets.watching import watch
+from napari_gdls.recipe import MergePhases
 
 if TYPE_CHECKING:
     from napari_gdls.phases.merge_candidates import PhaseMerge
@@ -83,8 +84,8 @@ class PhasePanel(QWidget):
         self.merges.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.merge_button = QPushButton("Merge selected phases", self)
         self.merge_button.setToolTip("Select phases in the upper list with Ctrl, or a line of the lower one.")
-        self.undo_button = QPushButton(self)
-        self.undo_button.setToolTip("Undo the last merge or name by hand.")
+        self.undo_button = QPushButton("Undo", self)
+        self.undo_button.setToolTip("Undo the last correction or name by hand.")
         buttons = QHBoxLayout()
         buttons.addWidget(self.merge_button)
         buttons.addWidget(self.undo_button)
@@ -101,7 +102,8 @@ class PhasePanel(QWidget):
         self.name_editing.closed.connect(self._list)
         for signal in (session.chosen_changed, session.shown_changed, session.naming_changed):
             watch(self, signal, self._list)
-        watch(self, session.wanted_changed, self._show_state)
+        for signal in (session.wanted_changed, session.edits_changed):
+            watch(self, signal, self._show_state)
         watch(self, session.selection_changed, self._show_selection)
         self._list()
 
@@ -130,9 +132,9 @@ class PhasePanel(QWidget):
 
     @Slot()
     def undo(self) -> None:
-        """Undo the last merge or name by hand."""
+        """Undo the last step by hand."""
         if self._session.chosen is not None:
-            self._session.undo_step(self._session.chosen)
+            self._session.undo(self._session.chosen)
 
     @Slot(int, str)
     def _on_renamed(self, phase: int, name: str) -> None:
@@ -199,9 +201,7 @@ class PhasePanel(QWidget):
 
     def _show_state(self) -> None:
         state, result = self._session.chosen, self.shown
-        steps = () if state is None else state.steps
-        self.undo_button.setText(f"Undo {steps[-1].kind}" if steps else "Undo")
-        self.undo_button.setEnabled(bool(steps))
+        self.undo_button.setEnabled(state is not None and state.history.can_undo)
         self.merge_button.setEnabled(result is not None and result.segmentation.n_phases > 1)
         self.message.setText("" if state is None or result is None else _in_words(state, result.segmentation))
 
@@ -243,17 +243,17 @@ class PhasePanel(QWidget):
 def _in_words(state: FieldState, shown: Segmentation) -> str:
     """What is listed, and how it came of the run."""
     assert state.run is not None
-    assert state.by_hand is not None
-    merges, names = state.n_merges, sum(name.is_by_hand for name in shown.names)
+    merges = sum(isinstance(edit, MergePhases) for edit in state.history.edits)
+    names = sum(name.is_by_hand for name in shown.names)
     text = f"{shown.n_phases} phases, {shown.n_segments:,} segments."
     if merges:
         text += f" {merges} merge{'s' * (merges > 1)} by hand."
     if names:
         text += f" {names} name{'s' * (names > 1)} by hand."
-    lowest = _tau_z_of(state.by_hand)
+    lowest = _tau_z_of(state.run)
     if state.tau_z < lowest:
         text += f" τz below {lowest:.2f} needs a new run: press Segment."
-    elif state.tau_z > _tau_z_of(state.run.segmentation):
+    elif state.tau_z > lowest:
         text += f" Shown as of τz = {state.tau_z:.2f}, without a new run."
     return text
 

@@ -31,7 +31,6 @@ from napari_gdls.plugin.layers.placing import place_layers
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
-from napari_gdls.plugin.widgets.corrections import CorrectionsPanel
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.minerals import MineralsPanel
 from napari_gdls.plugin.widgets.parameter_fields import readable
@@ -95,7 +94,6 @@ class SegmentWidget(QWidget):
         self.minerals = MineralsPanel(self.session, followed.naming, self)
         self.phase_panel = PhasePanel(self.session, self)
         self.phase_details = PhaseDetails(self.session, self)
-        self.corrections = CorrectionsPanel(napari_viewer, self.session, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
         self._lay_out()
@@ -125,7 +123,6 @@ class SegmentWidget(QWidget):
         self.minerals_section = Section("Minerals", self.minerals, self, expanded=True)
         self.phases_section = Section("Phases", self.phase_panel, self, expanded=True)
         self.details_section = Section("Selected phase", self.phase_details, self, expanded=True)
-        self.corrections_section = Section("Corrections", self.corrections, self)
         self.phases_section.hide()
         self.details_section.hide()
         parts = QWidget(self)
@@ -139,7 +136,6 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.minerals_section)
         inner.addWidget(self.phases_section)
         inner.addWidget(self.details_section)
-        inner.addWidget(self.corrections_section)
         inner.addStretch(1)
         inner.addLayout(_row(self.load_button, self.save_button))
         scroll = VerticalScrollArea(parts, self)
@@ -160,23 +156,18 @@ class SegmentWidget(QWidget):
             show_error("Open a field first: a file of spectra, or File > Open Sample > napari-gdls.")
             return
         try:
-            recipe = self.recipe_form.recipe()
+            recipe = self._recipe()
         except RecipeError as error:
             show_failure(error)
             return
-        constraints = state.corrections.constraints
-        if constraints and not recipe.method_row.keeps_constraints:
+        if recipe.corrections and not recipe.method_row.keeps_constraints:
             able = " or ".join(row.title for row in METHODS.values() if row.keeps_constraints)
-            show_error(f"{recipe.method_row.title} cannot keep corrections; clear them, or choose {able}.")
+            show_error(f"{recipe.method_row.title} cannot keep corrections; take them back, or choose {able}.")
             return
         self.cancel()
         field = state.field
         embedding, graph = state.reusable(recipe)
-        task = Task(
-            lambda progress: contents_of_run(
-                field, recipe, progress, constraints=constraints, embedding=embedding, graph=graph
-            )
-        )
+        task = Task(lambda progress: contents_of_run(field, recipe, progress, embedding=embedding, graph=graph))
         task.progressed.connect(self._on_progress)
         task.succeeded.connect(lambda contents: self._on_success(recipe, contents))
         task.failed.connect(self._on_failure)
@@ -222,7 +213,12 @@ class SegmentWidget(QWidget):
     @Slot()
     def _on_form(self) -> None:
         with suppress(RecipeError):  # the run will say it, too; a name that is being typed is no reason for a message
-            self.session.set_recipe(self.recipe_form.recipe())
+            self.session.set_recipe(self._recipe())
+
+    def _recipe(self) -> Recipe:
+        """The recipe of the form, with what was done by hand to the chosen field."""
+        asked = self.session.recipe
+        return self.recipe_form.recipe().replace(names=asked.names, corrections=asked.corrections)
 
     def _show_field(self) -> None:
         state = self.session.chosen
@@ -272,16 +268,16 @@ class SegmentWidget(QWidget):
             self.load_recipe(path)
 
     def save_recipe(self, path: str) -> None:
-        """Write the recipe of the form to a JSON file; problems are shown."""
+        """Write the recipe of the form, with what was done by hand, to a JSON file; problems are shown."""
         try:
-            write_text(path, self.recipe_form.recipe().to_json() + "\n")
+            write_text(path, self._recipe().to_json() + "\n")
         except (OutputError, RecipeError) as error:
             show_error(f"{path}: the recipe was not saved: {error}")
 
     def load_recipe(self, path: str) -> None:
-        """Set the form from a JSON file; problems are shown and change nothing."""
+        """Set the recipe from a JSON file, what was done by hand included; problems are shown and change nothing."""
         try:
-            self.recipe_form.set_recipe(Recipe.from_json(Path(path).read_text(encoding="utf-8")))
+            self.session.set_recipe(Recipe.from_json(Path(path).read_text(encoding="utf-8")))
         except (OSError, UnicodeError, RecipeError) as error:
             show_error(f"{path}: no recipe was loaded: {error}")
 
