@@ -6,13 +6,12 @@ import itertools
 import math
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import Delaunay
 
 from napari_gdls.graph import MeasurementGraph
-from napari_gdls.plugin.gestures.strokes import crossed_edges, crossed_labels, length, nearest, thinned
+from napari_gdls.plugin.gestures.strokes import crossed_edges, crossed_labels, length, thinned
 
 PLACES = st.tuples(st.floats(-5, 35), st.floats(-5, 35))
 STROKES = st.lists(PLACES, min_size=2, max_size=8)
@@ -101,8 +100,3 @@ def test_a_line_through_measurements_parts_a_lattice():
             for u, v in left
         )
     assert len(crossed_edges(graph, [(2.2, 2.5), (2.4, 2.6)])) == 0
-
-
-@pytest.mark.parametrize(("place", "expected"), [((0.4, 0.4), 0), ((4, 5), 2), ((2, 0), 1)])
-def test_nearest_measurement(place, expected):
-    assert nearest(np.array([[0, 0], [3, 0], [4, 4]]), *place) == expected

@@ -10,7 +10,8 @@ import numpy as np
 
 from napari_gdls.plugin.edit_history import Edit, Naming
 from napari_gdls.plugin.gestures.stroke_meaning import parted_labels
-from napari_gdls.plugin.gestures.strokes import crossed_labels, nearest
+from napari_gdls.plugin.gestures.strokes import crossed_labels
+from napari_gdls.plugin.layers.picking import nearest_measurement
 from napari_gdls.recipe import Assign, Cut, Join, MergePhases, Paint, Place, Split
 
 if TYPE_CHECKING:
@@ -157,15 +158,17 @@ def _labels_at(segmentation: Segmentation | None, places: Sequence[Place]) -> li
     """Labels of the segments of measurements, each once."""
     if segmentation is None:
         return []
-    return list(dict.fromkeys(_label_at(segmentation, *place) for place in places))
+    found = (_label_at(segmentation, *place) for place in places)
+    return list(dict.fromkeys(label for label in found if label))
 
 
 def _label_at(segmentation: Segmentation, row: int, column: int) -> int:
-    """Label of the segment at a pixel, or of the measurement nearest to it."""
+    """Label of the segment at a pixel, or of the measurement nearest to it; 0 where none is near."""
     height, width = segmentation.labels.shape
     if row < height and column < width and (label := int(segmentation.labels[row, column])) > 0:
         return label
-    return int(segmentation.measurement_labels[nearest(segmentation.field.locations, row, column)]) + 1
+    measurement = nearest_measurement(segmentation.field, row, column)
+    return 0 if measurement is None else int(segmentation.measurement_labels[measurement]) + 1
 
 
 def _whole(segmentation: Segmentation, places: Sequence[Place]) -> list[int]:
@@ -187,7 +190,7 @@ def _phases_in(segmentation: Segmentation, places: Sequence[Place]) -> str:
         return _counted(len(places), "phase")
     labels = _labels_at(segmentation, places)
     numbers = list(dict.fromkeys(int(segmentation.phases[label - 1]) for label in labels))
-    if len(numbers) > _MOST_NAMED:
+    if not 0 < len(numbers) <= _MOST_NAMED:
         return _counted(len(numbers), "phase")
     named = [segmentation.phase_titles[number] for number in numbers]
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"

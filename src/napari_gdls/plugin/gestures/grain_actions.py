@@ -169,8 +169,8 @@ class GrainActions:
 def selected_measurements(state: FieldState, segmentation: Segmentation) -> npt.NDArray[np.int64]:
     """Measurements, from 0, that a hand means with what is selected: those of a lasso, else those of the grains.
 
-    A click selects one measurement, too, and means its grain.
+    A click on a grain selects a measurement, too, and means the grain; a lasso selects more measurements than grains.
     """
-    if len(state.selected_measurements) > 1 or not state.selected_segments:
+    if len(state.selected_measurements) > len(state.selected_segments):
         return np.array(sorted(state.selected_measurements), dtype=np.int64)
     return meaning.measurements_of(segmentation, state.selected_segments)

@@ -20,6 +20,7 @@ from napari_gdls.plugin.gestures.stroke_line import StrokeLine, canvas_of
 from napari_gdls.plugin.gestures.strokes import Stroke, crossed_labels
 from napari_gdls.plugin.gestures.tools import TOOLS, Tool
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layers_of
+from napari_gdls.plugin.layers.picking import CLICK
 from napari_gdls.plugin.session import Session
 from napari_gdls.recipe import Correction, Paint, Place
 from napari_gdls.segmentation import phase_at, place_of_phase, place_of_segment
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     import napari
 
     from napari_gdls.segmentation.result import Segmentation
-
-_CLICK = 4.0
-"""Pixels of the screen that the mouse may move while it clicks; as far as hands tremble, chosen."""
 
 
 class GrainTools:
@@ -279,7 +277,7 @@ class GrainTools:
             line.end()
         if self._given_up:
             return
-        clicked = max(np.hypot(*(np.asarray(each) - pixels[0])) for each in pixels) <= _CLICK
+        clicked = max(np.hypot(*(np.asarray(each) - pixels[0])) for each in pixels) <= CLICK
         self._finish(state, segmentation, stroke[:1] if clicked else stroke)
 
     def _finish(self, state: FieldState, segmentation: Segmentation, stroke: Stroke) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_gdls.phases.parting import crossed
 
 if TYPE_CHECKING:
     from napari_gdls.graph import MeasurementGraph
@@ -83,23 +85,8 @@ def crossed_edges(graph: MeasurementGraph, stroke: Stroke) -> npt.NDArray[np.int
     line = thinned(stroke)
     near = _near(graph, line)
     ends = graph.locations[graph.edges[near]].astype(np.float64)  # (C, 2, 2)
-    crossed = np.zeros(len(near), dtype=bool)
-    for a, b in pairwise(np.asarray(line)):
-        crossed ^= _cross(ends[:, 0], ends[:, 1], a, b)
-    return near[crossed]
-
-
-def nearest(locations: npt.NDArray[np.integer], row: float, column: float) -> int:
-    """Measurement nearest to a place; the first of equally near ones.
-
-    Parameters
-    ----------
-    locations : (N, 2) array of int
-        N > 0.
-    row, column : float
-    """
-    offsets = locations.astype(np.float64) - (row, column)
-    return int(np.argmin((offsets**2).sum(axis=1)))
+    odd, _ = crossed(np.asarray(line), ends[:, 0], ends[:, 1])
+    return near[odd]
 
 
 def _points_along(stroke: Stroke, step: float) -> npt.NDArray[np.float64]:
@@ -139,26 +126,3 @@ def _near(graph: MeasurementGraph, line: Stroke) -> npt.NDArray[np.int64]:
             passed[tuple(beside.T)] = True
     at_measurements = passed[tuple(cells.T)]
     return np.flatnonzero(at_measurements[graph.edges[:, 0]])
-
-
-def _cross(
-    starts: npt.NDArray[np.float64],
-    stops: npt.NDArray[np.float64],
-    a: npt.NDArray[np.float64],
-    b: npt.NDArray[np.float64],
-) -> npt.NDArray[np.bool_]:
-    """Whether lines, from (E, 2) to (E, 2), cross the one from a to b.
-
-    What lies on a line counts as left of it: so a stroke through a measurement, or with a vertex on an edge, crosses
-    as one that passes beside it.
-    """
-    left_of_stroke = _left(a, b, starts) != _left(a, b, stops)
-    left_of_edge = _left(starts, stops, a) != _left(starts, stops, b)
-    crossing: npt.NDArray[np.bool_] = left_of_stroke & left_of_edge
-    return crossing
-
-
-def _left(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], of: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
-    step, there = b - a, of - a
-    side: npt.NDArray[Any] = step[..., 0] * there[..., 1] - step[..., 1] * there[..., 0] >= 0
-    return side
