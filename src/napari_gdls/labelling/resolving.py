@@ -144,10 +144,11 @@ def _clusters(places: npt.NDArray[np.int64], shape: tuple[int, int]) -> Iterator
 
 
 def _around(places: npt.NDArray[np.int64], room: int, shape: tuple[int, int]) -> Box:
+    """Box around places that begins in an even row and column, so that the walker's red and black pixels stay so."""
     (top, left), (bottom, right) = places.min(axis=0).tolist(), places.max(axis=0).tolist()
     return (
-        slice(max(top - room, 0), min(bottom + room + 1, shape[0])),
-        slice(max(left - room, 0), min(right + room + 1, shape[1])),
+        slice(max(top - room, 0) // 2 * 2, min(bottom + room + 1, shape[0])),
+        slice(max(left - room, 0) // 2 * 2, min(right + room + 1, shape[1])),
     )
 
 
