@@ -12,6 +12,7 @@ from napari_gdls.plugin.deriving import Deriving
 from napari_gdls.plugin.docks import open_dock
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.field_state import FieldState, same_phases
+from napari_gdls.plugin.fields_in_sight import FieldsInSight
 from napari_gdls.plugin.gestures.layer_keys import LayerKeys
 from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
@@ -43,6 +44,8 @@ class ViewerSession:
     Attributes
     ----------
     session : Session
+    in_sight : FieldsInSight
+        Shows the layers of the chosen field alone.
     keys : LayerKeys
         Tools and keys of the layers.
     picking : Picking
@@ -70,6 +73,7 @@ class ViewerSession:
             event.connect(self._on_layers)
         self.session.wanted_changed.connect(self._on_wanted)
         self._on_layers()
+        self.in_sight = FieldsInSight(viewer, self.session)
 
     @property
     def busy(self) -> bool:

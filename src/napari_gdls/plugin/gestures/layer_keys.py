@@ -136,7 +136,7 @@ class LayerKeys:
             set_taken_labels(layer, after.copy())
             self.tools.paint(state, paints)
         else:
-            layer.data = before.copy()
+            layer.data = before.astype(after.dtype)
             show_info(self.tools.tool.nothing or "No measurement lies there; nothing was changed.")
 
     def _on_edges(self, layer: Shapes | None, event: Any) -> None:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from napari.layers import Labels
 from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
-_LARGEST_LABEL = np.iinfo(np.uint16).max
+_LARGEST_LABEL = np.iinfo(np.uint16).max - 1
 """Labels up to this one are kept in 16 bits: those napari draws as they are, while it looks up larger integers one by
-one, 0.2 s for 900 x 900 px."""
+one, 0.2 s for 900 x 900 px. One less than 16 bits hold: with that, napari takes floats for all of them."""
 _FREE_LABELS = 1000
 """Fewest of those labels that are to be left for painting; chosen: nobody paints so many grains by hand."""
 

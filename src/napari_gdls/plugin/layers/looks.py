@@ -38,7 +38,9 @@ class Look:
 
     def show_in(self, layer: Layer) -> None:
         """Let a layer of the same kind show this; its name, visibility and opacity stay as they are."""
-        layer.metadata[METADATA_KEY] = self._entry()
+        entry: dict[str, Any] = layer.metadata[METADATA_KEY]
+        entry.pop("taken", None)
+        entry |= self._entry()
         if isinstance(layer, Labels):
             show_labels(layer, self.data, features=self.options["features"], colormap=self.options["colormap"])
         elif isinstance(layer, Points):

@@ -24,6 +24,7 @@ from napari_gdls.plugin.layers.metadata import (
     set_segmentation,
 )
 from napari_gdls.plugin.layers.phases import mixed_measurements
+from napari_gdls.plugin.layers.sight import hide, is_wanted
 
 if TYPE_CHECKING:
     import napari
@@ -93,7 +94,7 @@ def placing(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: boo
             viewer.layers.insert(0, field_layers(field)[0])
         if not layers_of(viewer, field, "segments"):
             for dots in layers_of(viewer, field, "measurements"):
-                dots.visible = False
+                hide(dots)
         _show(viewer, field, "segments", contents.looks["segments"], keep_earlier)
     for role in _WITHOUT_GRAPH[1:]:
         yield
@@ -157,10 +158,14 @@ def rename_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmen
     segmentation = contents.result.segmentation
     for role in (*_WITHOUT_GRAPH, "graph"):
         for layer in layers_of(viewer, segmentation.field, role):
-            if layer_segmentation(layer) is before:
-                set_segmentation(layer, segmentation)
-                if isinstance(layer, Labels):
-                    layer.features = contents.looks[role].options["features"]
+            if layer_segmentation(layer) is not before:
+                continue
+            if isinstance(layer, Labels) and "taken" in layer.metadata[METADATA_KEY]:
+                contents.looks[role].show_in(layer)  # what was painted has changed nothing
+                continue
+            set_segmentation(layer, segmentation)
+            if isinstance(layer, Labels):
+                layer.features = contents.looks[role].options["features"]
 
 
 def being_placed(viewer: napari.Viewer) -> bool:
@@ -199,13 +204,18 @@ def _placed(viewer: napari.Viewer, field: Field) -> Iterator[None]:
     """
     known = getattr(viewer, "__wrapped__", viewer)
     outermost = known not in _being_placed
+    activates = getattr(known.layers, "_activate_on_insert", None)
     active = viewer.layers.selection.active
     segments = layers_of(viewer, field, "segments")
     _being_placed.add(known)
+    if activates is not None:  # a private switch of napari; where there is none, layers become active and not again
+        known.layers._activate_on_insert = False
     try:
         with collection_deferred():
             yield
     finally:
+        if activates is not None:
+            known.layers._activate_on_insert = activates
         new = [layer for layer in layers_of(viewer, field, "segments") if layer not in segments]
         if active is None or active not in viewer.layers or (new and layer_field(active) in (field, None)):
             active = next(iter(layers_of(viewer, field, "segments")), None)
@@ -221,7 +231,7 @@ def _show(viewer: napari.Viewer, field: Field, role: str, look: Look | None, kee
     for layer in layers_of(viewer, field, role):
         if keep_earlier or is_edited(layer):
             inherited = layer
-            visible, opacity = layer.visible, layer.opacity
+            visible, opacity = is_wanted(layer), layer.opacity
             _put_aside(layer)
         elif look is not None and isinstance(layer, look.kind):
             look.show_in(layer)
@@ -248,7 +258,7 @@ def _show_graph(viewer: napari.Viewer, contents: LayerContents) -> None:
             set_segmentation(layer, segmentation)
             show_heights_of(segmentation, layer)
         return
-    visible = [layer.visible for layer in there]
+    visible = [is_wanted(layer) for layer in there]
     for layer in there:  # Vectors come with a layer of the cut edges, which are others now
         if is_edited(layer):
             _put_aside(layer)
@@ -265,7 +275,8 @@ def _put_aside(layer: Layer) -> None:
     entry: dict[str, Any] = layer.metadata[METADATA_KEY]
     role, recipe = entry["role"], entry.get("recipe")
     made = "" if recipe is None else f" ({method_and_thresholds(recipe)})"
-    layer.visible, layer.name = False, f"{layer_title(entry['field'])}: {role} before{made}"
+    hide(layer)
+    layer.name = f"{layer_title(entry['field'])}: {role} before{made}"
     entry["role"] = _EARLIER + role
 
 
