@@ -8,6 +8,7 @@ from .identification import Candidate as Candidate
 from .identification import Coordinate as Coordinate
 from .identification import Identification as Identification
 from .instrument import Instrument as Instrument
+from .known_phases import KnownPhases as KnownPhases
 from .mixtures import Mixture as Mixture
 from .mixtures import mixture_of as mixture_of
 from .naming import identify_fit as identify_fit

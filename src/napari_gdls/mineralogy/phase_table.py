@@ -17,8 +17,8 @@ from napari_gdls.mineralogy.composition import Composition
 from napari_gdls.mineralogy.composition_tables import plain_composition
 from napari_gdls.mineralogy.identification import Identification
 from napari_gdls.mineralogy.instrument import Instrument
+from napari_gdls.mineralogy.known_phases import KnownPhases, NamedSpectra
 from napari_gdls.mineralogy.mixtures import mixture_of
-from napari_gdls.mineralogy.naming import composition_to_name, identify_fit
 from napari_gdls.mineralogy.naming_libraries import LibrarySpec, naming_library
 from napari_gdls.mineralogy.phase_spectra import PhaseSpectra, phase_spectra
 from napari_gdls.mineralogy.phase_words import phase_name
@@ -29,7 +29,6 @@ from napari_gdls.mineralogy.schemes.quantities import scheme_quantities
 from napari_gdls.mineralogy.schemes.reading import read_scheme
 from napari_gdls.mineralogy.schemes.scheme import UNCLASSIFIED, RuleMatch, Scheme
 from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
-from napari_gdls.mineralogy.spectrum_fitting import fit_spectrum
 from napari_gdls.mineralogy.structural_formulas import StructuralFormula, structural_formula
 from napari_gdls.progress import Progress, silent
 from napari_gdls.segmentation import Segmentation
@@ -161,6 +160,7 @@ def identify(
     library: LibrarySpec = None,
     scheme: Scheme | str | os.PathLike[str] | None = None,
     instrument: Instrument | None = None,
+    known: KnownPhases | None = None,
     progress: Progress | None = None,
 ) -> PhaseTable:
     """Name the minerals of a segmentation, and quantify their phases.
@@ -176,6 +176,9 @@ def identify(
         is "unclassified". Candidates, composition and formula are the same.
     instrument : Instrument, optional
         Beam, geometry, calibration. None: `calibrate_field`.
+    known : KnownPhases, optional
+        What earlier calls have found: phases whose sums have not changed are not measured again. None:
+        nothing is known.
     progress : Progress, optional
         Receives `STAGES`; may cancel.
 
@@ -196,23 +199,24 @@ def identify(
     (`pure_parts.parts_of_mixture`), never as a mineral.
     """
     report = silent if progress is None else progress
-    known = naming_library(library)
+    materials = naming_library(library)
     rules = scheme if scheme is None or isinstance(scheme, Scheme) else read_scheme(scheme)
     report(STAGES[0], 0.0)
     conditions = calibrate_field(segmentation.field) if instrument is None else instrument
+    remembered = (known or KnownPhases()).named(conditions, materials)
     sums = phase_spectra(segmentation)
     fits: list[SpectrumFit] = []
     for k, counts in enumerate(sums.spectra):
         report(STAGES[1], k / len(sums.spectra))
-        fits.append(fit_spectrum(counts, conditions))
+        fits.append(remembered.fit(counts))
     alone = []
     for k, fit in enumerate(fits):
         report(STAGES[2], k / len(fits) / 2)
-        alone.append(identify_fit(composition_to_name(fit), known))
+        alone.append(remembered.answer(fit))
     rows = []
     for k in range(len(fits)):
         report(STAGES[2], 0.5 + k / len(fits) / 2)
-        rows.append(_row(k, sums, fits, alone, conditions, known))
+        rows.append(_row(k, sums, fits, alone, remembered))
     if rules is not None:
         rows = [_ruled(row, rules, segmentation) for row in rows]
     names = with_those_by_hand([row.name for row in rows], segmentation.names)
@@ -226,8 +230,7 @@ def _row(
     sums: PhaseSpectra,
     fits: Sequence[SpectrumFit],
     alone: Sequence[Identification],
-    conditions: Instrument,
-    library: LibrarySpec,
+    known: NamedSpectra,
 ) -> PhaseRow:
     answer = alone[k]
     name = answer.name
@@ -241,7 +244,7 @@ def _row(
     if sums.intergrown[k]:
         name, probability = _name_of_mixture(mixture, alone), None
         reason = "An area with grains that are finer than the distance of the measurements."
-        two = None if mixture else mixture_of(fits[k], library, alone[k].candidates)
+        two = None if mixture else mixture_of(fits[k], known.library, alone[k].candidates)
         if two is not None and two.gain > 0:
             reason += f" Of two minerals, {two.first} and {two.second} explain it best."
     elif mixture:
@@ -253,7 +256,7 @@ def _row(
         if part is None or host is None:
             reason = "No measurement inside a grain: the spectrum may hold what lies around."
         else:
-            answer = identify_fit(composition_to_name(fit_spectrum(part.counts, conditions)), library)
+            answer = known.answer(known.fit(part.counts))
             name, probability = answer.name, answer.probability
             reason = (
                 f"No measurement inside a grain: named from the pure part, {100 * part.share:.0f} % of the counts were "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer, Signal, Slot
@@ -14,13 +15,19 @@ from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.task import Task
 
 if TYPE_CHECKING:
-    from napari_gdls.mineralogy import PhaseTable
-    from napari_gdls.mineralogy.instrument import Instrument
+    from napari_gdls.mineralogy import KnownPhases, PhaseTable
     from napari_gdls.progress import Progress
     from napari_gdls.segmentation.result import Segmentation
 
 DELAY = 400
 """Milliseconds that a result is shown before its phases are named: a slider that is still moved asks for nothing."""
+
+
+@dataclass
+class Known:
+    """What naming has found on a field so far; None before the first time, since it takes long to import."""
+
+    phases: KnownPhases | None = None
 
 
 class PhaseNaming(QObject):
@@ -52,7 +59,7 @@ class PhaseNaming(QObject):
         self._state: FieldState | None = None
         self._partition = b""
         self._settings = NamingSettings()
-        self._calibrated: weakref.WeakKeyDictionary[FieldState, Instrument] = weakref.WeakKeyDictionary()
+        self._known: weakref.WeakKeyDictionary[FieldState, Known] = weakref.WeakKeyDictionary()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY)
@@ -111,9 +118,7 @@ class PhaseNaming(QObject):
         if state is None or state.shown is None or self._task is not None:
             return
         segmentation, settings, beam_energy = state.shown.segmentation, state.naming, state.beam_energy
-        known = self._calibrated.get(state)
-        if known is not None and known.beam_energy != beam_energy:
-            known = None
+        known = self._known.setdefault(state, Known())
         self._state, self._partition, self._settings = state, state.shown.partition, settings
         assert beam_energy is not None  # or nothing would be to be named
         task = Task(lambda progress: minerals_of(segmentation, settings.library, beam_energy, known, progress))
@@ -130,7 +135,6 @@ class PhaseNaming(QObject):
         state, partition = self._state, self._partition
         self._end()
         if state is not None:
-            self._calibrated[state] = minerals.instrument
             self._session.finish_naming(state, partition, minerals)
 
     @Slot(object)
@@ -158,7 +162,7 @@ class PhaseNaming(QObject):
 
 
 def minerals_of(
-    segmentation: Segmentation, library: str, beam_energy: float, known: Instrument | None, progress: Progress
+    segmentation: Segmentation, library: str, beam_energy: float, known: Known, progress: Progress
 ) -> PhaseTable:
     """What the phases of a segmentation are; see `napari_gdls.mineralogy.identify`.
 
@@ -170,14 +174,17 @@ def minerals_of(
         See `NamingSettings`.
     beam_energy : float
         In keV.
-    known : Instrument or None
-        Calibration of the field, where an earlier call has made it.
+    known : Known
+        What earlier calls have found on the field: its calibration, and what phases are.
     progress : Progress
     """
     progress("calibration", 0.0)
-    from napari_gdls.mineralogy import calibrate_field, identify
+    from napari_gdls.mineralogy import KnownPhases, calibrate_field, identify
 
-    instrument = known or calibrate_field(segmentation.field, beam_energy=beam_energy)
-    minerals = identify(segmentation, library=library or None, instrument=instrument, progress=progress)
+    phases = known.phases = known.phases or KnownPhases()
+    instrument = phases.instrument
+    if instrument is None or instrument.beam_energy != beam_energy:
+        instrument = calibrate_field(segmentation.field, beam_energy=beam_energy)
+    minerals = identify(segmentation, library=library or None, instrument=instrument, known=phases, progress=progress)
     _ = minerals.could_be_one  # it is kept
     return minerals

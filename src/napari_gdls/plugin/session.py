@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.mineralogy.phase_table import PhaseTable
 
+NAMED_KEPT = 12
+"""Results of a run whose minerals are kept, the latest, chosen: undo and redo of a few steps find their names. Each
+holds some megabytes, and others are measured again in a fraction of a second."""
+
 
 class Session:
     """All open fields, which of them is chosen, and what is known of each.
@@ -226,7 +230,8 @@ class Session:
 
     def finish_naming(self, state: FieldState, partition: bytes, minerals: PhaseTable) -> None:
         """Take in what the phases of a result of the last run are."""
-        state.minerals = {**state.minerals, partition: minerals}
+        latest = list({**state.minerals, partition: minerals}.items())[-NAMED_KEPT:]
+        state.minerals = dict(latest)
         state.naming_problem = ""
         self.naming_changed.emit(state)
         self.wanted_changed.emit(state)
