@@ -22,6 +22,7 @@ from napari_gdls.spectra.thin_film import usual_emission
 # Lines that a detector does not resolve, by the name of their group.
 _GROUPS = {"Ka": ("Ka1", "Ka2"), "Kb": ("Kb1", "Kb3"), "La": ("La1", "La2"), "Ma": ("Ma1", "Ma2"), "Mz": ("Mz1", "Mz2")}
 _LATIN = str.maketrans("\u03b1\u03b2\u03b3\u03b7\u03b6", "abgnz")
+_GREEK = str.maketrans("abgnz", "\u03b1\u03b2\u03b3\u03b7\u03b6")
 _ALPHA_LINES = ("Ka", "La", "Ma")
 _PEAKS = ("Ka", "Kb", "La", "Lb1", "Lb2", "Lb3", "Lg1", "Ll", "Ma", "Mb", "Mg")
 
@@ -56,6 +57,11 @@ class Line:
     name: str
     energy: float
     weight: float
+
+    @property
+    def title(self) -> str:
+        """Element and line with Greek letters: "Fe K\u03b1"."""
+        return f"{self.element} {self.name[0]}{self.name[1:].translate(_GREEK)}"
 
 
 def line_energy(element: str, line: str = "Ka1") -> float:

@@ -9,7 +9,8 @@ import napari_gdls as gdls
 from napari_gdls.mineralogy.identification import Candidate
 from napari_gdls.plugin.field_state import Result
 from napari_gdls.plugin.session import Session
-from napari_gdls.plugin.widgets.phase_details import PhaseDetails, against, with_error
+from napari_gdls.plugin.widgets.material_details import against, with_error
+from napari_gdls.plugin.widgets.phase_details import PhaseDetails
 from napari_gdls.segmentation import phase_table
 from napari_gdls.segmentation.colours import phase_colours
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import Signal, Slot
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget, QWidgetAction
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QPushButton, QWidget, QWidgetAction
 
 from napari_gdls.errors import RecipeError
 from napari_gdls.plugin.failures import show_failure
@@ -30,7 +30,7 @@ class ElementField(QWidget):
         Other elements were typed or chosen: the tuple `elements`. Not emitted for a text that cannot be read; that is
         said once, and the elements stay as they were.
     text : QLineEdit
-    button : QToolButton
+    button : QPushButton
     table : PeriodicTable
     """
 
@@ -44,10 +44,9 @@ class ElementField(QWidget):
         self.text.setPlaceholderText(placeholder)
         self.text.setToolTip(tip)
         self.text.setClearButtonEnabled(True)
-        self.button = QToolButton(self)
-        self.button.setText("Table")
+        self.button = QPushButton("Table…", self)
+        self.button.setStyleSheet("QPushButton::menu-indicator {image: none;}")  # it would lie on the text
         self.button.setToolTip("Choose elements in the periodic table.")
-        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.button)
         self.table = PeriodicTable(menu)
         action = QWidgetAction(menu)

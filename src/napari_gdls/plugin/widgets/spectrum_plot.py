@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QFont
 from qtpy.QtWidgets import QGraphicsPathItem, QWidget
 
@@ -86,7 +86,14 @@ class SpectrumPlot(ThemedPlot):
     Parameters
     ----------
     parent : QWidget
+
+    Attributes
+    ----------
+    recoloured : Signal()
+        The theme is another one; who gave colours that follow it has to give them again.
     """
+
+    recoloured = Signal()
 
     def __init__(self, parent: QWidget) -> None:
         self._curves: tuple[Curve, ...] = ()  # Qt asks for the height while it makes the plot
@@ -152,7 +159,7 @@ class SpectrumPlot(ThemedPlot):
         if len(self._items) != len(self._curves):
             for item in self._items:
                 self.removeItem(item)
-            self._items = [self.plot([], []) for _ in self._curves]
+            self._items = [self.plot([], [], connect="finite") for _ in self._curves]
         self._draw()
         if legend == [(curve.name, curve.colour) for curve in self._curves]:
             return
@@ -188,6 +195,17 @@ class SpectrumPlot(ThemedPlot):
         self._place_marks()
         self._fit_height()
 
+    def _follow_theme(self, event: object = None) -> None:
+        super()._follow_theme(event)
+        if event is None:  # while it is made
+            return
+        self.legend.setLabelTextColor(self.text_colour)
+        for mark in self._marks:
+            if mark.label is not None:
+                mark.label.setColor(self.text_colour)
+        self._place_marks()
+        self.recoloured.emit()
+
     def _seen_lines(self, element: str, beam_energy: float) -> list[Line]:
         """Lines of an element within the axis, the strongest first; none of an element without such, as H."""
         from napari_gdls.spectra import main_lines
@@ -201,7 +219,7 @@ class SpectrumPlot(ThemedPlot):
     def _label(self, line: Line) -> pg.TextItem | None:
         if line.weight < _LABELLED:
             return None
-        label = pg.TextItem(_text(line), color=self.text_colour, anchor=(0, 0.5), angle=90)
+        label = pg.TextItem(line.title, color=self.text_colour, anchor=(0, 0.5), angle=90)
         font = QFont()
         font.setPointSize(_LABEL_SIZE)
         label.setFont(font)
@@ -224,13 +242,13 @@ class SpectrumPlot(ThemedPlot):
     def _height_at(self, energy: float) -> float:
         """Of the highest curve near an energy (keV)."""
         first, last = np.searchsorted(self._energies, [energy - _NEAR, energy + _NEAR])
-        return max((float(np.max(curve.counts[first:last], initial=0.0)) for curve in self._curves), default=0.0)
+        return max((float(np.nanmax(curve.counts[first:last], initial=0.0)) for curve in self._curves), default=0.0)
 
     def _floor(self) -> float:
         """Lowest value that is drawn."""
         if not self._logarithmic:
             return -np.inf
-        highest = max((float(np.max(curve.counts, initial=0.0)) for curve in self._curves), default=0.0)
+        highest = max((float(np.nanmax(curve.counts, initial=0.0)) for curve in self._curves), default=0.0)
         return max(self.least or highest * 10.0**-_DECADES, np.finfo(float).tiny)
 
     def _drawn(self, values: FloatArray) -> FloatArray:
@@ -275,8 +293,8 @@ class SpectrumPlot(ThemedPlot):
             for each in (curve.counts, curve.high, curve.low)
             if each is not None
         ]
-        highest = max(float(np.max(part, initial=0.0)) for part in parts)
-        lowest = min(float(np.min(part, initial=0.0)) for part in parts)
+        highest = max(float(np.nanmax(part, initial=0.0)) for part in parts)
+        lowest = min(float(np.nanmin(part, initial=0.0)) for part in parts)
         if self._logarithmic:
             bottom = float(np.log10(self._floor()))
             top = max(float(np.log10(max(highest, self._floor()))), bottom + 1.0)

@@ -15,7 +15,7 @@ DISC, MATRIX = (22, 30), (4, 4)
 
 def _drawn(dock) -> np.ndarray:
     """Counts of the first curve, as they are drawn."""
-    return dock.plot.listDataItems()[0].yData
+    return dock.view.spectra.listDataItems()[0].yData
 
 
 def _press(button) -> None:
@@ -39,8 +39,8 @@ def test_a_click_shows_the_sum_of_the_segment(bench, opened):
     assert state.selected_phases == {segmentation.phases[label - 1]}
     chosen = np.where(segmentation.measurement_labels == label - 1, 0, -1)
     np.testing.assert_array_equal(_drawn(dock), state.field.summed_spectra(chosen, 1)[0])
-    assert f"{int(_drawn(dock)[3:].sum()):,} counts" in dock.message.text()
-    assert f"{np.count_nonzero(chosen == 0):,} measurements" in dock.message.text()
+    assert f"{int(_drawn(dock)[3:].sum()):,} counts" in dock.controls.message.text()
+    assert f"{np.count_nonzero(chosen == 0):,} measurements" in dock.controls.message.text()
 
 
 def test_sources_show_phase_measurement_and_all(bench, opened):
@@ -48,17 +48,17 @@ def test_sources_show_phase_measurement_and_all(bench, opened):
     bench.click(*MATRIX)
     segmentation, field = state.shown.segmentation, state.field
     (phase,) = state.selected_phases
-    _press(dock.source_buttons["phase"])
+    _press(dock.controls.source_buttons["phase"])
     bench.settle()
     members = np.where(segmentation.grouped.labels == phase, 0, -1)
     np.testing.assert_array_equal(_drawn(dock), field.summed_spectra(members, 1)[0])
-    _press(dock.source_buttons["measurement"])
+    _press(dock.controls.source_buttons["measurement"])
     bench.settle()
     (measurement,) = state.selected_measurements
     distance = np.hypot(*(field.locations - MATRIX).T)
     assert distance[measurement] == distance.min()
     np.testing.assert_array_equal(_drawn(dock), np.asarray(field.spectra[[measurement]].sum(axis=0)).ravel())
-    _press(dock.source_buttons["all"])
+    _press(dock.controls.source_buttons["all"])
     bench.settle()
     np.testing.assert_array_equal(_drawn(dock), field.total_spectrum)
 
@@ -77,38 +77,38 @@ def test_pins_outlive_the_dock_and_make_differences(bench, opened):
     dock, state = opened
     bench.click(*DISC)
     first = _drawn(dock).copy()
-    _press(dock.pin_button)
-    assert len(dock.plot.curves) == 2
+    _press(dock.controls.pin)
+    assert len(dock.view.spectra.curves) == 2
     bench.close()
     dock = bench.open()
-    assert [curve.counts.tolist() for curve in dock.plot.curves][-1] == first.tolist()
+    assert [curve.counts.tolist() for curve in dock.view.spectra.curves][-1] == first.tolist()
     bench.click(*MATRIX)
     second = dock.spectra[0].counts
-    dock.difference.setCurrentIndex(1)
+    dock.controls.difference.setCurrentIndex(1)
     above = slice(3, None)  # channels of 20 eV: those below 50 eV are noise
     expected = 100 * second / second[above].sum() - 100 * first / first[above].sum()
     np.testing.assert_allclose(_drawn(dock), expected)
-    curve = dock.plot.curves[0]
+    curve = dock.view.spectra.curves[0]
     assert (curve.low <= curve.counts).all()
     assert (curve.high >= curve.counts).all()
-    _press(dock.clear_button)
+    _press(dock.controls.clear)
     assert state.pinned == ()
-    assert len(dock.plot.curves) == 1
+    assert len(dock.view.spectra.curves) == 1
     np.testing.assert_array_equal(_drawn(dock), second)
 
 
 def test_without_a_field_and_without_segments(bench, sparse_field):
     dock = bench.open()
-    assert dock.message.text() == "No field is open."
+    assert dock.controls.message.text() == "No field is open."
     state = bench.add(sparse_field)
     bench.settle()
-    assert "press Segment" in dock.message.text()
+    assert "press Segment" in dock.controls.message.text()
     bench.click(*DISC)
-    _press(dock.source_buttons["measurement"])
+    _press(dock.controls.source_buttons["measurement"])
     bench.settle()
     (measurement,) = state.selected_measurements
     np.testing.assert_array_equal(_drawn(dock), np.asarray(sparse_field.spectra[[measurement]].sum(axis=0)).ravel())
-    _press(dock.source_buttons["all"])
+    _press(dock.controls.source_buttons["all"])
     bench.settle()
     np.testing.assert_array_equal(_drawn(dock), sparse_field.total_spectrum)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ from napari_gdls.plugin.field_state import Pinned
 from napari_gdls.plugin.shown_spectra import Colour, ShownSpectrum
 from napari_gdls.plugin.widgets.spectrum_plot import Curve
 from napari_gdls.spectra.counting import poisson_limits
+
+if TYPE_CHECKING:
+    from napari_gdls.mineralogy.spectrum_fit import SpectrumFit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -42,6 +46,9 @@ SCALES: dict[str, Scale] = {
     "peak": Scale("Of the peak", "% of the highest peak", "In percent of the highest channel above the noise peak."),
 }
 """Scales of the plot, by name."""
+
+FIT_COLOUR = "#ff5a36"
+"""Of fits; stands out on light and dark ground, and no phase is drawn beside it."""
 
 WIDTH = 1.0
 """Pixels: wider lines are drawn many times slower by Qt."""
@@ -129,6 +136,45 @@ def difference_curve(
         low = difference - np.hypot((spectrum.counts - own_low) / own, (its_high - other.counts) / its)
         high = difference + np.hypot((own_high - spectrum.counts) / own, (other.counts - its_low) / its)
     return Curve(difference, colour, f"{spectrum.title} - {other.title}", WIDTH, low=low, high=high)
+
+
+def fit_curves(
+    fit: SpectrumFit,
+    spectrum: ShownSpectrum,
+    scale: str,
+    above_noise: npt.NDArray[np.bool_],
+    *,
+    colour: str,
+    band: bool,
+) -> list[Curve]:
+    """The spectrum that was fitted, the fit, and its continuum.
+
+    Of a phase that may be less than all of its measurements: those inside its grains.
+
+    Parameters
+    ----------
+    fit : SpectrumFit
+    spectrum : ShownSpectrum
+        That is shown; its number of measurements is that of the fit where the counts are the same.
+    scale : str
+        Of `SCALES`.
+    above_noise : (D,) array of bool
+    colour : str
+    band : bool
+    """
+    same = np.array_equal(fit.counts, spectrum.counts)
+    # Counts inside of grains by those of all say how many measurements were fitted, near enough for a scale.
+    n = spectrum.n_spectra if same else max(1, round(spectrum.n_spectra * fit.counts.sum() / spectrum.counts.sum()))
+    title = spectrum.title if same else f"{spectrum.title}, inside grains"
+    fitted = ShownSpectrum(title, np.asarray(fit.counts, dtype=np.float64), n, spectrum.colour)
+    by = divisor(fitted.counts, n, scale, above_noise)
+    model = np.where(fit.used, fit.model, np.nan) / by
+    background = np.where(fit.used, fit.background, np.nan) / by
+    return [
+        spectrum_curve(fitted, scale, above_noise, colour=colour, band=band),
+        Curve(model, FIT_COLOUR, "fit", WIDTH),
+        Curve(background, FIT_COLOUR, "continuum", WIDTH, dashed=True),
+    ]
 
 
 def hex_colour(colour: Colour | None, otherwise: str) -> str:

@@ -2,60 +2,49 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Slot
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt, Slot
+from qtpy.QtWidgets import QApplication, QFileDialog, QSplitter, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_gdls.energy import ZERO_PEAK_END
+from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.field_state import FieldState, Pinned
-from napari_gdls.plugin.shown_spectra import (
-    SOURCES,
-    ShownSpectrum,
-    Wanted,
-    spectrum_of,
-    wanted_spectra,
-    wanted_under,
-)
-from napari_gdls.plugin.spectrum_sums import ResultSums, result_sums
-from napari_gdls.plugin.task import Latest
+from napari_gdls.plugin.spectrum_answers import SpectrumAnswer, residuals
 from napari_gdls.plugin.viewers import viewer_session
-from napari_gdls.plugin.widgets.element_field import ElementField
+from napari_gdls.plugin.widgets.spectrum import saving
+from napari_gdls.plugin.widgets.spectrum.controls import Controls
 from napari_gdls.plugin.widgets.spectrum.curves import (
     SCALES,
     difference_curve,
+    fit_curves,
     hex_colour,
     spectrum_curve,
 )
-from napari_gdls.plugin.widgets.spectrum_plot import SpectrumPlot
+from napari_gdls.plugin.widgets.spectrum.feed import SpectrumFeed
+from napari_gdls.plugin.widgets.spectrum.material import MaterialPanel, SpectrumFits
+from napari_gdls.plugin.widgets.spectrum.peaks import PeakRow
+from napari_gdls.plugin.widgets.spectrum.regions import RegionTool
+from napari_gdls.plugin.widgets.spectrum.view import SpectrumView
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_gdls.plugin.layers.picking import Picked
-    from napari_gdls.progress import Progress
-    from napari_gdls.segmentation.result import Segmentation
+    from napari_gdls.plugin.shown_spectra import ShownSpectrum
+    from napari_gdls.plugin.widgets.spectrum_plot import Curve
 
 _LOWEST_SEEN = 250.0
 """eV; below is the noise of the detector."""
-_HEIGHT = 150
-"""Pixels that the plot has at least, so that peaks stand out in a small window."""
 _LEAST_COUNT = 0.5
 """Counts at the bottom of a logarithmic plot: below a single one."""
+_GREY = (0.5, 0.5, 0.5)
+"""Of pinned spectra of several phases; seen on light and dark ground."""
+_EV_PER_KEV = 1000.0  # by definition
 
 
 class SpectrumWidget(QWidget):
@@ -71,115 +60,84 @@ class SpectrumWidget(QWidget):
         super().__init__()
         followed = viewer_session(napari_viewer)
         followed.spectrum_opened = True
-        self.session, self._picking = followed.session, followed.picking
-        self._sums: ResultSums | None = None
-        self._earlier: ResultSums | None = None
-        self._wanted: tuple[Wanted, ...] = ()
-        self._shown: tuple[ShownSpectrum, ...] = ()
-        self._under: Picked | None = None
+        self.session = followed.session
+        self.controls, self.view, self.peaks = Controls(self), SpectrumView(self), PeakRow(self)
+        self.material = MaterialPanel(self)
+        self.feed = SpectrumFeed(self.session, followed.picking, self)
+        self.fits = SpectrumFits(self)
+        self.region = RegionTool(napari_viewer, self.session, self)
         self._axis_of: FieldState | None = None
-        self._summing, self._answers = Latest(self), Latest(self)
-        self._make_controls()
-        self.plot = SpectrumPlot(self)
-        self.plot.setMinimumHeight(_HEIGHT)
-        self.message = QLabel(self)
-        self.message.setWordWrap(True)
+        self._above_noise = np.zeros(0, dtype=np.bool_)
         self._lay_out()
         self._connect()
-        self._on_result()
-
-    # -- what there is to see and to press
-
-    def _make_controls(self) -> None:
-        self.sources = QButtonGroup(self)
-        self.source_buttons: dict[str, QPushButton] = {}
-        for name, (title, tip) in SOURCES.items():
-            button = QPushButton(title, self)
-            button.setToolTip(tip)
-            button.setCheckable(True)
-            self.sources.addButton(button)
-            self.source_buttons[name] = button
-        self.source_buttons["segment"].setChecked(True)
-        self.follow = _tick("Follow mouse", "Show the spectrum of what the mouse is over, while it moves.", self)
-        self.logarithmic = _tick("log", "Counts on a logarithmic scale.", self)
-        self.band = _tick(
-            "± 1 sd", "Band in which the expected counts lie: one standard deviation of counting on each side.", self
-        )
-        self.band.setChecked(True)
-        self.scale = QComboBox(self)
-        for name, scale in SCALES.items():
-            self.scale.addItem(scale.title, name)
-            self.scale.setItemData(self.scale.count() - 1, scale.tip, 3)
-        self.scale.setToolTip("What the counts of each spectrum are divided by.")
-        self.pin_button = QPushButton("Pin", self)
-        self.pin_button.setToolTip("Keep this spectrum in sight while others are looked at.")
-        self.clear_button = QPushButton("Clear pins", self)
-        self.clear_button.setToolTip("Take all pinned spectra away.")
-        self.difference = QComboBox(self)
-        self.difference.setToolTip("Show the spectrum less a pinned one, both in percent of all their counts.")
-        self.elements = ElementField(
-            self, placeholder="Lines of: Si Al Ca", tip="Elements whose lines are marked; keV at the axis."
-        )
+        self._on_field()
+        self.feed.look()
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in self.source_buttons.values():
-            row.addWidget(button)
-        others: tuple[QWidget, ...] = (
-            self.follow, self.logarithmic, self.band, self.scale, self.pin_button, self.difference, self.clear_button
-        )  # fmt: skip
-        for widget in others:
-            row.addWidget(widget)
-        row.addWidget(self.elements, 1)
+        left = QWidget(self)
+        inner = QVBoxLayout(left)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(2)
+        inner.addWidget(self.peaks)
+        inner.addWidget(self.view, 1)
+        parts = QSplitter(Qt.Orientation.Horizontal, self)
+        parts.addWidget(left)
+        parts.addWidget(self.material)
+        parts.setStretchFactor(0, 1)
+        parts.setCollapsible(0, False)
+        self.material.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 2, 4, 2)
-        layout.addLayout(row)
-        layout.addWidget(self.message)
-        layout.addWidget(self.plot, 1)
+        layout.setSpacing(2)
+        layout.addWidget(self.controls)
+        layout.addWidget(parts, 1)
 
     def _connect(self) -> None:
-        self.sources.buttonClicked.connect(self._on_source)
-        self.follow.toggled.connect(self._on_follow)
-        self.logarithmic.toggled.connect(self._on_scale)
-        self.band.toggled.connect(self._draw)
-        self.scale.currentIndexChanged.connect(self._on_scale)
-        self.difference.currentIndexChanged.connect(self._draw)
-        self.pin_button.clicked.connect(self.pin)
-        self.clear_button.clicked.connect(self.clear_pins)
-        self.elements.changed.connect(self._on_elements)
-        self._summing.succeeded.connect(self._on_sums)
-        self._answers.succeeded.connect(self._on_spectra)
-        for worker in (self._summing, self._answers):
-            worker.failed.connect(show_failure)
-        session = self.session
-        for signal in (session.chosen_changed, session.shown_changed):
-            watch(self, signal, self._on_result)
-        watch(self, session.selection_changed, self._on_selection)
-        watch(self, session.display_changed, self._on_display)
-        watch(self, self._picking.hovered, self._on_hover)
-
-    # -- what is shown
-
-    @property
-    def source(self) -> str:
-        """What spectra are of: a name of `SOURCES`."""
-        return next(name for name, button in self.source_buttons.items() if button.isChecked())
+        controls = self.controls
+        controls.sources.buttonClicked.connect(lambda _: self.feed.set_source(controls.source))
+        controls.follow.toggled.connect(self.feed.follow)
+        controls.draw_region.clicked.connect(self._on_draw_region)
+        controls.logarithmic.toggled.connect(self.view.spectra.set_logarithmic)
+        controls.band.toggled.connect(self._draw)
+        for choice in (controls.scale, controls.difference):
+            choice.currentIndexChanged.connect(self._draw)
+        controls.pin.clicked.connect(self.pin)
+        controls.clear.clicked.connect(self.clear_pins)
+        controls.elements.changed.connect(self._on_elements)
+        controls.fit.toggled.connect(self._on_fit)
+        controls.window_tick.toggled.connect(self._on_window)
+        for text, slot in (
+            ("Copy as table", self.copy),
+            ("Save as table (CSV)…", self._on_save_table),
+            ("Save spectrum as .msa…", self._on_save_msa),
+            ("Save picture…", self._on_save_picture),
+        ):
+            controls.save_menu.addAction(text).triggered.connect(slot)
+        self.view.spectra.recoloured.connect(self._draw)
+        self.view.clicked.connect(self._on_peak)
+        self.peaks.chosen.connect(self._on_candidate)
+        self.peaks.peak_found.connect(self.view.mark_peak)
+        self.feed.changed.connect(self._on_spectra)
+        self.fits.changed.connect(self._on_answer)
+        watch(self, self.session.chosen_changed, self._on_field)
+        watch(self, self.session.display_changed, self._on_display)
+        watch(self, self.session.shown_changed, self._on_shown)
+        watch(self, self.session.naming_changed, self._on_shown)
 
     @property
     def spectra(self) -> tuple[ShownSpectrum, ...]:
         """What is shown beside the pinned ones."""
-        return self._shown
+        return self.feed.spectra
 
     @property
     def busy(self) -> bool:
-        """Whether sums or spectra are under way."""
-        return self._summing.busy or self._answers.busy
+        """Whether sums, fits or candidates are under way."""
+        return self.feed.busy or self.fits.busy or self.peaks.busy
 
     def set_source(self, name: str) -> None:
-        """Show spectra of another kind of thing, of `SOURCES`."""
-        self.source_buttons[name].setChecked(True)
-        self._on_source()
+        """Show spectra of another kind of thing, of `napari_gdls.plugin.shown_spectra.SOURCES`."""
+        self.controls.source_buttons[name].setChecked(True)
+        self.feed.set_source(name)
 
     def overlay(self, phases: tuple[int, int]) -> None:
         """Show two phases of the chosen field, from 0, over each other, in percent of their counts.
@@ -188,12 +146,10 @@ class SpectrumWidget(QWidget):
         ----------
         phases : (int, int)
         """
-        if self.session.chosen is None:
-            return
-        self.scale.setCurrentIndex(self.scale.findData("total"))
-        self.source_buttons["phase"].setChecked(True)
-        self.session.select(self.session.chosen, phases=phases)
-        self._on_source()
+        if self.session.chosen is not None:
+            self.controls.scale.setCurrentIndex(self.controls.scale.findData("total"))
+            self.session.select(self.session.chosen, phases=phases)
+            self.set_source("phase")
 
     @Slot()
     def pin(self) -> None:
@@ -203,7 +159,7 @@ class SpectrumWidget(QWidget):
             return
         new = [
             Pinned(each.title, each.counts, each.n_spectra, each.colour or _GREY)
-            for each in self._shown
+            for each in self.spectra
             if not any(np.array_equal(each.counts, other.counts) for other in state.pinned)
         ]
         self.session.pin(state, (*state.pinned, *new))
@@ -214,209 +170,195 @@ class SpectrumWidget(QWidget):
         if self.session.chosen is not None:
             self.session.pin(self.session.chosen, ())
 
-    # -- what others change
+    @Slot()
+    def copy(self) -> None:
+        """Put the spectra on the clipboard, as a table of counts."""
+        QApplication.clipboard().setText(
+            saving.as_text(saving.spectrum_columns(self._all_spectra(), self.view.spectra.energies))
+        )
 
-    def _on_result(self, _: object = None) -> None:
-        """Another field, or another result of it: its sums are made beside the window."""
+    def _all_spectra(self) -> list[ShownSpectrum | Pinned]:
         state = self.session.chosen
-        if state is not self._axis_of:
-            self._axis_of = state
-            self._under = None
-            self._sums = self._earlier = None
-            if state is not None:
-                self._show_axis(state)
-        segmentation = None if state is None or state.shown is None else state.shown.segmentation
-        if segmentation is None:
-            self._sums = self._earlier = None
-            self._summing.drop()
-        elif self._sums is None or self._sums.segmentation is not segmentation:
-            self._earlier, self._sums = self._sums or self._earlier, None
-            self._summing.ask(partial(_summed, segmentation, self._earlier))
-        self._show_pins()
-        self._show()
+        return [*self.spectra, *(() if state is None else state.pinned)]
 
-    def _show_axis(self, state: FieldState) -> None:
-        energy = state.field.energy
-        with signals_blocked(self.elements):
-            self.elements.set_elements(state.marked_elements)
-        self._above_noise = energy.centers >= ZERO_PEAK_END
-        self.plot.show_curves(())
-        self.plot.set_axis(energy, *_first_range(state))
-        self._mark()
-
-    @Slot(object)
-    def _on_sums(self, sums: ResultSums) -> None:
+    def _on_field(self) -> None:
+        """Another field: its channels, its pins, its elements."""
         state = self.session.chosen
-        if state is not None and state.shown is not None and state.shown.segmentation is sums.segmentation:
-            self._sums, self._earlier = sums, None
-            self._show()
+        self.controls.offer_differences([] if state is None else [each.title for each in state.pinned])
+        self.peaks.forget()
+        self.fits.forget()
+        if state is not None and state is not self._axis_of:
+            energy = state.field.energy
+            self._above_noise = energy.centers >= ZERO_PEAK_END
+            self.view.spectra.show_curves(())
+            self.view.set_axis(energy, *_first_range(state))
+            with signals_blocked(self.controls.elements):
+                self.controls.elements.set_elements(state.marked_elements)
+        self._axis_of = state
+        self._draw()
 
-    def _on_selection(self, state: FieldState) -> None:
-        if state is self.session.chosen:
-            self._show()
+    def _on_spectra(self) -> None:
+        spectra = self.feed.spectra
+        text = self.feed.problem
+        if len(spectra) == 1:
+            each = "" if spectra[0].n_spectra == 1 else f", {spectra[0].n_spectra:,} measurements"
+            text = f"{spectra[0].title}: {int(spectra[0].counts[self._above_noise].sum()):,} counts{each}"
+        elif spectra:
+            text = " | ".join(spectrum.title for spectrum in spectra)
+        self.controls.message.setText(text)
+        self.controls.message.setToolTip(text)
+        self._ask_fit()
+        self._draw()
 
     def _on_display(self, state: FieldState) -> None:
         if state is not self.session.chosen:
             return
-        if self.elements.elements != state.marked_elements:
-            self.elements.set_elements(state.marked_elements)
-        self._mark()
-        self._show_pins()
+        if self.controls.elements.elements != state.marked_elements:
+            self.controls.elements.set_elements(state.marked_elements)
+        self.controls.offer_differences([each.title for each in state.pinned])
         self._draw()
 
-    def _on_hover(self, picked: Picked | None) -> None:
-        if self.follow.isChecked():
-            self._under = picked
-            self._show()
-
-    # -- what the user changes here
-
-    @Slot()
-    def _on_source(self, _: object = None) -> None:
-        self._show()
-
-    @Slot(bool)
-    def _on_follow(self, follow: bool) -> None:
-        self._picking.following = follow
-        self._under = None
-        self._show()
-
-    @Slot()
-    def _on_scale(self, _: object = None) -> None:
-        self.plot.set_logarithmic(self.logarithmic.isChecked())
-        self._draw()
+    def _on_shown(self, state: FieldState) -> None:
+        if state is self.session.chosen:
+            self._ask_fit()  # phases may have been named, or the beam energy be known now
 
     @Slot(object)
     def _on_elements(self, elements: tuple[str, ...]) -> None:
         if self.session.chosen is not None:
             self.session.mark_elements(self.session.chosen, elements)
 
-    # -- drawing
+    @Slot()
+    def _on_draw_region(self) -> None:
+        self.region.draw()
+        self.set_source("region")
 
-    def _show(self) -> None:
-        """Show what is wanted now: at once if that is quick, else as soon as a thread beside the window has it."""
-        state = self.session.chosen
-        if state is None:
-            self._wanted, self._shown = (), ()
-            self._say("No field is open.")
-            self._draw()
-            return
-        found: tuple[Wanted, ...] | str = ()
-        if self._under is not None and self._under.state is state:
-            found = wanted_under(state, self.source, self._under)
-        if not found:
-            found = wanted_spectra(state, self.source)
-        if isinstance(found, str):
-            self._wanted, self._shown = (), ()
-            self._say(found)
-            self._draw()
-            return
-        self._wanted = found
-        spectra = [spectrum_of(each, state, self._sums, at_once=True) for each in found]
-        if all(each is not None for each in spectra):
-            self._answers.drop()
-            self._take([each for each in spectra if each is not None])
-        elif self._sums is not None or all(each.kind in ("all", "measurement") for each in found):
-            self._answers.ask(partial(_summed_spectra, found, state, self._sums))
-            self._say("Summing…")
-        else:
-            self._say("Summing…")  # `_on_sums` comes
+    @Slot(bool)
+    def _on_window(self, shown: bool) -> None:
+        self.view.show_window(shown)
+        self.controls.make_map.setVisible(shown)
 
-    @Slot(object)
-    def _on_spectra(self, found: tuple[FieldState, ResultSums | None, tuple[Wanted, ...], list[ShownSpectrum]]) -> None:
-        state, sums, wanted, spectra = found
-        if state is self.session.chosen and sums is self._sums and wanted == self._wanted:
-            self._take(spectra)
+    @Slot(float)
+    def _on_peak(self, energy: float) -> None:
+        """An energy (keV) was clicked."""
+        state, spectra = self.session.chosen, self._all_spectra()
+        if state is not None and spectra:
+            self.peaks.ask(spectra[0].counts, state.field.energy, energy * _EV_PER_KEV, _beam_energy(state))
 
-    def _take(self, spectra: list[ShownSpectrum]) -> None:
-        self._shown = tuple(spectra)
-        if len(spectra) == 1:
-            spectrum = spectra[0]
-            each = "" if spectrum.n_spectra == 1 else f", {spectrum.n_spectra:,} measurements"
-            self._say(f"{spectrum.title}: {int(spectrum.counts[self._above_noise].sum()):,} counts{each}")
-        else:
-            self._say(" | ".join(spectrum.title for spectrum in spectra))
-        self._draw()
-
-    def _say(self, text: str) -> None:
-        self.message.setText(text)
-
-    def _show_pins(self) -> None:
-        state = self.session.chosen
-        pinned = () if state is None else state.pinned
-        chosen = self.difference.currentText()
-        with signals_blocked(self.difference):
-            self.difference.clear()
-            self.difference.addItem("no difference")
-            for each in pinned:
-                self.difference.addItem(f"less {each.title}")
-            self.difference.setCurrentIndex(max(self.difference.findText(chosen), 0))
-        self.difference.setEnabled(bool(pinned))
-        self.clear_button.setEnabled(bool(pinned))
-
-    def _mark(self) -> None:
+    @Slot(str)
+    def _on_candidate(self, element: str) -> None:
         state = self.session.chosen
         if state is not None:
-            self.plot.mark_lines(state.marked_elements, state.beam_energy or state.field.assumed_beam_energy)
+            self.session.mark_elements(state, tuple(dict.fromkeys((*state.marked_elements, element))))
+
+    @Slot()
+    def _on_fit(self, _: object = None) -> None:
+        self.material.setVisible(self.controls.fit.isChecked())
+        self._ask_fit()
+        self._draw()
+
+    def _ask_fit(self) -> None:
+        """Fit what is shown, where that is one spectrum."""
+        state, spectra, wanted = self.session.chosen, self.feed.spectra, self.feed.wanted
+        if not self.controls.fit.isChecked():
+            self.fits.forget()
+        elif state is None or len(spectra) != 1:
+            self.fits.forget()
+            self.material.show_problem("Select one segment, phase, measurement or region to be fitted.")
+        else:
+            self.fits.ask(state, wanted[0], spectra[0])
+
+    def _on_answer(self) -> None:
+        answer, spectra = self.fits.answer, self.feed.spectra
+        if answer is None or not spectra:
+            self.material.show_problem(self.fits.problem)
+        else:
+            self.material.show_answer(spectra[0].title, answer)
+        self._draw()
+
+    @property
+    def _answer(self) -> SpectrumAnswer | None:
+        return self.fits.answer if self.controls.fit.isChecked() and len(self.feed.spectra) == 1 else None
 
     @Slot()
     def _draw(self, _: object = None) -> None:
-        state = self.session.chosen
-        self.pin_button.setEnabled(bool(self._shown))
+        state, spectra, plot = self.session.chosen, self.feed.spectra, self.view.spectra
+        controls, answer = self.controls, self._answer
+        controls.pin.setEnabled(bool(spectra))
+        controls.save.setEnabled(bool(self._all_spectra()))
         if state is None:
-            self.plot.show_curves(())
+            plot.show_curves(())
+            self.view.show_residuals(None)
             return
-        band, scale, text = self.band.isChecked(), str(self.scale.currentData()), self.plot.text_colour
-        index = self.difference.currentIndex() - 1
+        index = controls.difference.currentIndex() - 1
         other = state.pinned[index] if 0 <= index < len(state.pinned) else None
-        self.scale.setEnabled(other is None)
+        controls.scale.setEnabled(other is None)
+        scale = controls.scale_name if other is None else "total"
+        plot.least = _LEAST_COUNT if scale == "counts" else 0.0
+        plot.setLabel("left", SCALES[scale].label)
         if other is not None:
-            curves = [
-                difference_curve(each, other, self._above_noise, colour=hex_colour(each.colour, text), band=band)
-                for each in self._shown
-            ]
+            curves = [self._difference(each, other) for each in spectra]
         else:
-            # Alone a spectrum has the colour of text, which stands out in both themes.
-            several = len(self._shown) > 1
-            curves = [
-                spectrum_curve(
-                    each, scale, self._above_noise, colour=hex_colour(each.colour if several else None, text), band=band
-                )
-                for each in self._shown
-            ] + [
-                spectrum_curve(each, scale, self._above_noise, colour=hex_colour(each.colour, text), band=False)
-                for each in state.pinned
-            ]
-        self.plot.least = _LEAST_COUNT if scale == "counts" and other is None else 0.0
-        self.plot.setLabel("left", SCALES["total" if other is not None else scale].label)
-        self.plot.show_curves(curves)
+            curves = self._curves(state, scale, answer)
+        plot.show_curves(curves)
+        marked = state.marked_elements or (() if answer is None else answer.fit.elements)
+        plot.mark_lines(marked, _beam_energy(state))
+        self.view.show_residuals(None if answer is None or other is not None else residuals(answer.fit))
+
+    def _difference(self, spectrum: ShownSpectrum, other: Pinned) -> Curve:
+        colour = hex_colour(spectrum.colour, self.view.spectra.text_colour)
+        return difference_curve(spectrum, other, self._above_noise, colour=colour, band=self.controls.band.isChecked())
+
+    def _curves(self, state: FieldState, scale: str, answer: SpectrumAnswer | None) -> list[Curve]:
+        text, band, above = self.view.spectra.text_colour, self.controls.band.isChecked(), self._above_noise
+        spectra: tuple[ShownSpectrum, ...] = self.feed.spectra
+        # Alone a spectrum has the colour of text, which stands out in both themes.
+        several = len(spectra) > 1
+        curves = []
+        for each in spectra:
+            colour = hex_colour(each.colour if several else None, text)
+            if answer is not None:
+                curves += fit_curves(answer.fit, each, scale, above, colour=colour, band=band)
+            else:
+                curves.append(spectrum_curve(each, scale, above, colour=colour, band=band))
+        return curves + [
+            spectrum_curve(each, scale, above, colour=hex_colour(each.colour, text), band=False)
+            for each in state.pinned
+        ]
+
+    @Slot()
+    def _on_save_table(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save spectra", "spectra.csv", "Tables (*.csv)")
+        if path:
+            self._save(lambda: saving.save_table(path, self._all_spectra(), self.view.spectra.energies))
+
+    @Slot()
+    def _on_save_msa(self) -> None:
+        state, spectra = self.session.chosen, self._all_spectra()
+        path, _ = QFileDialog.getSaveFileName(self, "Save spectrum", "spectrum.msa", "EMSA/MAS spectra (*.msa *.emsa)")
+        if path and state is not None:
+            self._save(lambda: saving.save_msa(path, spectra[0], state))
+
+    @Slot()
+    def _on_save_picture(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save picture", "spectra.png", "Pictures (*.png *.svg)")
+        if path:
+            self._save(lambda: saving.save_picture(path, self.view.spectra))
+
+    def _save(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except GdlsError as error:
+            show_failure(error)
 
 
-_GREY = (0.5, 0.5, 0.5)
-"""Of pinned spectra of several phases; seen on light and dark ground."""
+def _beam_energy(state: FieldState) -> float:
+    """In keV, for heights of lines: they depend little on it."""
+    return state.beam_energy or state.field.assumed_beam_energy
 
 
 def _first_range(state: FieldState) -> tuple[float, float]:
     """Energies in eV that are seen at first: up to the beam energy, where it is known and within the axis."""
     centers = state.field.energy.centers
     beam = state.beam_energy
-    high = float(centers[-1]) if beam is None else min(float(centers[-1]), 1000.0 * beam)
+    high = float(centers[-1]) if beam is None else min(float(centers[-1]), _EV_PER_KEV * beam)
     return max(float(centers[0]), min(_LOWEST_SEEN, high / 2)), high
-
-
-def _summed(segmentation: Segmentation, before: ResultSums | None, progress: Progress) -> ResultSums:
-    return result_sums(segmentation, before, progress)
-
-
-def _summed_spectra(
-    wanted: tuple[Wanted, ...], state: FieldState, sums: ResultSums | None, progress: Progress
-) -> tuple[FieldState, ResultSums | None, tuple[Wanted, ...], list[ShownSpectrum]]:
-    progress("spectra", 0.0)
-    spectra = [spectrum_of(each, state, sums) for each in wanted]
-    return state, sums, wanted, [each for each in spectra if each is not None]
-
-
-def _tick(text: str, tip: str, parent: QWidget) -> QCheckBox:
-    tick = QCheckBox(text, parent)
-    tick.setToolTip(tip)
-    return tick
