@@ -18,6 +18,7 @@ input_order            (N,)            `Field.input_order`; absent when the meas
 unmeasured             (M, 2)          `Field.unmeasured`; absent when everything was measured
 metadata/0, 1, ...     any             arrays inside the metadata
 results/labels         (H, W)          segment of every pixel, 0 = none
+results/parts/0, ...   any             all else of a result; see `napari_gdls.segmentation.stored_objects`
 =====================  ==============  ==============================================================================
 
 The scalars, the metadata, the recipe and the names of labels are JSON in the attribute ``gdls`` of the group. Channel
@@ -70,6 +71,7 @@ def write_field(
     labels: npt.ArrayLike | None = None,
     recipe: Recipe | None = None,
     names: Mapping[int, str] | None = None,
+    parts: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a field to the native store, atomically; `read_field` gives back an equal one.
@@ -86,6 +88,8 @@ def write_field(
         How the labels were made.
     names : map of int to str, optional
         Name of the mineral of labels.
+    parts : map of str to object, optional
+        All else of a result, as `napari_gdls.segmentation.write_segmentation` hands it on.
     overwrite : bool
         Whether an existing store may be replaced.
 
@@ -96,7 +100,7 @@ def write_field(
         fit, or the system refuses; what stood at the target is untouched.
     """
     as_archive = _is_archive_name(path)
-    files = _field_files(field, labels, recipe, names)
+    files = _field_files(field, labels, recipe, names, parts)
     write = checksummed.write_archive if as_archive else checksummed.write_folder
     write(path, files, overwrite=overwrite)
 
@@ -171,6 +175,7 @@ def _field_files(
     labels: npt.ArrayLike | None = None,
     recipe: Recipe | None = None,
     names: Mapping[int, str] | None = None,
+    parts: Mapping[str, Any] | None = None,
     level: int = LEVEL,
 ) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
@@ -202,7 +207,7 @@ def _field_files(
         **{scalar: getattr(field, scalar) for scalar in _SCALARS},
         "metadata": to_plain(field.metadata, store_array),
     }
-    attributes |= write_results(files, field.shape, labels, recipe, names)
+    attributes |= write_results(files, field.shape, labels, recipe, names, parts)
     write_group(files, "counts")
     if n_arrays:
         write_group(files, "metadata")
@@ -263,7 +268,8 @@ class _Store:
 
     def _field(self) -> Field:
         arrays = {name.removesuffix("/zarr.json") for name in self.files if name.endswith("/zarr.json")}
-        arrays -= {"counts", "metadata", "results", "results/labels"}
+        arrays = {name for name in arrays if name != "results" and not name.startswith("results/")}
+        arrays -= {"counts", "metadata"}
         headers = {name: read_header(self.files, name) for name in sorted(arrays)}
         # Unpacking takes the array and a chunk; turning channels into spectra takes the counts and their indices twice.
         needed = sum(2 * header.n_bytes for header in headers.values())

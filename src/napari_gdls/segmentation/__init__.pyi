@@ -13,6 +13,8 @@ from .picture import segmentation_picture as segmentation_picture
 from .places import phase_at as phase_at
 from .places import place_of_phase as place_of_phase
 from .result import Segmentation as Segmentation
+from .stored_segmentations import read_segmentation as read_segmentation
+from .stored_segmentations import write_segmentation as write_segmentation
 from .tables import mineral_table as mineral_table
 from .tables import phase_merge_table as phase_merge_table
 from .tables import phase_table as phase_table
