@@ -14,11 +14,13 @@ from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.field_state import FieldState, same_phases
 from napari_gdls.plugin.fields_in_sight import FieldsInSight
 from napari_gdls.plugin.gestures.layer_keys import LayerKeys
+from napari_gdls.plugin.graph_on_demand import GraphOnDemand
+from napari_gdls.plugin.layer_steps import LayerSteps
 from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.picking import Picked, Picking
-from napari_gdls.plugin.layers.placing import rename_layers, update_layers
+from napari_gdls.plugin.layers.placing import is_being_painted, rename_layers, updating
 from napari_gdls.plugin.phase_naming import PhaseNaming
 from napari_gdls.plugin.session import Session
 
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.plugin.edit_history import EditHistory
     from napari_gdls.segmentation.result import Segmentation
+
+
+_STROKE = 50
+"""Milliseconds until it is looked again whether a stroke of the brush has ended, so that a result may come."""
 
 
 class ViewerSession:
@@ -46,6 +52,10 @@ class ViewerSession:
     session : Session
     in_sight : FieldsInSight
         Shows the layers of the chosen field alone.
+    graphs : GraphOnDemand
+        Builds graphs when they are looked at.
+    steps : LayerSteps
+        Puts results into the layers; whoever does so does it through this.
     keys : LayerKeys
         Tools and keys of the layers.
     picking : Picking
@@ -74,11 +84,13 @@ class ViewerSession:
         self.session.wanted_changed.connect(self._on_wanted)
         self._on_layers()
         self.in_sight = FieldsInSight(viewer, self.session)
+        self.graphs = GraphOnDemand(viewer)
+        self.steps = LayerSteps()
 
     @property
     def busy(self) -> bool:
         """Whether another result is under way."""
-        return any(work.busy for work in self._work.values())
+        return self.steps.pending or any(work.busy for work in self._work.values())
 
     def _on_clicked(self, picked: Picked) -> None:
         viewer = self._viewer()
@@ -118,10 +130,14 @@ class ViewerSession:
         before = state.shown.segmentation
         if before is result.segmentation and state.shown.minerals is result.minerals:
             return
+        if is_being_painted(viewer, run.field):
+            QTimer.singleShot(_STROKE, lambda: self._on_derived(run, contents))
+            return
+        self.steps.finish()
         if same_phases(before, result.segmentation):
             rename_layers(viewer, contents, before)
         else:
-            update_layers(viewer, contents, before)
+            self.steps.begin(updating(viewer, contents, before))
         self.session.show(state, result)
 
     def _on_failure(self, run: Segmentation, history: EditHistory, error: Exception) -> None:

@@ -68,10 +68,15 @@ def graph_layers_of(segmentation: Segmentation, *, heights: npt.NDArray[np.float
         measurement_labels=segmentation.measurement_labels,
         heights=merge_heights(segmentation, graph.edges) if heights is None else heights,
         name=layer_name(field, "graph"),
-        visible=graph.n_edges <= MOST_VISIBLE_EDGES and not field.is_dense,
+        visible=not hides_segments(segmentation),
         metadata=layer_metadata("graph", field, segmentation),
         **scale_and_units(field),
     )
+
+
+def hides_segments(segmentation: Segmentation) -> bool:
+    """Whether the graph of a segmentation would hide its segments, so that it is invisible at first."""
+    return segmentation.graph.n_edges > MOST_VISIBLE_EDGES or segmentation.field.is_dense
 
 
 def graph_layers(

@@ -87,6 +87,6 @@ def forget_strokes(layer: Labels) -> None:
         reset()
 
 
-def is_being_painted(layer: Labels) -> bool:
+def stroke_under_way(layer: Labels) -> bool:
     """Whether a stroke of the brush is under way."""
     return bool(getattr(layer, "_block_history", False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer, Shapes
@@ -13,7 +13,9 @@ from napari_gdls.plugin.collection import collection_deferred
 from napari_gdls.plugin.layers.appearance import layer_title, method_and_thresholds
 from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.fields import field_layers
-from napari_gdls.plugin.layers.graph import graph_layers_of, show_heights_of
+from napari_gdls.plugin.layers.graph import graph_layers_of, hides_segments
+from napari_gdls.plugin.layers.graph_later import bring_heights_up_to_date, is_unbuilt, set_heights_old, unbuilt_graph
+from napari_gdls.plugin.layers.label_layers import stroke_under_way
 from napari_gdls.plugin.layers.looks import Look
 from napari_gdls.plugin.layers.metadata import (
     METADATA_KEY,
@@ -69,7 +71,9 @@ def place_layers(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier
     return labels
 
 
-def placing(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: bool = False) -> Iterator[None]:
+def placing(
+    viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: bool = False, graph_later: bool = False
+) -> Iterator[None]:
     """Let the layers of a field show what a run has found, a layer a step, the segments first.
 
     Layers of an earlier result are taken over: they stay the same objects, and keep the name, the visibility and the
@@ -82,6 +86,8 @@ def placing(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: boo
     contents : LayerContents
     keep_earlier : bool
         Take over nothing but a graph that has not changed.
+    graph_later : bool
+        Leave a graph that is not in sight to `napari_gdls.plugin.graph_on_demand`, which has to be there.
 
     Yields
     ------
@@ -105,7 +111,7 @@ def placing(viewer: napari.Viewer, contents: LayerContents, *, keep_earlier: boo
     yield
     if layers_of(viewer, field, "segments"):
         with _placed(viewer, field):
-            _show_graph(viewer, contents)
+            _show_graph(viewer, contents, graph_later)
 
 
 def update_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmentation | None = None) -> None:
@@ -173,6 +179,12 @@ def being_placed(viewer: napari.Viewer) -> bool:
     return getattr(viewer, "__wrapped__", viewer) in _being_placed
 
 
+def is_being_painted(viewer: napari.Viewer, field: Field) -> bool:
+    """Whether a stroke of the brush is under way on the segments of a field; a result would take its ground away."""
+    layers = layers_of(viewer, field, "segments")
+    return any(isinstance(layer, Labels) and stroke_under_way(layer) for layer in layers)
+
+
 def insert_in_order(viewer: napari.Viewer, field: Field, role: str, layer: Layer) -> None:
     """Add a layer of a field where `ORDER` has it: above the highest of its field that is to be below."""
     rank = ORDER.index(role)
@@ -184,6 +196,24 @@ def insert_in_order(viewer: napari.Viewer, field: Field, role: str, layer: Layer
     above = [index for index, other in enumerate(viewer.layers) if layer_field(other) is field and _rank(other) > rank]
     place = 1 + max(below) if below else min(above, default=len(viewer.layers))
     viewer.layers.insert(place, layer)
+
+
+def replace_layer(viewer: napari.Viewer, layer: Layer, others: Sequence[Layer]) -> None:
+    """Put layers of the same field where another one is; they are active where that was, and the first has its name."""
+    known = getattr(viewer, "__wrapped__", viewer)
+    field, name, was_active = layer_field(layer), layer.name, viewer.layers.selection.active is layer
+    assert field is not None
+    with _placed(known, field):
+        place = viewer.layers.index(layer)
+        for offset, other in enumerate(others, start=1):
+            viewer.layers.insert(place + offset, other)
+        if was_active and others:
+            viewer.layers.selection.active = others[-1]
+        viewer.layers.remove(layer)
+        for other in others[:1]:
+            other.name = name
+    if was_active and others:
+        viewer.layers.selection.active = others[-1]
 
 
 def _rank(layer: Layer) -> int:
@@ -245,7 +275,7 @@ def _show(viewer: napari.Viewer, field: Field, role: str, look: Look | None, kee
         insert_in_order(viewer, field, role, layer)
 
 
-def _show_graph(viewer: napari.Viewer, contents: LayerContents) -> None:
+def _show_graph(viewer: napari.Viewer, contents: LayerContents, later: bool) -> None:
     segmentation = contents.result.segmentation
     there = layers_of(viewer, segmentation.field, "graph")
     same = [
@@ -256,15 +286,19 @@ def _show_graph(viewer: napari.Viewer, contents: LayerContents) -> None:
     if same and all(isinstance(layer, Shapes) for layer in same):
         for layer in same:
             set_segmentation(layer, segmentation)
-            show_heights_of(segmentation, layer)
+            set_heights_old(layer)
+            if layer.visible or not later:
+                bring_heights_up_to_date(layer)
         return
     visible = [is_wanted(layer) for layer in there]
     for layer in there:  # Vectors come with a layer of the cut edges, which are others now
-        if is_edited(layer):
+        if not is_unbuilt(layer) and is_edited(layer):
             _put_aside(layer)
         else:
             viewer.layers.remove(layer)
-    for layer in graph_layers_of(segmentation, heights=contents.heights):
+    waits = later and hides_segments(segmentation)
+    new = [unbuilt_graph(segmentation)] if waits else graph_layers_of(segmentation, heights=contents.heights)
+    for layer in new:
         if visible:
             layer.visible = any(visible)
         insert_in_order(viewer, segmentation.field, "graph", layer)

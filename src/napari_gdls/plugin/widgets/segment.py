@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Slot
+from qtpy.QtCore import QTimer, Slot
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -27,7 +27,7 @@ from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_run
 from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.metadata import layers_of
-from napari_gdls.plugin.layers.placing import place_layers
+from napari_gdls.plugin.layers.placing import is_being_painted, placing
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
 
 
+_STROKE = 50
+"""Milliseconds until it is looked again whether a stroke of the brush has ended, so that a result may come."""
+
+
 class SegmentWidget(QWidget):
     """Dock widget that runs `napari_gdls.segment` on a loaded field.
 
@@ -57,7 +61,7 @@ class SegmentWidget(QWidget):
     What is known of each field is in the session of the viewer: the dock shows the chosen field, and may be closed and
     opened again. The embedding and the graph of the last run are kept, so that a change of thresholds repeats the last
     steps only. After a run that made phases a larger tau_z needs no run at all: its result is shown while the slider is
-    moved. See `napari_gdls.plugin.layers.placing.place_layers` for what becomes of earlier results.
+    moved. See `napari_gdls.plugin.layers.placing.placing` for what becomes of earlier results.
 
     Parameters
     ----------
@@ -76,6 +80,7 @@ class SegmentWidget(QWidget):
         self._task: Task | None = None
         followed = viewer_session(napari_viewer)
         self.session = followed.session
+        self._steps = followed.steps
 
         self.field_choice = FieldChoice(self.session, self)
         self.field_label = QLabel(self)
@@ -145,8 +150,8 @@ class SegmentWidget(QWidget):
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
-        return self._task is not None
+        """Whether a run is under way, or its layers are not all there."""
+        return self._task is not None or self._steps.pending
 
     @Slot()
     def run(self) -> None:
@@ -193,13 +198,17 @@ class SegmentWidget(QWidget):
         self.progress_bar.setFormat(f"{stage} %p%")
 
     def _on_success(self, asked: Recipe, contents: LayerContents) -> None:
-        self._end_run()
         field = contents.result.segmentation.field
+        if is_being_painted(self._viewer, field):
+            QTimer.singleShot(_STROKE, lambda: self._on_success(asked, contents))
+            return
+        self._end_run()
         if self.session.state_of(field) is None:
             self.result_label.setText("The field was closed; its result is dropped.")
             return
         edited = [layer for layer in layers_of(self._viewer, field, "segments") if is_edited(layer)]
-        place_layers(self._viewer, contents, keep_earlier=self.keep_earlier.isChecked())
+        keep = self.keep_earlier.isChecked()
+        self._steps.begin(placing(self._viewer, contents, keep_earlier=keep, graph_later=True))
         if edited:
             show_info(f"Edited labels are kept: {', '.join(layer.name for layer in edited)}.")
         self.session.finish_run(field, asked, contents.result)
