@@ -30,6 +30,7 @@ from napari_gdls.plugin.widgets.spectrum.material import MaterialPanel, Spectrum
 from napari_gdls.plugin.widgets.spectrum.peaks import PeakRow
 from napari_gdls.plugin.widgets.spectrum.regions import RegionTool
 from napari_gdls.plugin.widgets.spectrum.view import SpectrumView
+from napari_gdls.plugin.widgets.spectrum.windows import WindowMaps
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class SpectrumWidget(QWidget):
         self.feed = SpectrumFeed(self.session, followed.picking, self)
         self.fits = SpectrumFits(self)
         self.region = RegionTool(napari_viewer, self.session, self)
+        self.maps = WindowMaps(napari_viewer, self.session, self)
         self._axis_of: FieldState | None = None
         self._above_noise = np.zeros(0, dtype=np.bool_)
         self._lay_out()
@@ -106,6 +108,8 @@ class SpectrumWidget(QWidget):
         controls.elements.changed.connect(self._on_elements)
         controls.fit.toggled.connect(self._on_fit)
         controls.window_tick.toggled.connect(self._on_window)
+        self.view.window_changed.connect(self._on_window_moved)
+        controls.make_map.clicked.connect(lambda: self.maps.make(*self.view.window_limits))
         for text, slot in (
             ("Copy as table", self.copy),
             ("Save as table (CSV)…", self._on_save_table),
@@ -131,8 +135,8 @@ class SpectrumWidget(QWidget):
 
     @property
     def busy(self) -> bool:
-        """Whether sums, fits or candidates are under way."""
-        return self.feed.busy or self.fits.busy or self.peaks.busy
+        """Whether sums, fits, candidates or maps are under way."""
+        return self.feed.busy or self.fits.busy or self.peaks.busy or self.maps.busy
 
     def set_source(self, name: str) -> None:
         """Show spectra of another kind of thing, of `napari_gdls.plugin.shown_spectra.SOURCES`."""
@@ -236,6 +240,12 @@ class SpectrumWidget(QWidget):
     def _on_window(self, shown: bool) -> None:
         self.view.show_window(shown)
         self.controls.make_map.setVisible(shown)
+        self._on_window_moved()
+
+    @Slot()
+    def _on_window_moved(self) -> None:
+        low, high = (limit / _EV_PER_KEV for limit in self.view.window_limits)
+        self.controls.make_map.setText(f"Map of {low:.2f}-{high:.2f} keV")
 
     @Slot(float)
     def _on_peak(self, energy: float) -> None:
