@@ -46,6 +46,24 @@ class FieldReadError(GdlsError):
         super().__init__(f"{self.path}: {problem}{place}.{advice}")
 
 
+class ReadChoiceError(FieldReadError):
+    """A file leaves a choice that only the user can make, or has not what was chosen.
+
+    Parameters
+    ----------
+    path, problem, where, remedy
+        As in `FieldReadError`.
+    option : {"bse", "dataset", "energy"}
+        Argument of `napari_gdls.read_field` that makes the choice.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], problem: str, *, option: str, where: str = "", remedy: str = ""
+    ) -> None:
+        super().__init__(path, problem, where=where, remedy=remedy)
+        self.option = option
+
+
 class OutputError(GdlsError):
     """A result cannot be written; what stood at the target before is untouched."""
 

@@ -1,5 +1,6 @@
 from .atomic import write_text as write_text
 from .contracts import FieldSummary as FieldSummary
+from .contracts import FileChoices as FileChoices
 from .image_stacks import write_image_stack as write_image_stack
 from .labels import LABEL_ENDINGS as LABEL_ENDINGS
 from .labels import read_labels as read_labels
@@ -15,6 +16,7 @@ from .mindif import MindifPhase as MindifPhase
 from .mindif import read_mindif as read_mindif
 from .msa import write_msa as write_msa
 from .registry import describe as describe
+from .registry import file_choices as file_choices
 from .registry import read_field as read_field
 from .registry import supported_formats as supported_formats
 from .spectrum import Spectrum as Spectrum

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.images import read_image
 from napari_gdls.io.limits import existing_path
 
@@ -104,7 +104,7 @@ def choose_bse(
         return _named_bse(path, images, shape)
     if isinstance(choice, int):
         if not 0 <= choice < len(images):
-            raise FieldReadError(path, f"has no image {choice}", remedy=_advice(images, shape))
+            raise _undecided(path, f"has no image {choice}", images, shape)
         return _fitting(path, *images[choice], shape)
     titled = [(title, pixels) for title, pixels in images if title == choice]
     if titled:
@@ -128,9 +128,7 @@ def choose_bse(
                 remedy="Crop or scale it to the map.",
             )
         return BseImage(pixels.astype(np.uint8) if pixels.dtype == bool else pixels, _full_scale(pixels), file.name)
-    raise FieldReadError(
-        path, f"has no image {os.fspath(choice)!r}, nor is there such a file", remedy=_advice(images, shape)
-    )
+    raise _undecided(path, f"has no image {os.fspath(choice)!r}, nor is there such a file", images, shape)
 
 
 def bse_from_counts(totals: npt.NDArray[Any]) -> BseImage:
@@ -147,13 +145,13 @@ def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape
                 if "".join(letter for letter in title.lower() if letter.isalnum()) == name:
                     image = _fitting(path, title, pixels, shape)
                     return BseImage(image.pixels, image.full_scale, image.title, note.format(title=repr(title)))
-    raise FieldReadError(path, "does not say which image is the BSE image", remedy=_advice(images, shape))
+    raise _undecided(path, "does not say which image is the BSE image", images, shape)
 
 
 def _fitting(path: Path, title: str, pixels: npt.NDArray[Any], shape: tuple[int, int]) -> BseImage:
     if pixels.shape != shape:
-        raise FieldReadError(
-            path, f"its image {title!r} has {_size(pixels.shape)} px, the map of spectra {_size(shape)}",
+        raise ReadChoiceError(
+            path, f"its image {title!r} has {_size(pixels.shape)} px, the map of spectra {_size(shape)}", option="bse",
             remedy="Choose an image in the frame of the map, or give a cropped image file.",
         )  # fmt: skip
     return BseImage(pixels, _full_scale(pixels), title)
@@ -167,12 +165,15 @@ def _full_scale(pixels: npt.NDArray[Any]) -> float | None:
     return span if np.isfinite(span) and span > 0 else 1.0
 
 
-def _advice(images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> str:
+def _undecided(
+    path: Path, problem: str, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]
+) -> ReadChoiceError:
     held = "; ".join(f"{i}: {title!r} ({_size(pixels.shape)})" for i, (title, pixels) in enumerate(images)) or "none"
-    return (
+    remedy = (
         f"Choose with the option bse: an image of the file by name or index, an image file of {_size(shape)} px, or "
         f"'counts' for the map of total counts. Images in the file: {held}."
     )
+    return ReadChoiceError(path, problem, option="bse", remedy=remedy)
 
 
 def _size(shape: tuple[int, ...]) -> str:

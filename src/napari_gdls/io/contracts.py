@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.field import Field
@@ -23,6 +24,9 @@ The paper's authors leave such spectra out; here they are flagged and kept.
 
 LOW_COUNT_SHARE = 0.8
 """Share of the counts that the measurement aimed at, where that is known, below which a spectrum is called low."""
+
+THUMBNAIL = 128
+"""Pixels of the longer side of a thumbnail at most: as large as a list of images shows it."""
 
 _PERCENTILES = (5, 25, 50, 75, 95)  # of the counts, in a summary of a field
 
@@ -42,12 +46,78 @@ class ReadOptions:
         Which map to take from a file that holds several, by title or index.
     gain : float or None
         Value of one count in the spectra; see `Field`. None: found.
+    energy : (float, float) or None
+        Energy of the first channel and width of a channel, in eV, in place of the calibration of the file. None: as the
+        file says.
     """
 
     memory_limit: int = DEFAULT_MEMORY_LIMIT
     bse: str | int | os.PathLike[str] | None = None
     dataset: str | int | None = None
     gain: float | None = None
+    energy: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImageChoice:
+    """An image that could be the BSE image of a field.
+
+    Attributes
+    ----------
+    index : int
+        What `ReadOptions.bse` calls it.
+    title : str
+    shape : (int, int)
+        Height and width in pixels.
+    thumbnail : (h, w) array of uint8
+        Of `THUMBNAIL` pixels at most.
+    """
+
+    index: int
+    title: str
+    shape: tuple[int, int]
+    thumbnail: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class MapChoice:
+    """A map of spectra in a file.
+
+    Attributes
+    ----------
+    index : int or None
+        What `ReadOptions.dataset` calls it; None: it is no map of X-rays, and cannot be chosen.
+    title : str
+    shape : (int, int, int)
+        Height, width, channels.
+    kind : str
+        What was measured, for people.
+    energy : (float, float) or None
+        Energy of the first channel and width of a channel in eV; None where the file does not say.
+    problem : str
+        Why its energy axis cannot be taken as it is; "" if it can.
+    """
+
+    index: int | None
+    title: str
+    shape: tuple[int, int, int]
+    kind: str
+    energy: tuple[float, float] | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class FileChoices:
+    """What can be chosen in a file; nothing in formats that leave no choice.
+
+    Attributes
+    ----------
+    images : tuple of ImageChoice
+    maps : tuple of MapChoice
+    """
+
+    images: tuple[ImageChoice, ...] = ()
+    maps: tuple[MapChoice, ...] = ()
 
 
 class FieldReader(Protocol):
@@ -73,6 +143,9 @@ class FieldReader(Protocol):
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the file holds, also when `read` would ask for a choice; raises as `read`."""
+
+    def choices(self, path: Path, options: ReadOptions) -> FileChoices:
+        """What can be chosen in the file; raises as `read` where nothing can be read at all."""
 
 
 @dataclass(frozen=True)
@@ -204,3 +277,14 @@ def summarise(path: Path, title: str, field: Field, images: tuple[ImageInfo, ...
             *([gain_in_words(field.gain)] if field.gain != 1 else []),
         ),
     )
+
+
+def thumbnail_of(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """A small grey image of an image, (H, W), from its darkest to its brightest pixel; NaN is black."""
+    step = max(1, -(-max(pixels.shape) // THUMBNAIL))
+    small = np.nan_to_num(pixels[::step, ::step].astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(small.min(initial=0.0)), float(small.max(initial=0.0))
+    if small.size and high > low:
+        low = float(small.min())
+        small = (small - low) / max(high - low, np.finfo(np.float64).tiny)
+    return (255 * np.clip(small, 0.0, 1.0)).astype(np.uint8)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from pathlib import Path
 
-from napari_gdls.checks import checked_number
+from napari_gdls.checks import checked_number, shown
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import FieldReadError, ReadChoiceError, RecipeError
 
 DEFAULT_MEMORY_LIMIT = 4 * 1024**3
 """Memory (bytes) that one field may take while it is read, unless the caller says otherwise: 4 GiB."""
@@ -89,23 +90,55 @@ def require_plausible_expansion(path: str | os.PathLike[str], declared: int, com
         )
 
 
-def require_plausible_energies(path: str | os.PathLike[str], energy: EnergyAxis) -> None:
+def require_plausible_energies(path: str | os.PathLike[str], energy: EnergyAxis, *, may_be_given: bool = False) -> None:
     """Refuse an energy axis that no EDS detector has: eV called keV, a wavelength, channels without calibration.
+
+    Parameters
+    ----------
+    path : path-like
+        Of the file, for the message.
+    energy : EnergyAxis
+    may_be_given : bool
+        Whether whoever reads the file can give another with the option energy.
 
     Raises
     ------
     FieldReadError
+        Where it can be given, a `ReadChoiceError`.
     """
     low, high = CHANNEL_WIDTHS
     top = energy.offset + energy.width * (energy.size - 1)
-    if not (low <= energy.width <= high and LEAST_TOP <= top <= MOST_TOP and abs(energy.offset) <= MOST_TOP):
-        raise FieldReadError(
-            path,
-            f"its energy axis is no calibration of EDS: {energy.size} channels of {energy.width:g} eV, "
-            f"{energy.offset:g} to {top:g} eV",
-            remedy=f"Channels of {low:g} to {high:g} eV that end between {LEAST_TOP / 1000:g} and {MOST_TOP / 1000:g} "
-            "keV are read; check whether eV and keV are mixed up, and correct the calibration in the file.",
-        )
+    if low <= energy.width <= high and LEAST_TOP <= top <= MOST_TOP and abs(energy.offset) <= MOST_TOP:
+        return
+    problem = (
+        f"its energy axis is no calibration of EDS: {energy.size} channels of {energy.width:g} eV, "
+        f"{energy.offset:g} to {top:g} eV"
+    )
+    usual = (
+        f"Channels of {low:g} to {high:g} eV that end between {LEAST_TOP / 1000:g} and {MOST_TOP / 1000:g} keV are "
+        "read; check whether eV and keV are mixed up, and "
+    )
+    if may_be_given:
+        remedy = f"{usual}give the calibration with the option energy, or correct it in the file."
+        raise ReadChoiceError(path, problem, option="energy", remedy=remedy)
+    raise FieldReadError(path, problem, remedy=f"{usual}correct the calibration in the file.")
+
+
+def checked_energy(energy: object) -> tuple[float, float] | None:
+    """Energy of the first channel and width of a channel, in eV; or None.
+
+    Raises
+    ------
+    RecipeError
+        If it is something else. Whether a detector can have it is asked when the number of channels is known.
+    """
+    if energy is None:
+        return None
+    if not isinstance(energy, list | tuple) or len(energy) != 2:
+        raise RecipeError(f"energy is {shown(energy)}; the first channel and the width of one, both in eV, are needed.")
+    first, width = energy
+    first = checked_number("energy of the first channel", first, "in eV", lowest=-math.inf)
+    return first, checked_number("width of a channel", width, "in eV", positive=True)
 
 
 def existing_path(path: str | os.PathLike[str]) -> Path:

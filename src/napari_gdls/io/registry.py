@@ -10,8 +10,8 @@ from pathlib import Path
 
 from napari_gdls.errors import FieldError, FieldReadError, GdlsWarning
 from napari_gdls.field import Field
-from napari_gdls.io.contracts import FieldReader, FieldSummary, ReadOptions
-from napari_gdls.io.limits import checked_memory_limit, existing_path
+from napari_gdls.io.contracts import FieldReader, FieldSummary, FileChoices, ReadOptions
+from napari_gdls.io.limits import checked_energy, checked_memory_limit, existing_path
 
 
 def readers() -> tuple[FieldReader, ...]:
@@ -36,6 +36,7 @@ def read_field(
     bse: str | int | os.PathLike[str] | None = None,
     dataset: str | int | None = None,
     gain: float | None = None,
+    energy: tuple[float, float] | None = None,
 ) -> Field:
     """Read a field from a file or folder of any supported format.
 
@@ -57,6 +58,9 @@ def read_field(
     gain : float, optional
         Value of one count in the spectra of the file, by which they are divided; 1 for counts. None: found, with a
         warning where it is not 1. Fields in the native store hold counts.
+    energy : (float, float), optional
+        Energy of the first channel and width of a channel, in eV, for files of other programs whose calibration is
+        missing or wrong. None: as the file says. Native stores and TIMA folders keep their own.
 
     Returns
     -------
@@ -66,12 +70,13 @@ def read_field(
     Raises
     ------
     FieldReadError
-        If nothing is there, the format is unknown, the file is damaged, a choice is needed, or it needs more memory.
+        If nothing is there, the format is unknown, the file is damaged, or it needs more memory; where a choice is
+        needed, a `ReadChoiceError`.
     RecipeError
-        If `memory_limit` is no positive number.
+        If `memory_limit` is no positive number, or `energy` no pair of numbers.
     """
     file = existing_path(path)
-    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain)
+    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain, checked_energy(energy))
     with_reader = find_reader(file, reader)
     with _explained(file, with_reader):
         return with_reader.read(file, options)
@@ -85,12 +90,13 @@ def describe(
     bse: str | int | os.PathLike[str] | None = None,
     dataset: str | int | None = None,
     gain: float | None = None,
+    energy: tuple[float, float] | None = None,
 ) -> FieldSummary:
     """What a file holds: images, spectra, calibration, counts; also where `read_field` would ask for a choice.
 
     Parameters
     ----------
-    path, reader, memory_limit, bse, dataset, gain
+    path, reader, memory_limit, bse, dataset, gain, energy
         As in `read_field`. A file that needs more than `memory_limit` is described without its counts.
 
     Raises
@@ -99,11 +105,32 @@ def describe(
         As in `read_field`.
     """
     file = existing_path(path)
-    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain)
+    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain, checked_energy(energy))
     with_reader = find_reader(file, reader)
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
         return with_reader.describe(file, options)
+
+
+def file_choices(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> FileChoices:
+    """What the options `bse` and `dataset` of `read_field` can choose in a file.
+
+    Parameters
+    ----------
+    path, memory_limit
+        As in `read_field`.
+
+    Raises
+    ------
+    FieldReadError
+        As in `read_field`, where nothing can be read whatever is chosen.
+    """
+    file = existing_path(path)
+    options = ReadOptions(checked_memory_limit(memory_limit))
+    with_reader = find_reader(file)
+    with _explained(file, with_reader), warnings.catch_warnings():
+        warnings.simplefilter("ignore", GdlsWarning)  # reading says it
+        return with_reader.choices(file, options)
 
 
 @contextmanager

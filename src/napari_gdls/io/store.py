@@ -45,7 +45,7 @@ from napari_gdls.field import Counts, Field
 from napari_gdls.field.gain import as_counts
 from napari_gdls.io import checksummed
 from napari_gdls.io.atomic import require_writable
-from napari_gdls.io.contracts import FieldSummary, ReadOptions, summarise
+from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions, summarise
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
 from napari_gdls.io.stored_results import StoredResults, read_stored, write_results
@@ -359,6 +359,10 @@ class StoreReader:
         divided = field.with_spectra(as_counts(field.spectra, options.gain))
         divided.gain = field.gain * options.gain
         return divided
+
+    def choices(self, path: Path, options: ReadOptions) -> FileChoices:
+        """Nothing: a store holds one field."""
+        return FileChoices()
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the store holds."""

@@ -25,6 +25,7 @@ from napari_gdls.io.contracts import (
     LOW_COUNT_SHARE,
     LOW_COUNTS,
     FieldSummary,
+    FileChoices,
     ImageInfo,
     ReadOptions,
     summarise,
@@ -326,6 +327,10 @@ class TimaReader:
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; the format has one BSE image and one map."""
         return read_tima_field(path, memory_limit=options.memory_limit, gain=options.gain)
+
+    def choices(self, path: Path, options: ReadOptions) -> FileChoices:
+        """Nothing: a folder holds one field."""
+        return FileChoices()
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the field holds; without its counts when it needs more than the memory limit."""

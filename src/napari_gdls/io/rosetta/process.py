@@ -16,13 +16,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldReadError, GdlsError
+from napari_gdls.errors import FieldReadError, GdlsError, ReadChoiceError
 from napari_gdls.field import Field
 from napari_gdls.field.gain import warn_of_gain
-from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions
+from napari_gdls.io.contracts import FieldSummary, FileChoices, ImageChoice, ImageInfo, MapChoice, ReadOptions
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
-from napari_gdls.io.rosetta.reading import describe_here, read_here
+from napari_gdls.io.rosetta.reading import choices_here, describe_here, read_here
 from napari_gdls.io.store import read_field_store, write_quickly
 
 _ADDRESS_SPACE = 4 * 1024**3  # bytes
@@ -39,7 +41,7 @@ def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
     """
     with tempfile.TemporaryDirectory(prefix="napari-gdls-") as scratch:
         store = Path(scratch, "field.gdls.zarr")
-        _answer(kind, path, options, store)
+        _answer(kind, path, options, "field", store)
         # Unpacking the store takes twice its size, which is no more than what the reader took over there.
         field = read_field_store(store, memory_limit=3 * options.memory_limit)
     if options.gain is None and field.gain != 1:
@@ -49,7 +51,7 @@ def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
 
 def describe_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldSummary:
     """Describe a file with the reader of a format in another process; errors as in `read_apart`."""
-    summary = _answer(kind, path, options, None)["summary"]
+    summary = _answer(kind, path, options, "summary")["summary"]
     return FieldSummary(
         **{
             **summary,
@@ -64,8 +66,25 @@ def describe_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Fie
     )
 
 
-def _answer(kind: RosettaFormat, path: Path, options: ReadOptions, store: Path | None) -> dict[str, Any]:
+def choices_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileChoices:
+    """What can be chosen in a file, with the reader of its format in another process; errors as in `read_apart`."""
+    found = _answer(kind, path, options, "choices")["choices"]
+    images = (
+        ImageChoice(**{**image, "shape": tuple(image["shape"]), "thumbnail": np.array(image["thumbnail"], np.uint8)})
+        for image in found["images"]
+    )
+    maps = (
+        MapChoice(**{**each, "shape": tuple(each["shape"]), "energy": each["energy"] and tuple(each["energy"])})
+        for each in found["maps"]
+    )
+    return FileChoices(tuple(images), tuple(maps))
+
+
+def _answer(
+    kind: RosettaFormat, path: Path, options: ReadOptions, wanted: str, store: Path | None = None
+) -> dict[str, Any]:
     question = {
+        "wanted": wanted,
         "format": kind.name,
         "path": os.fspath(path),
         "store": store and os.fspath(store),
@@ -93,7 +112,7 @@ def _answer(kind: RosettaFormat, path: Path, options: ReadOptions, store: Path |
             remedy="The file may be damaged: copy it again from its source, or export it in another format.",
         ) from None
     if "error" in answer:
-        raise FieldReadError(**answer["error"])
+        raise _error(**answer["error"])
     return answer
 
 
@@ -101,8 +120,12 @@ def _plain(choice: str | int | os.PathLike[str] | None) -> str | int | None:
     return os.fspath(choice) if isinstance(choice, os.PathLike) else choice
 
 
+def _error(option: str = "", **parts: str) -> FieldReadError:
+    return ReadChoiceError(**parts, option=option) if option else FieldReadError(**parts)
+
+
 def main() -> None:
-    """Answer the question on the standard input: a field into a store, or a summary, or an error."""
+    """Answer the question on the standard input: a field into a store, a summary, what can be chosen, or an error."""
     question = json.loads(sys.stdin.buffer.read())
     options = ReadOptions(**question["options"])
     _limit_memory(options.memory_limit)
@@ -110,12 +133,18 @@ def main() -> None:
     path = Path(question["path"])
     answer: dict[str, Any] = {}
     try:
-        if question["store"] is None:
+        if question["wanted"] == "summary":
             answer["summary"] = describe_here(kind, path, options).to_dict()
+        elif question["wanted"] == "choices":
+            found = choices_here(kind, path, options)
+            images = [{**vars(image), "thumbnail": image.thumbnail.tolist()} for image in found.images]
+            answer["choices"] = {"images": images, "maps": [vars(each) for each in found.maps]}
         else:
             write_quickly(question["store"], read_here(kind, path, options))
     except FieldReadError as error:
         parts = {"problem": error.problem, "where": error.where, "remedy": error.remedy}
+        if isinstance(error, ReadChoiceError):
+            parts["option"] = error.option
         answer["error"] = {"path": error.path, **parts}
     except GdlsError as error:  # the parts do not fit together, or the temporary folder is full
         answer["error"] = {"path": os.fspath(path), "problem": str(error)}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_gdls.field import Field
-from napari_gdls.io.contracts import FieldSummary, ReadOptions
+from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions
 from napari_gdls.io.rosetta import reading
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
-from napari_gdls.io.rosetta.process import describe_apart, read_apart
+from napari_gdls.io.rosetta.process import choices_apart, describe_apart, read_apart
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class RosettaReader:
         """Read the field; see `napari_gdls.io.read_field`."""
         reading.require_installed(self.kind, path)
         return (read_apart if self.kind.compiled else reading.read_here)(self.kind, path, options)
+
+    def choices(self, path: Path, options: ReadOptions) -> FileChoices:
+        """What can be chosen in the file."""
+        reading.require_installed(self.kind, path)
+        return (choices_apart if self.kind.compiled else reading.choices_here)(self.kind, path, options)
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What is in the file; counts are given where the spectra fit into the memory limit."""

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,24 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.energy import ZERO_PEAK_END
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.field import Counts, Field
 from napari_gdls.io import hdf5
 from napari_gdls.io.bse_choice import COUNTS, BseImage, bse_from_counts, choose_bse
-from napari_gdls.io.contracts import FieldSummary, ImageInfo, ReadOptions, summarise
+from napari_gdls.io.contracts import (
+    FieldSummary,
+    FileChoices,
+    ImageChoice,
+    ImageInfo,
+    MapChoice,
+    ReadOptions,
+    summarise,
+    thumbnail_of,
+)
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import RosettaFormat
-from napari_gdls.io.rosetta.signals import SignalImage, SignalMap, as_image, as_map
+from napari_gdls.io.rosetta.signals import SignalImage, SignalMap, as_image, as_map, as_map_to_choose
 from napari_gdls.io.sparse_spectra import BLOCK_BYTES, collected_in_one_pass, spectra_of_cube
 
 _INSTALL = 'Install the optional readers: pip install "napari-gdls[formats]"'
@@ -73,15 +83,53 @@ def describe_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> Fiel
     return replace(summary, images=infos, warnings=(*warnings, *chosen.notes))
 
 
-def _contents(kind: RosettaFormat, path: Path, options: ReadOptions) -> tuple[list[SignalImage], list[SignalMap]]:
+def choices_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileChoices:
+    """What can be chosen in the file, in this process: its images in small, and its maps."""
     signals = _signals(kind, path, options.memory_limit)
-    try:
+    with _understood(path):
         images = [image for signal in signals if (image := as_image(path, signal, options.memory_limit))]
-        maps = [found for signal in signals if (found := as_map(path, signal))]
+        maps = [found for signal in signals if (found := as_map_to_choose(path, signal))]
+    number = iter(range(len(maps)))
+    return FileChoices(
+        tuple(
+            ImageChoice(index, image.title, _height_and_width(image.pixels), thumbnail_of(image.pixels))
+            for index, image in enumerate(images)
+        ),
+        tuple(
+            MapChoice(
+                None if found.measured else next(number),
+                found.title,
+                found.shape,
+                found.measured or "X-rays (EDS)",
+                energy,
+                problem,
+            )
+            for found, energy, problem in maps
+        ),
+    )
+
+
+def _height_and_width(pixels: npt.NDArray[Any]) -> tuple[int, int]:
+    height, width = pixels.shape
+    return int(height), int(width)
+
+
+@contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    """Turn what a damaged file leaves in axes and metadata, which is not to be foreseen, into the error of reading."""
+    try:
+        yield
     except FieldReadError:
         raise
-    except Exception as error:  # what a damaged file leaves in axes and metadata is not to be foreseen
+    except Exception as error:
         raise FieldReadError(path, f"its axes or metadata cannot be understood: {error!r}") from error
+
+
+def _contents(kind: RosettaFormat, path: Path, options: ReadOptions) -> tuple[list[SignalImage], list[SignalMap]]:
+    signals = _signals(kind, path, options.memory_limit)
+    with _understood(path):
+        images = [image for signal in signals if (image := as_image(path, signal, options.memory_limit))]
+        maps = [found for signal in signals if (found := as_map(path, signal, options.energy))]
     others = sorted({found.measured for found in maps if found.measured})
     maps = [found for found in maps if not found.measured]
     if not maps and others:
@@ -208,13 +256,17 @@ def _row_blocks(counts: Any) -> Iterator[npt.NDArray[Any]]:
 def _chosen_map(path: Path, maps: list[SignalMap], dataset: str | int | None) -> SignalMap:
     if dataset is None:
         if len(maps) > 1:
-            raise FieldReadError(path, f"holds {len(maps)} maps of spectra", remedy=_map_choice(maps))
+            raise ReadChoiceError(
+                path, f"holds {len(maps)} maps of spectra", option="dataset", remedy=_map_choice(maps)
+            )
         return maps[0]
     if isinstance(dataset, int) and 0 <= dataset < len(maps):
         return maps[dataset]
     titled = [found for found in maps if found.title == dataset]
     if len(titled) != 1:
-        raise FieldReadError(path, f"has {len(titled) or 'no'} maps called {dataset!r}", remedy=_map_choice(maps))
+        raise ReadChoiceError(
+            path, f"has {len(titled) or 'no'} maps called {dataset!r}", option="dataset", remedy=_map_choice(maps)
+        )
     return titled[0]
 
 

@@ -12,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import ReadChoiceError
 from napari_gdls.io.limits import require_memory, require_plausible_energies
 from napari_gdls.io.text_numbers import number_in
 
 _TO_EV = {"ev": 1.0, "kev": 1000.0}
 _TO_UM = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "å": 1e-4, "pm": 1e-6}
 """eV and um in the units that files state, by their names in lower case."""
+
+_STAND_IN = (0.0, 10.0)
+"""Calibration, in eV, of a map whose own cannot be taken, so that it can be listed: the usual one."""
 
 _CATHODOLUMINESCENCE = "cathodoluminescence (CL)"
 _OTHER_SIGNALS = {
@@ -92,8 +95,15 @@ def as_image(path: Path, signal: Mapping[str, Any], limit: int) -> SignalImage |
     return SignalImage(_title(signal), pixels if pixels.ndim == 2 else pixels.mean(axis=0, dtype=np.float32))
 
 
-def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
+def as_map(path: Path, signal: Mapping[str, Any], energy: tuple[float, float] | None = None) -> SignalMap | None:
     """The map of spectra in a signal; None when it holds something else.
+
+    Parameters
+    ----------
+    path : Path
+    signal : mapping
+    energy : (float, float), optional
+        See `ReadOptions`.
 
     Raises
     ------
@@ -115,13 +125,30 @@ def as_map(path: Path, signal: Mapping[str, Any]) -> SignalMap | None:
     return SignalMap(
         title=_title(signal),
         counts=counts,
-        energy=_energy(path, signal, axes[last], plausible=not measured),
+        energy=_energy(path, signal, axes[last], plausible=not measured, given=energy),
         pixel_size=size,
         beam_energy=_beam_energy(signal, instrument),
         acquisition=instrument,
         notes=notes,
         measured=measured,
     )
+
+
+def as_map_to_choose(path: Path, signal: Mapping[str, Any]) -> tuple[SignalMap, tuple[float, float] | None, str] | None:
+    """The map of spectra in a signal, its energy axis (see `MapChoice`), and what is wrong with that.
+
+    None when the signal holds something else.
+    """
+    try:
+        found = as_map(path, signal)
+    except ReadChoiceError as error:
+        found = as_map(path, signal, _STAND_IN)
+        assert found is not None  # that is what was refused
+        (axis,) = (axis for axis in signal["axes"] if _is_energy(axis))
+        width, offset = _number(axis.get("scale")), _number(axis.get("offset"))
+        known = None if width is None or offset is None else (offset, width)
+        return found, known, error.problem
+    return None if found is None else (found, (found.energy.offset, found.energy.width), "")
 
 
 def _beam_energy(signal: Mapping[str, Any], instrument: Mapping[str, Any]) -> float | None:
@@ -163,22 +190,35 @@ def _unit(axis: Mapping[str, Any]) -> str:
     return str(axis.get("units") or "").strip().lower()
 
 
-def _energy(path: Path, signal: Mapping[str, Any], axis: Mapping[str, Any], *, plausible: bool) -> EnergyAxis:
+def _energy(
+    path: Path,
+    signal: Mapping[str, Any],
+    axis: Mapping[str, Any],
+    *,
+    plausible: bool,
+    given: tuple[float, float] | None,
+) -> EnergyAxis:
+    if given is not None:
+        chosen = EnergyAxis(*given, int(axis["size"]))
+        require_plausible_energies(path, chosen, may_be_given=True)
+        return chosen
     unit = _unit(axis)
     if unit not in _TO_EV and "ev-per-chan" in signal.get("original_metadata", {}):
         unit = "ev"  # the one calibration that Ripple files have names its unit in the key
     width, offset = _number(axis.get("scale")), _number(axis.get("offset"))
     if unit not in _TO_EV or width is None or offset is None:
-        raise FieldReadError(
+        raise ReadChoiceError(
             path,
             "has no energy calibration: the unit of the energy axis is "
             f"{axis.get('units') or 'missing'}, its channel width {axis.get('scale')}",
-            remedy="Export it with its calibration (for .rpl: depth-scale, depth-origin and depth-units, eV or keV).",
+            option="energy",
+            remedy="Give it with the option energy, or export it with its calibration (for .rpl: depth-scale, "
+            "depth-origin and depth-units, eV or keV).",
         )
     # Rounded to 1e-9 eV, so that 0.010001 keV is 10.001 eV and not its neighbour.
     found = EnergyAxis(round(offset * _TO_EV[unit], 9), round(width * _TO_EV[unit], 9), int(axis["size"]))
     if plausible:
-        require_plausible_energies(path, found)
+        require_plausible_energies(path, found, may_be_given=True)
     return found
 
 
