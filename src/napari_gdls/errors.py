@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import os
 
+_VERBS = frozenset(
+    ("cannot", "claims", "declares", "does", "gives", "has", "holds", "is", "keeps", "links", "lists", "may", "needs")
+) | {"states", "was", "would"}
+"""Words with which a problem goes on from the name of its file."""
+
 
 class GdlsError(Exception):
     """Base class of all errors of this package."""
@@ -44,6 +49,19 @@ class FieldReadError(GdlsError):
         place = f" ({where})" if where else ""
         advice = f" {remedy}" if remedy else ""
         super().__init__(f"{self.path}: {problem}{place}.{advice}")
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, as a sentence without the path."""
+        place = f" ({self.where})" if self.where else ""
+        verb = self.problem.split(maxsplit=1)[0] in _VERBS if self.problem else False
+        said = f"This file {self.problem}" if verb else self.problem[:1].upper() + self.problem[1:]
+        return f"{said}{place}."
+
+    @property
+    def reason_first(self) -> str:
+        """The message for places that show its beginning only: the reason, what to do, and the path at the end."""
+        return f"{self.reason}{f' {self.remedy}' if self.remedy else ''} File: {self.path}"
 
 
 class ReadChoiceError(FieldReadError):

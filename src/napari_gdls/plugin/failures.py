@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari.utils.notifications import notification_manager, show_error
 
-from napari_gdls.errors import GdlsError
+from napari_gdls.errors import FieldReadError, GdlsError
 
 
 def show_failure(error: BaseException) -> None:
@@ -17,6 +17,6 @@ def show_failure(error: BaseException) -> None:
         button that shows where it came from.
     """
     if isinstance(error, GdlsError):
-        show_error(str(error))
+        show_error(error.reason_first if isinstance(error, FieldReadError) else str(error))
     else:
         notification_manager.receive_error(type(error), error, error.__traceback__)

@@ -36,29 +36,51 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     try:
         find_reader(paths[0])
     except (FieldReadError, OSError):
-        return None
+        # What is named as a field and is none, such as an empty file, is refused in our words, not in napari's.
+        return read if paths[0].is_file() and paths[0].name.lower().endswith(_known_endings()) else None
     return read
 
 
 def read(path: PathOrPaths) -> list[Any]:
     """Layers of the field in a file or folder; a problem is shown as one message, and no layer comes.
 
+    In a window that is being used, the file is read beside it and its layers are added when they are there; what the
+    file leaves open is asked in a dialog.
+
     Returns
     -------
     list of (data, attributes, layer type)
-        See `napari_gdls.plugin.layers.fields.field_layers`; with the segments that a native store may hold.
+        See `napari_gdls.plugin.layers.fields.field_layers`; with the segments that a native store may hold. `NOTHING`
+        where they come later.
     """
     (only,) = _as_list(path)
-    return shown_errors(lambda: _layers_in(only))
+    from napari_gdls.plugin.file_layers import layers_in
+
+    return opened(only.name, lambda **options: layers_in(only, **options), only)
 
 
-def shown_errors(make: Callable[[], list[Layer]]) -> list[Any]:
-    """Layer data of the layers that `make` returns; a complaint of this package is shown, as text without a traceback.
+def opened(name: str, make: Callable[..., list[Layer]], path: Path | None = None) -> list[Any]:
+    """Layer data of the layers that `make` returns, or `NOTHING` if they come later, or not at all.
 
-    Raised, napari would say no more than that opening has failed.
+    A complaint of this package is shown, as text without a traceback. Raised, napari would say no more than that
+    opening has failed.
+
+    Parameters
+    ----------
+    name : str
+        What is opened.
+    make : callable
+        Takes arguments of `napari_gdls.read_field`, where `path` is given.
+    path : Path, optional
+        The file, if what it leaves open can be chosen.
     """
     from napari_gdls.plugin.failures import show_failure
+    from napari_gdls.plugin.opening import open_beside, viewer_at_work
 
+    viewer = viewer_at_work()
+    if viewer is not None:
+        open_beside(viewer, name, make, path)
+        return NOTHING
     try:
         return [layer.as_layer_data_tuple() for layer in make()]
     except GdlsError as error:
@@ -66,19 +88,10 @@ def shown_errors(make: Callable[[], list[Layer]]) -> list[Any]:
         return NOTHING
 
 
-def _layers_in(path: Path) -> list[Layer]:
-    from napari_gdls.io import read_field, read_results
-    from napari_gdls.io.store import is_store
-    from napari_gdls.plugin.layers.fields import field_layers
-    from napari_gdls.plugin.layers.segments import stored_segment_layer
+def _known_endings() -> tuple[str, ...]:
+    from napari_gdls.io import supported_formats
 
-    field = read_field(path)
-    layers = field_layers(field)
-    if is_store(path):
-        stored = read_results(path)
-        if stored.labels is not None:
-            layers.insert(1, stored_segment_layer(stored.labels, field, stored.recipe, stored.names))
-    return layers
+    return tuple(ending for _, _, endings in supported_formats() for ending in endings)
 
 
 def _as_list(path: PathOrPaths) -> list[Path]:

@@ -5,48 +5,56 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels, Layer
 
-from napari_gdls.plugin.layers.metadata import metadata_entry
-from napari_gdls.plugin.readers import shown_errors
+from napari_gdls.plugin.layers.metadata import layer_field
+from napari_gdls.plugin.readers import opened
 
 
 def dacite() -> list[Any]:
     """Layers of the real sample, with many counts."""
-    return _sample("dacite")
+    return opened("dacite", lambda: _sample("dacite"))
 
 
 def dacite_fast() -> list[Any]:
     """Layers of the same area, measured for a short time."""
-    return _sample("dacite-fast")
+    return opened("dacite-fast", lambda: _sample("dacite-fast"))
 
 
 def synthetic() -> list[Any]:
     """Layers of the simulated sample, and its truth as invisible Labels."""
-    layers = _sample("synthetic")
-    if len(layers[0]) == 1:  # the sample was not there, and that has been shown
-        return layers
-    bse = layers[0][1]
-    truth = metadata_entry(bse["metadata"])["field"].metadata["truth"]
-    placement = {name: bse[name] for name in ("scale", "units")}
-    return [*layers, (truth, {"name": "synthetic: truth", "visible": False, **placement}, "labels")]
+    return opened("synthetic", _synthetic)
 
 
 def overlapping() -> list[Any]:
     """Layers of the simulated film, and where each grain is as invisible Labels."""
+    return opened("overlapping", _overlapping)
+
+
+def _synthetic() -> list[Layer]:
+    layers = _sample("synthetic")
+    return [*layers, _truth_layer(layers[0], "synthetic: truth", _truth_of(layers[0]))]
+
+
+def _overlapping() -> list[Layer]:
     layers = _sample("overlapping")
-    if len(layers[0]) == 1:  # the sample was not there, and that has been shown
-        return layers
-    image = layers[0][1]
-    presence = metadata_entry(image["metadata"])["field"].metadata["truth"]["presence"]
-    placement = {name: image[name] for name in ("scale", "units")}
-    for number, (grain, mask) in enumerate(presence.items(), start=1):
-        options = {"name": f"overlapping: truth, {grain}", "visible": False, **placement}
-        layers.append((mask.astype(np.int32) * number, options, "labels"))
+    for number, (grain, mask) in enumerate(_truth_of(layers[0])["presence"].items(), start=1):
+        layers.append(_truth_layer(layers[0], f"overlapping: truth, {grain}", mask.astype(np.int32) * number))
     return layers
 
 
-def _sample(name: str) -> list[Any]:
+def _truth_of(layer: Layer) -> Any:
+    field = layer_field(layer)
+    assert field is not None  # it is a layer of a sample
+    return field.metadata["truth"]
+
+
+def _truth_layer(of: Layer, name: str, labels: Any) -> Labels:
+    return Labels(labels, name=name, visible=False, scale=of.scale, units=of.units)
+
+
+def _sample(name: str) -> list[Layer]:
     from napari_gdls.plugin.layers.fields import field_layers
     from napari_gdls.samples import sample_field
 
-    return shown_errors(lambda: field_layers(sample_field(name)))
+    return field_layers(sample_field(name))
