@@ -9,11 +9,10 @@ from napari_gdls import errors
 from napari_gdls.plugin.failures import show_failure
 
 COMPLAINTS = [
-    errors.FieldReadError("a.bcf", "is empty", where="at its end", remedy="Export it again."),
     *(
         kind("what, where, what to do")
         for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.GdlsError) and kind is not errors.FieldReadError
+        if isinstance(kind, type) and issubclass(kind, errors.GdlsError) and not issubclass(kind, errors.FieldReadError)
     ),
 ]
 
@@ -31,6 +30,12 @@ def test_complaints_are_shown_as_their_text(shown, error):
     (record,) = shown
     assert (record.severity, record.message) == ("error", str(error))
     assert not isinstance(record, ErrorNotification)
+
+
+def test_of_a_file_the_reason_is_shown_first_and_its_path_last(shown):
+    show_failure(errors.FieldReadError("/far/away/a.bcf", "is empty", where="at its end", remedy="Export it again."))
+    (record,) = shown
+    assert record.message == "This file is empty (at its end). Export it again. File: /far/away/a.bcf"
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("a fault"), RuntimeError(), KeyError("lost")])
