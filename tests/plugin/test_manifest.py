@@ -35,6 +35,7 @@ def test_every_command_is_used(manifest):
         for items in (contributions.readers, contributions.writers, contributions.widgets, contributions.sample_data)
         for item in items
     }
+    used |= {item.command for items in contributions.menus.values() for item in items}
     assert used == {command.id for command in contributions.commands}
 
 
