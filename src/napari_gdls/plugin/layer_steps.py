@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from qtpy.QtCore import QObject, QTimer, Slot
+from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 
 class LayerSteps(QObject):
@@ -13,7 +13,14 @@ class LayerSteps(QObject):
     Parameters
     ----------
     parent : QObject, optional
+
+    Attributes
+    ----------
+    stepped : Signal()
+        A step was taken.
     """
+
+    stepped = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -51,6 +58,7 @@ class LayerSteps(QObject):
         except BaseException:
             self._end()
             raise
+        self.stepped.emit()
 
     def _end(self) -> None:
         self._steps = None

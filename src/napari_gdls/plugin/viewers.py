@@ -21,6 +21,7 @@ from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.picking import Picked, Picking
 from napari_gdls.plugin.layers.placing import is_being_painted, rename_layers, updating
+from napari_gdls.plugin.map_display import MapDisplay
 from napari_gdls.plugin.phase_naming import PhaseNaming
 from napari_gdls.plugin.session import Session
 
@@ -56,6 +57,8 @@ class ViewerSession:
         Builds graphs when they are looked at.
     steps : LayerSteps
         Puts results into the layers; whoever does so does it through this.
+    display : MapDisplay
+        Outlines what is selected, and leaves out what is hidden.
     keys : LayerKeys
         Tools and keys of the layers.
     picking : Picking
@@ -86,6 +89,7 @@ class ViewerSession:
         self.in_sight = FieldsInSight(viewer, self.session)
         self.graphs = GraphOnDemand(viewer)
         self.steps = LayerSteps()
+        self.display = MapDisplay(viewer, self.session, self.steps)
 
     @property
     def busy(self) -> bool:

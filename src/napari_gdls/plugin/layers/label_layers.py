@@ -75,9 +75,20 @@ def show_labels(
     with blocked():
         layer.data = labels.copy()
         layer.features = dict(features)
-        layer.colormap = colormap
+        set_colormap(layer, colormap)
     layer.refresh(extent=False)
     forget_strokes(layer)
+
+
+def has_colours(layer: Labels, colormap: CyclicLabelColormap | DirectLabelColormap) -> bool:
+    """Whether a layer has the colours of such a colormap; False where that would take long to say."""
+    return isinstance(colormap, CyclicLabelColormap) and np.array_equal(layer.colormap.colors, colormap.colors)
+
+
+def set_colormap(layer: Labels, colormap: CyclicLabelColormap | DirectLabelColormap) -> None:
+    """Let a layer have other colours; where it shows the selected label alone, it goes on to do so."""
+    colormap.use_selection, colormap.selection = layer.show_selected_label, layer.selected_label
+    layer.colormap = colormap
 
 
 def forget_strokes(layer: Labels) -> None:

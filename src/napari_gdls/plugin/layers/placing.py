@@ -15,7 +15,7 @@ from napari_gdls.plugin.layers.edits import is_edited
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.graph import graph_layers_of, hides_segments
 from napari_gdls.plugin.layers.graph_later import bring_heights_up_to_date, is_unbuilt, set_heights_old, unbuilt_graph
-from napari_gdls.plugin.layers.label_layers import stroke_under_way
+from napari_gdls.plugin.layers.label_layers import has_colours, set_colormap, stroke_under_way
 from napari_gdls.plugin.layers.looks import Look
 from napari_gdls.plugin.layers.metadata import (
     METADATA_KEY,
@@ -171,7 +171,10 @@ def rename_layers(viewer: napari.Viewer, contents: LayerContents, before: Segmen
                 continue
             set_segmentation(layer, segmentation)
             if isinstance(layer, Labels):
-                layer.features = contents.looks[role].options["features"]
+                options = contents.looks[role].options
+                layer.features = options["features"]
+                if not has_colours(layer, options["colormap"]):
+                    set_colormap(layer, options["colormap"])
 
 
 def being_placed(viewer: napari.Viewer) -> bool:

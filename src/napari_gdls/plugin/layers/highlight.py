@@ -1,0 +1,158 @@
+"""What is selected, outlined on the map: an image that is transparent where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image
+from napari.utils.colormaps import Colormap
+
+from napari_gdls.plugin.layers.appearance import layer_name, scale_and_units
+from napari_gdls.plugin.layers.metadata import METADATA_KEY
+
+if TYPE_CHECKING:
+    from napari_gdls.field import Field
+    from napari_gdls.segmentation.result import Segmentation
+
+SELECTION = "selection"
+"""Role of the layer. It carries no field: it is of no use without the others, and goes from field to field."""
+_LIGHT, _DARK = 1, 2
+"""Values of pixels of an outline: a white line, and a black one around it, so that it is seen on any ground."""
+_COLORMAP = Colormap([[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1]], controls=[0, 0.5, 1], name="selection")
+_DOT = 0.3
+"""Radius of selected measurements, in sampling distances; chosen by eye: neighbours stay apart."""
+
+
+def outline_of_segments(
+    labels: npt.NDArray[np.integer], chosen: Iterable[int], width: int = 1
+) -> npt.NDArray[np.uint8]:
+    """Outline around segments, outside of them, where nothing of them is covered.
+
+    Parameters
+    ----------
+    labels : (H, W) array of int
+        Segments from 1; 0 is none.
+    chosen : iterable of int
+        Labels; those that are not there are passed over.
+    width : int
+        Of the line, in pixels.
+
+    Returns
+    -------
+    (H, W) array of uint8
+        0 where there is none, 1 for the inner line, 2 for the outer one.
+    """
+    picture = np.zeros(labels.shape, dtype=np.uint8)
+    known = np.fromiter((int(label) for label in chosen), dtype=np.int64)
+    known = known[known > 0]
+    if len(known) == 0:
+        return picture
+    is_chosen = np.zeros(max(int(labels.max(initial=0)), int(known.max())) + 1, dtype=bool)
+    is_chosen[known] = True
+    inside = is_chosen[labels]
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if len(rows) == 0:
+        return picture
+    margin = 2 * width
+    box = (
+        slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
+        slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
+    )
+    part, drawn = inside[box], picture[box]
+    light = _grown(part, width)
+    dark = _grown(light, width)
+    drawn[dark & ~light] = _DARK
+    drawn[light & ~part] = _LIGHT
+    return picture
+
+
+def dots_of_measurements(field: Field, chosen: Iterable[int]) -> npt.NDArray[np.uint8]:
+    """Dots at measurements, from 0, as `outline_of_segments` draws: pixels of a dense field, discs of a sparse one."""
+    picture = np.zeros(field.shape, dtype=np.uint8)
+    places = field.locations[np.fromiter((int(each) for each in chosen), dtype=np.int64)]
+    reach = 0 if field.is_dense else max(1, round(_DOT * field.sampling_distance))
+    for row in range(-reach, reach + 1):
+        for column in range(-reach, reach + 1):
+            if row**2 + column**2 <= reach**2:
+                rows, columns = places[:, 0] + row, places[:, 1] + column
+                there = (rows >= 0) & (rows < field.shape[0]) & (columns >= 0) & (columns < field.shape[1])
+                picture[rows[there], columns[there]] = _LIGHT
+    return picture
+
+
+def highlight(
+    field: Field,
+    segmentation: Segmentation | None,
+    *,
+    segments: Iterable[int] = (),
+    phases: Iterable[int] = (),
+    measurements: Iterable[int] = (),
+    width: int = 1,
+) -> npt.NDArray[np.uint8] | None:
+    """Picture of what is selected; None where nothing is.
+
+    Segments are outlined; where none are selected, phases are. Measurements are dots, but a single one of a selected
+    segment: that says no more than where the mouse was.
+
+    Parameters
+    ----------
+    field : Field
+    segmentation : Segmentation or None
+    segments : iterable of int
+        Labels, from 1.
+    phases : iterable of int
+        From 0.
+    measurements : iterable of int
+        From 0.
+    width : int
+        Of lines, in pixels.
+    """
+    labels, dots = list(segments), list(measurements)
+    if segmentation is not None and not labels:
+        of_phases = np.isin(segmentation.phases, np.fromiter(phases, dtype=np.int64))
+        labels = (np.flatnonzero(of_phases) + 1).tolist()
+    picture = None if segmentation is None or not labels else outline_of_segments(segmentation.labels, labels, width)
+    if len(dots) > 1 or (dots and not labels):
+        drawn = dots_of_measurements(field, dots)
+        picture = drawn if picture is None else np.maximum(picture, drawn)
+    return picture
+
+
+def highlight_layer(field: Field, picture: npt.NDArray[np.uint8]) -> Image:
+    """A layer that shows such a picture."""
+    return Image(
+        picture,
+        name=layer_name(field, "selection"),
+        colormap=_COLORMAP,
+        contrast_limits=(0, _DARK),
+        interpolation2d="nearest",
+        metadata={METADATA_KEY: {"role": SELECTION}},
+        **scale_and_units(field),
+    )
+
+
+def show_highlight(layer: Image, field: Field, picture: npt.NDArray[np.uint8]) -> None:
+    """Let the layer show another picture, be it of another field."""
+    known = scale_and_units(field)
+    if not np.array_equal(layer.scale, known.get("scale", (1.0, 1.0))) or layer.data.shape != picture.shape:
+        layer.scale = known.get("scale", (1.0, 1.0))
+        layer.units = known.get("units", ("pixel", "pixel"))
+        layer.name = layer_name(field, "selection")
+    layer.data = picture
+
+
+def _grown(mask: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
+    """A mask with the pixels around it, across corners at every other step: nearly a disc."""
+    grown = mask
+    for step in range(steps):
+        last, grown = grown, grown.copy()
+        grown[1:] |= last[:-1]
+        grown[:-1] |= last[1:]
+        if step % 2:
+            last = grown.copy()
+        grown[:, 1:] |= last[:, :-1]
+        grown[:, :-1] |= last[:, 1:]
+    return grown
