@@ -64,9 +64,9 @@ class EditHistory:
         """With more done, as one step of undo."""
         return self._followed_by((*self.edits, *edits))
 
-    def without(self, index: int) -> EditHistory:
-        """Without one of `edits`, the others as they are; can be undone."""
-        return self._followed_by(self.edits[:index] + self.edits[index + 1 :])
+    def without(self, *indices: int) -> EditHistory:
+        """Without some of `edits`, the others as they are; can be undone."""
+        return self._followed_by(tuple(edit for index, edit in enumerate(self.edits) if index not in indices))
 
     def cleared(self) -> EditHistory:
         """With nothing done; can be undone."""
@@ -83,6 +83,28 @@ class EditHistory:
     def redone(self) -> EditHistory:
         """As it was before the last undo."""
         return EditHistory(self.states, self.position + 1) if self.can_redo else self
+
+    @property
+    def gestures(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of `edits` that were done together, in their order: specks, for instance, go to many grains at once.
+
+        Those that a recipe has brought stand each for itself.
+        """
+        edits: tuple[Edit, ...] = self.states[0]
+        of_edit = list(range(len(edits)))
+        following = len(edits)
+        for later in self.states[1 : self.position + 1]:
+            kept, matched = [], 0
+            for edit, gesture in zip(edits, of_edit, strict=True):
+                if matched < len(later) and later[matched] == edit:
+                    kept.append(gesture)
+                    matched += 1
+            alone = matched < len(edits)  # a recipe has come in the place of what was done
+            new = [following + (index if alone else 0) for index in range(len(later) - matched)]
+            edits, of_edit, following = later, kept + new, following + len(new) + 1
+        return tuple(
+            tuple(index for index, each in enumerate(of_edit) if each == gesture) for gesture in dict.fromkeys(of_edit)
+        )
 
     @property
     def corrections(self) -> tuple[Correction, ...]:

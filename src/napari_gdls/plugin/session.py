@@ -254,9 +254,9 @@ class Session:
         """Do again what was undone last."""
         self._set_history(state, state.history.redone())
 
-    def drop_edit(self, state: FieldState, index: int) -> None:
-        """Take back one of `state.history.edits`, whatever was done after it; can be undone."""
-        self._set_history(state, state.history.without(index))
+    def drop_edit(self, state: FieldState, *indices: int) -> None:
+        """Take back some of `state.history.edits`, whatever was done after them; can be undone as one step."""
+        self._set_history(state, state.history.without(*indices))
 
     def drop_edits(self, state: FieldState) -> None:
         """Take back all that was done by hand; can be undone."""

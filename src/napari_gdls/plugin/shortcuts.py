@@ -51,6 +51,9 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("B", "brush", "Paint the selected grain", replaces="preserve labels"),
     Shortcut("U", "bucket", "Pour the selected grain over others"),
     Shortcut("M", "merge_selected", "Join the selected grains, or phases", replaces="new label"),
+    Shortcut("F", "fill_holes", "Fill the holes of the selected grains", replaces="fill bucket (4 has it, too)"),
+    Shortcut("G", "grow", "Grow the selected grains by one measurement"),
+    Shortcut("H", "shrink", "Shrink the selected grains by one measurement"),
     Shortcut(
         "[",
         "previous_phase",

@@ -81,6 +81,9 @@ class ViewerSession:
         self.marks = MarksLayer(viewer, self.session)
         self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)
+        self._held: weakref.WeakKeyDictionary[FieldState, tuple[Segmentation, LayerContents]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._work: weakref.WeakKeyDictionary[FieldState, Deriving] = weakref.WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._on_layers)
@@ -94,7 +97,7 @@ class ViewerSession:
     @property
     def busy(self) -> bool:
         """Whether another result is under way."""
-        return self.steps.pending or any(work.busy for work in self._work.values())
+        return bool(self._held) or self.steps.pending or any(work.busy for work in self._work.values())
 
     def _on_clicked(self, picked: Picked) -> None:
         viewer = self._viewer()
@@ -115,6 +118,7 @@ class ViewerSession:
         self.session.set_fields(list(titles.values()))
 
     def _on_wanted(self, state: FieldState) -> None:
+        self._held.pop(state, None)
         if state.run is None:
             return
         work = self._work.get(state)
@@ -134,8 +138,11 @@ class ViewerSession:
         before = state.shown.segmentation
         if before is result.segmentation and state.shown.minerals is result.minerals:
             return
+        self._held.pop(state, None)
         if is_being_painted(viewer, run.field):
-            QTimer.singleShot(_STROKE, lambda: self._on_derived(run, contents))
+            # The stroke under way would be lost: the result waits for its end, and is dropped if paint makes another.
+            self._held[state] = (run, contents)
+            QTimer.singleShot(_STROKE, self._show_held)
             return
         self.steps.finish()
         if same_phases(before, result.segmentation):
@@ -143,6 +150,10 @@ class ViewerSession:
         else:
             self.steps.begin(updating(viewer, contents, before))
         self.session.show(state, result)
+
+    def _show_held(self) -> None:
+        for held in tuple(self._held.values()):
+            self._on_derived(*held)
 
     def _on_failure(self, run: Segmentation, history: EditHistory, error: Exception) -> None:
         """Say it, and take back what cannot be done."""

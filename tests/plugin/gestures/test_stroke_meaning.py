@@ -45,8 +45,9 @@ def test_a_stroke_across_a_grain_parts_it_and_one_beside_does_nothing(segmentati
     across = [(0.0, 30.5), (47.0, 30.5)]
     assert meaning.split_by(segmentation, across) == Split(tuple(across))
     assert set(meaning.parted_labels(segmentation, across)) == set(both)
-    inside = [(16.0, 30.5), (28.0, 30.5)]
+    inside = [(7.0, 30.5), (37.0, 30.5)]
     assert meaning.parted_labels(segmentation, inside) == (both[1],)
+    assert meaning.split_by(segmentation, [(4.0, 30.5), (14.0, 30.5)]) is None  # only enters the disc
     assert meaning.split_by(segmentation, [(22.0, 30.4), (22.0, 30.6)]) is None
     assert meaning.split_by(segmentation, [(22.0, 30.0)]) is None
     cut = meaning.cut_by(segmentation, inside)
@@ -62,9 +63,10 @@ def test_any_stroke_means_something_sound_or_nothing(segmentation, stroke):
     if joined is not None:
         segments = segments_at(segmentation, joined.places)
         assert len(set(segments)) == len(segments) > 1
-    parted = meaning.split_by(segmentation, stroke)
     cut = meaning.cut_by(segmentation, stroke)
-    assert (parted is None) == (cut is None)
+    if meaning.split_by(segmentation, stroke) is not None:
+        labels = meaning.parted_labels(segmentation, stroke)
+        assert set(labels) <= {label for pair in cut.pairs for label in segments_at(segmentation, pair)}
     if cut is not None:
         for pair in cut.pairs:
             first, second = segments_at(segmentation, pair)

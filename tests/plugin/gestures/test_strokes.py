@@ -74,13 +74,14 @@ def test_crossed_edges_are_those_crossed_an_odd_number_of_times(seed, stroke):
 
 
 def _crossing(p, q, a, b):
-    """Whether two lines cross; None where it hangs on rounding."""
-    sides = [
-        np.linalg.det([np.subtract(second, first), np.subtract(third, first)])
-        for first, second, third in ((p, q, a), (p, q, b), (a, b, p), (a, b, q))
-    ]
-    if min(map(abs, sides)) < 1e-6:
-        return None
+    """Whether two lines cross; None where an end of one nearly lies on the other."""
+    sides = []
+    for first, second, third in ((p, q, a), (p, q, b), (a, b, p), (a, b, q)):
+        step, there = np.subtract(second, first).astype(float), np.subtract(third, first).astype(float)
+        away = (step[0] * there[1] - step[1] * there[0]) / max(np.linalg.norm(step), 1e-9)
+        if abs(away) < 1e-3:
+            return None
+        sides.append(away)
     return sides[0] * sides[1] < 0 and sides[2] * sides[3] < 0
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_gdls.plugin.edit_history import Edit, Naming
 from napari_gdls.plugin.gestures.stroke_meaning import parted_labels
@@ -37,25 +38,35 @@ class EditWords:
     """
 
     def __init__(self, session: Session) -> None:
-        self._words: weakref.WeakKeyDictionary[FieldState, dict[Edit, str]] = weakref.WeakKeyDictionary()
+        self._words: weakref.WeakKeyDictionary[FieldState, dict[tuple[Edit, ...], str]] = weakref.WeakKeyDictionary()
         session.edits_changed.connect(self._on_edits)
 
+    def note(self, state: FieldState, edits: tuple[Edit, ...], words: str) -> None:
+        """Say what edits are that are done together next."""
+        self._words.setdefault(state, {})[edits] = words
+
     def of(self, state: FieldState) -> tuple[str, ...]:
-        """Words of `state.history.edits`.
+        """Words of `state.history.gestures`.
 
         Those of edits that were made elsewhere (a recipe that was loaded, a field that was opened again) say what they
         are about in what is shown now.
         """
         self._on_edits(state)
         known = self._words.get(state, {})
-        return tuple(known[edit] for edit in state.history.edits)
+        return tuple(known[edits] for edits in _gestures(state))
 
     def _on_edits(self, state: FieldState) -> None:
         known = self._words.setdefault(state, {})
         shown = None if state.shown is None else state.shown.segmentation
-        for edit in state.history.edits:
-            if edit not in known:
-                known[edit] = words_of(edit, shown)
+        for edits in _gestures(state):
+            if edits not in known:
+                more = f" and {len(edits) - 1} more" if len(edits) > 1 else ""
+                known[edits] = words_of(edits[0], shown) + more
+
+
+def _gestures(state: FieldState) -> list[tuple[Edit, ...]]:
+    edits = state.history.edits
+    return [tuple(edits[index] for index in indices) for indices in state.history.gestures]
 
 
 def words_of(edit: Edit, segmentation: Segmentation | None) -> str:
@@ -71,22 +82,22 @@ def words_of(edit: Edit, segmentation: Segmentation | None) -> str:
         phase = "a phase" if segmentation is None else _phases_in(segmentation, [(edit.row, edit.column)])
         return f"named {phase} {edit.name}" if edit.name else f"took the name of {phase} back"
     if isinstance(edit, Split):
-        return f"split {_grains(_crossed(segmentation, edit), segmentation)}"
+        return f"split {grains_in_words(_crossed(segmentation, edit), segmentation)}"
     if isinstance(edit, Cut):
         apart = [place for pair in edit.pairs for place in pair]
         edges = f" at {_counted(len(edit.pairs), 'edge')}"
-        return f"cut {_grains(_labels_at(segmentation, apart), segmentation)}{edges}"
+        return f"cut {grains_in_words(_labels_at(segmentation, apart), segmentation)}{edges}"
     if isinstance(edit, Join):
-        return f"joined {_grains(_labels_at(segmentation, edit.places), segmentation)}"
+        return f"joined {grains_in_words(_labels_at(segmentation, edit.places), segmentation)}"
     if isinstance(edit, Paint):
         painted = _counted(len(edit.places), "measurement")
         if edit.into is None:
             return f"painted {painted} as a new grain"
-        return f"painted {painted} into {_grains(_labels_at(segmentation, [edit.into]), segmentation)}"
+        return f"painted {painted} into {grains_in_words(_labels_at(segmentation, [edit.into]), segmentation)}"
     if isinstance(edit, Assign):
         what = _counted(len(edit.places), "measurement")
         if segmentation is not None and (labels := _whole(segmentation, edit.places)):
-            what = _grains(labels, segmentation)
+            what = grains_in_words(labels, segmentation)
         if edit.phase is None:
             return f"{what} → new phase"
         return f"{what} → {'a phase' if segmentation is None else _phases_in(segmentation, [edit.phase])}"
@@ -96,8 +107,18 @@ def words_of(edit: Edit, segmentation: Segmentation | None) -> str:
     return f"merged {_phases_in(segmentation, edit.places)}"
 
 
-def extent_of(edit: Edit, segmentation: Segmentation) -> tuple[float, float, float, float]:
-    """Part of the field that an edit is about, with a margin: row, column, height and width in pixels."""
+def extent_of(edits: Iterable[Edit], segmentation: Segmentation) -> tuple[float, float, float, float]:
+    """Part of the field that edits are about, with a margin: row, column, height and width in pixels."""
+    points = np.concatenate([_points_of(edit, segmentation) for edit in edits])
+    first, last = points.min(axis=0), points.max(axis=0)
+    size = last - first + 1
+    wanted = np.maximum(size + 2 * _MARGIN * size.max(), _LEAST)
+    row, column = (first + last + 1 - wanted) / 2
+    return float(row), float(column), float(wanted[0]), float(wanted[1])
+
+
+def _points_of(edit: Edit, segmentation: Segmentation) -> npt.NDArray[np.float64]:
+    """Places of an edit, and corners of the grains that it means, (P, 2)."""
     labels: list[int] = []
     if isinstance(edit, Split):
         points = np.asarray(edit.stroke, dtype=np.float64)
@@ -109,11 +130,7 @@ def extent_of(edit: Edit, segmentation: Segmentation) -> tuple[float, float, flo
     if labels and inside.any():
         sides = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
         points = np.concatenate([points, np.array([[side[0] for side in sides], [side[-1] for side in sides]])])
-    first, last = points.min(axis=0), points.max(axis=0)
-    size = last - first + 1
-    wanted = np.maximum(size + 2 * _MARGIN * size.max(), _LEAST)
-    row, column = (first + last + 1 - wanted) / 2
-    return float(row), float(column), float(wanted[0]), float(wanted[1])
+    return points
 
 
 def places_of(edit: Edit) -> tuple[Place, ...]:
@@ -138,7 +155,8 @@ def grain_words(segmentation: Segmentation, label: int) -> str:
     return f"{segmentation.phase_titles[segmentation.phases[label - 1]]} #{label}"
 
 
-def _grains(labels: Sequence[int], segmentation: Segmentation | None) -> str:
+def grains_in_words(labels: Sequence[int], segmentation: Segmentation | None) -> str:
+    """What segments are called, one by one where they are few: "quartz #3 and biotite #7", "12 grains"."""
     if segmentation is None or not labels:
         return "grains"
     if len(labels) > _MOST_NAMED:

@@ -11,6 +11,7 @@ from napari.layers import Labels, Layer, Shapes
 from napari.utils.notifications import show_info
 
 from napari_gdls.plugin.gestures import stroke_meaning as meaning
+from napari_gdls.plugin.gestures.edit_words import grains_in_words
 from napari_gdls.plugin.gestures.grain_tools import GrainTools
 from napari_gdls.plugin.layers.edits import selected_pairs
 from napari_gdls.recipe import Correction, Cut, Join, MergePhases
@@ -74,17 +75,22 @@ class GrainActions:
         """What the selected grains surround, up to `smallest` pixels, goes to them."""
         self._on_grains(
             lambda seg, label: [holes_of(seg, label - 1, largest=self.smallest)],
+            "filled the holes of {grains}",
             f"The selected grains have no holes of up to {self.smallest} px.",
         )
 
     def grow(self) -> None:
         """The measurements beside the selected grains go to them."""
-        self._on_grains(lambda seg, label: [grown(seg, label - 1)], "There is nothing around the selected grains.")
+        self._on_grains(
+            lambda seg, label: [grown(seg, label - 1)], "grew {grains}", "There is nothing around the selected grains."
+        )
 
     def shrink(self) -> None:
         """The outermost measurements of the selected grains go to their neighbours."""
         self._on_grains(
-            lambda seg, label: shrunk(seg, label - 1), "The selected grains cannot be smaller, or have no neighbours."
+            lambda seg, label: shrunk(seg, label - 1),
+            "shrank {grains}",
+            "The selected grains cannot be smaller, or have no neighbours.",
         )
 
     def remove_specks(self) -> None:
@@ -92,7 +98,8 @@ class GrainActions:
         if (known := self._known()) is None:
             return
         state, segmentation = known
-        if not self._tools.do(state, *specks_of(segmentation, self.smallest + 1)):
+        words = f"removed specks of up to {self.smallest} px"
+        if not self._tools.do(state, *specks_of(segmentation, self.smallest + 1), words=words):
             show_info(f"There are no grains of up to {self.smallest} px with a neighbour.")
 
     def next_phase(self, step: int = 1) -> None:
@@ -136,15 +143,18 @@ class GrainActions:
         if pairs := self._pairs(layer):
             self._on_edges(layer, *(Join(pair) for pair in pairs))
 
-    def _on_grains(self, means: Callable[[Segmentation, int], Iterable[Correction | None]], nothing: str) -> None:
+    def _on_grains(
+        self, means: Callable[[Segmentation, int], Iterable[Correction | None]], words: str, nothing: str
+    ) -> None:
         if (known := self._known()) is None:
             return
         state, segmentation = known
         if not state.selected_segments:
             show_info(_SELECT)
             return
-        corrections = [each for label in sorted(state.selected_segments) for each in means(segmentation, label)]
-        if not self._tools.do(state, *corrections):
+        chosen = sorted(state.selected_segments)
+        corrections = [each for label in chosen for each in means(segmentation, label)]
+        if not self._tools.do(state, *corrections, words=words.format(grains=grains_in_words(chosen, segmentation))):
             show_info(nothing)
 
     def _pairs(self, layer: Shapes) -> list[tuple[tuple[int, int], tuple[int, int]]]:

@@ -59,7 +59,7 @@ class GrainTools:
         self._line: StrokeLine | None = None
         self._drawing = self._given_up = False
         self._clicked: Place | None = None
-        self._follows = False
+        self._label = 0  # of the grain that is painted, as it is now
         self._painted_into: Place | None = (
             None  # a measurement of the grain that brush and bucket paint; None: a new one
         )
@@ -114,6 +114,7 @@ class GrainTools:
             layer.mode = TOOLS[name].mode
             if TOOLS[name].mode != "pan_zoom":
                 layer.selected_label = self._label_to_paint(layer)
+                self._label = 0
                 self._on_selected_label(layer)
         self._show_tool()
 
@@ -160,11 +161,21 @@ class GrainTools:
             return None
         return state, segmentation
 
-    def do(self, state: FieldState, *corrections: Correction | None) -> bool:
-        """Correct a field as one step of undo; False where there is nothing to correct."""
-        edits = [each for each in corrections if each is not None]
+    def do(self, state: FieldState, *corrections: Correction | None, words: str = "") -> bool:
+        """Correct a field as one step of undo; False where there is nothing to correct.
+
+        Parameters
+        ----------
+        state : FieldState
+        *corrections : Correction or None
+        words : str
+            What they are together, where that is more than their own words say.
+        """
+        edits = tuple(each for each in corrections if each is not None)
         if not edits:
             return False
+        if words:
+            self.words.note(state, edits, words)
         try:
             self.session.do(state, *edits)
         except GdlsError as error:
@@ -192,6 +203,7 @@ class GrainTools:
         if mode != self.tool.mode:
             self._name = next((name for name, tool in TOOLS.items() if tool.mode == mode), "pick")
             self._clicked = None
+            self._label = 0
             self._on_selected_label(layer)
             self.changed.emit()
         self._show_tool_on(layer)
@@ -206,8 +218,9 @@ class GrainTools:
         """Remember which grain is painted, not which number it has now."""
         field = None if layer is None else layer_field(layer)
         known = None if field is None else self.session.state_of(field)
-        if layer is None or known is None or known.shown is None or self._follows:
-            return
+        if layer is None or known is None or known.shown is None or layer.selected_label == self._label:
+            return  # napari says so at every other change, too
+        self._label = layer.selected_label
         segmentation = known.shown.segmentation
         there = 0 < layer.selected_label <= segmentation.n_segments
         self._painted_into = place_of_segment(segmentation, layer.selected_label - 1) if there else None
@@ -228,9 +241,8 @@ class GrainTools:
         if layer is not None and self.tool.mode == str(layer.mode) != "pan_zoom" and state.shown is not None:
             labels = state.shown.segmentation.labels
             label = int(labels.max()) + 1 if self._painted_into is None else int(labels[self._painted_into])
-            self._follows = True
+            self._label = label
             layer.selected_label = label
-            self._follows = False
         self._show_tool()
 
     def _show_tool(self) -> None:

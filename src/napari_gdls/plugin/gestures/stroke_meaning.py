@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.phases.parting import Efforts, Piece, crossed, parted_by_stroke
 from napari_gdls.plugin.gestures.strokes import Stroke, crossed_edges, crossed_labels, thinned
 from napari_gdls.recipe import Assign, Cut, Join, Paint, Place, Split
 from napari_gdls.segmentation import place_of_phase, place_of_segment
@@ -41,10 +42,8 @@ def linked_by(segmentation: Segmentation, stroke: Stroke) -> Join | None:
 
 
 def split_by(segmentation: Segmentation, stroke: Stroke) -> Split | None:
-    """Segments are parted along a stroke; None where it crosses no edge of the graph inside of a segment."""
-    if len(_crossed_inside(segmentation, stroke)) == 0:
-        return None
-    return Split(thinned(stroke))
+    """Segments are parted along a stroke; None where it parts none."""
+    return Split(thinned(stroke)) if parted_labels(segmentation, stroke) else None
 
 
 def cut_by(segmentation: Segmentation, stroke: Stroke) -> Cut | None:
@@ -114,9 +113,18 @@ def painted(
 
 
 def parted_labels(segmentation: Segmentation, stroke: Stroke) -> tuple[int, ...]:
-    """Labels of the segments inside of which a stroke crosses edges of the graph, in the order of their numbers."""
+    """Labels of the segments that a stroke parts, rising; not those that it only enters."""
     inside = _crossed_inside(segmentation, stroke)
-    return tuple((np.unique(segmentation.measurement_labels[inside]) + 1).tolist())
+    if len(inside) == 0:
+        return ()
+    line, efforts = np.asarray(thinned(stroke)), Efforts.of(segmentation.graph)
+    found = []
+    for segment in np.unique(segmentation.measurement_labels[inside]).tolist():
+        piece = Piece.of(efforts, np.flatnonzero(segmentation.measurement_labels == segment))
+        ends = segmentation.graph.locations[piece.members[piece.ends]].astype(np.float64)
+        if parted_by_stroke(piece, *crossed(line, ends[:, 0], ends[:, 1])) is not None:
+            found.append(segment + 1)
+    return tuple(found)
 
 
 def measurements_of(segmentation: Segmentation, labels: Iterable[int]) -> npt.NDArray[np.int64]:

@@ -61,7 +61,7 @@ TOOLS: dict[str, Tool] = {
         "Split",
         "Grains are parted along a line that you draw across them.",
         "Draw a line across a grain, from border to border. Esc gives it up.",
-        "The line crosses no grain; draw it across one, from border to border.",
+        "The line parts no grain; draw it across one, from border to border.",
         PART_COLOUR,
     ),
     "cut": Tool(

@@ -82,22 +82,29 @@ class EditList(QWidget):
     @Slot()
     def zoom(self) -> None:
         """Bring what the chosen edit is about into sight."""
-        state, row = self._session.chosen, self.list.currentRow()
-        if state is not None and state.shown is not None and 0 <= row < len(state.history.edits):
-            self._session.look_at(state, *extent_of(state.history.edits[row], state.shown.segmentation))
+        state, chosen = self._session.chosen, self._chosen_edits()
+        if state is not None and state.shown is not None and chosen:
+            edits = [state.history.edits[index] for index in chosen]
+            self._session.look_at(state, *extent_of(edits, state.shown.segmentation))
 
     @Slot()
     def drop(self) -> None:
         """Take the chosen edit back."""
-        state, row = self._session.chosen, self.list.currentRow()
-        if state is not None and 0 <= row < len(state.history.edits):
-            self._session.drop_edit(state, row)
+        state, chosen = self._session.chosen, self._chosen_edits()
+        if state is not None and chosen:
+            self._session.drop_edit(state, *chosen)
 
     @Slot()
     def clear(self) -> None:
         """Take all edits back."""
         if self._session.chosen is not None:
             self._session.drop_edits(self._session.chosen)
+
+    def _chosen_edits(self) -> tuple[int, ...]:
+        """Indices of the edits of the chosen line."""
+        state, row = self._session.chosen, self.list.currentRow()
+        gestures = () if state is None else state.history.gestures
+        return gestures[row] if 0 <= row < len(gestures) else ()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Delete drops the chosen edit."""
