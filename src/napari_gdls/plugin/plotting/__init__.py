@@ -1,0 +1,1 @@
+"""What plots of measurements and segments show, without a window: quantities, density, what a lasso encloses."""
