@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.plugin.edit_history import EditHistory
+from napari_gdls.plugin.plot_choice import PlotChoice
 from napari_gdls.recipe import Place, Recipe
 
 if TYPE_CHECKING:
@@ -154,6 +155,8 @@ class FieldState:
         Spectra that stay in sight.
     marked_elements : tuple of str
         Symbols of the elements whose lines are marked in spectra.
+    plot : PlotChoice
+        What the dock of plots shows.
     colours : dict of (int, int) to (float, float, float)
         Colours by hand, sRGB from 0 to 1, by the place of a measurement of the phase (`place_of_phase`).
     calibration : Calibration or None
@@ -184,6 +187,7 @@ class FieldState:
     history: EditHistory = dataclass_field(default_factory=EditHistory)
     pinned: tuple[Pinned, ...] = ()
     marked_elements: tuple[str, ...] = ()
+    plot: PlotChoice = dataclass_field(default_factory=PlotChoice)
     colours: dict[Place, tuple[float, float, float]] = dataclass_field(default_factory=dict)
     calibration: Calibration | None = None
     naming: NamingSettings = dataclass_field(default_factory=NamingSettings)

@@ -27,6 +27,7 @@ from napari_gdls.segmentation import place_of_phase
 if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.mineralogy.phase_table import PhaseTable
+    from napari_gdls.plugin.plot_choice import PlotChoice
 
 NAMED_KEPT = 12
 """Results of a run whose minerals are kept, the latest, chosen: undo and redo of a few steps find their names. Each
@@ -60,8 +61,8 @@ class Session:
     edits_changed : Signal(FieldState)
         Something was done by hand, undone, redone or dropped.
     display_changed : Signal(FieldState)
-        Other phases are hidden, other spectra pinned, lines of other elements marked, or phases have other colours by
-        hand.
+        Other phases are hidden, other spectra pinned, lines of other elements marked, other quantities plotted, or
+        phases have other colours by hand.
     looked_at : Signal(FieldState, object)
         A part of the field is to be brought into sight: (row, column, height, width) in pixels.
     """
@@ -299,6 +300,12 @@ class Session:
         """Mark the lines of these elements in spectra, and of no others."""
         if tuple(elements) != state.marked_elements:
             state.marked_elements = tuple(elements)
+            self.display_changed.emit(state)
+
+    def choose_plot(self, state: FieldState, plot: PlotChoice) -> None:
+        """Let the dock of plots show something else of a field."""
+        if plot != state.plot:
+            state.plot = plot
             self.display_changed.emit(state)
 
     def look_at(self, state: FieldState, row: float, column: float, height: float, width: float) -> None:

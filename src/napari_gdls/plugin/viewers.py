@@ -18,6 +18,7 @@ from napari_gdls.plugin.graph_on_demand import GraphOnDemand
 from napari_gdls.plugin.layer_steps import LayerSteps
 from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
+from napari_gdls.plugin.layers.measurement_selection import MeasurementSelectionLayer
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.picking import Picked, Picking
 from napari_gdls.plugin.layers.placing import is_being_painted, rename_layers, updating
@@ -65,6 +66,8 @@ class ViewerSession:
         Selects what is clicked on the map.
     marks : MarksLayer
         Shows what was cut and linked by hand.
+    selected_measurements : MeasurementSelectionLayer
+        Shows the selected measurements on the map.
     naming : PhaseNaming
         Names the phases of what the session shows.
     spectrum_opened : bool
@@ -79,6 +82,7 @@ class ViewerSession:
         self.spectrum_opened = False
         self.picking.clicked.connect(self._on_clicked)
         self.marks = MarksLayer(viewer, self.session)
+        self.selected_measurements = MeasurementSelectionLayer(viewer, self.session)
         self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)
         self._held: weakref.WeakKeyDictionary[FieldState, tuple[Segmentation, LayerContents]] = (

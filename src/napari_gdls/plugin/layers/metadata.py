@@ -36,9 +36,9 @@ def layer_metadata(
     Parameters
     ----------
     role : str
-        "bse", "counts", "measurements" of a field; "segments", "phases", "confidence", "graph", "mixed" of what is
-        shown of it, and with "earlier " before it of what was; "score", "strokes", "earlier strokes", "grain masks",
-        "box" of overlapping phases.
+        "bse", "counts", "measurements", "selected measurements" of a field; "segments", "phases", "confidence",
+        "graph", "mixed" of what is shown of it, and with "earlier " before it of what was; "score", "strokes", "earlier
+        strokes", "grain masks", "box" of overlapping phases.
     field : Field
     segmentation : Segmentation, optional
     recipe : Recipe, optional

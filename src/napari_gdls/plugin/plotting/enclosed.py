@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 
 def enclosed(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], outline: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Points inside of a polygon, by the even-odd rule: where an outline crosses itself, what it goes round twice is out.
+    """Points inside of a polygon, by the even-odd rule: what an outline goes round twice is out.
 
     Parameters
     ----------
