@@ -13,8 +13,10 @@ from napari_gdls.plugin.spectrum_sums import AT_ONCE, ResultSums, sum_of_measure
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from napari_gdls.field import Field
     from napari_gdls.plugin.field_state import FieldState
     from napari_gdls.plugin.layers.picking import Picked
+    from napari_gdls.segmentation.result import Segmentation
 
 SOURCES: dict[str, tuple[str, str]] = {
     "segment": ("Segment", "The selected segments, summed; click one on the map, Shift+click more."),
@@ -144,25 +146,31 @@ def wanted_phase(state: FieldState, phase: int) -> Wanted:
 
 
 def spectrum_of(
-    wanted: Wanted, state: FieldState, sums: ResultSums | None, *, at_once: bool = False
+    wanted: Wanted,
+    field: Field,
+    segmentation: Segmentation | None,
+    sums: ResultSums | None,
+    *,
+    at_once: bool = False,
 ) -> ShownSpectrum | None:
     """Sum what is wanted.
 
     Parameters
     ----------
     wanted : Wanted
-    state : FieldState
+    field : Field
+    segmentation : Segmentation or None
+        What is shown of the field.
     sums : ResultSums or None
-        Of what is shown; None while they are not there.
+        Of it; None while they are not there.
     at_once : bool
         Only if it takes no longer than the window may be blocked.
 
     Returns
     -------
     ShownSpectrum or None
-        None where it would take longer, or needs the sums.
+        None where it would take longer, or what is wanted is no longer there.
     """
-    field = state.field
     if wanted.kind == "all":
         if at_once and "total_spectrum" not in field.__dict__:
             return None
@@ -173,11 +181,20 @@ def spectrum_of(
         members = np.array(wanted.members, dtype=np.int64)
         return ShownSpectrum(wanted.title, sum_of_measurements(field, members), len(members), wanted.colour)
     if sums is None:
-        return None
+        return None if at_once or segmentation is None else _summed(wanted, segmentation)
     groups = sums.segments if wanted.kind == "segment" else sums.phases
     if at_once and not groups.at_once(wanted.members):
         return None
     return ShownSpectrum(wanted.title, groups.sum_of(wanted.members), groups.size(wanted.members), wanted.colour)
+
+
+def _summed(wanted: Wanted, segmentation: Segmentation) -> ShownSpectrum:
+    """The sum of segments or phases, without those of all others."""
+    found = segmentation.measurement_phases
+    by_phase = wanted.kind == "phase" and found is not None
+    labels = found.labels if by_phase and found is not None else segmentation.measurement_labels
+    members = np.flatnonzero(np.isin(labels, wanted.members))
+    return ShownSpectrum(wanted.title, sum_of_measurements(segmentation.field, members), len(members), wanted.colour)
 
 
 def _of_measurements(state: FieldState, source: str) -> tuple[Wanted, ...] | str:

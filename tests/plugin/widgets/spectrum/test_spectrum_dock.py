@@ -22,11 +22,12 @@ def _press(button) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-@pytest.fixture(params=["sparse", "dense"])
+@pytest.fixture
 def opened(request, bench):
     """A segmented field with the dock open."""
-    field = request.getfixturevalue(f"{request.param}_field")
-    state = bench.add(field, request.getfixturevalue(f"{request.param}_contents"))
+    kind = getattr(request, "param", "sparse")
+    field = request.getfixturevalue(f"{kind}_field")
+    state = bench.add(field, request.getfixturevalue(f"{kind}_contents"))
     return bench.open(), state
 
 
@@ -43,6 +44,7 @@ def test_a_click_shows_the_sum_of_the_segment(bench, opened):
     assert f"{np.count_nonzero(chosen == 0):,} measurements" in dock.controls.message.text()
 
 
+@pytest.mark.parametrize("opened", ["sparse", "dense"], indirect=True)
 def test_sources_show_phase_measurement_and_all(bench, opened):
     dock, state = opened
     bench.click(*MATRIX)

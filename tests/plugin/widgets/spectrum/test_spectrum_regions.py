@@ -14,11 +14,12 @@ DISC, MATRIX = (22, 30), (4, 4)
 """Pixels inside of the two minerals."""
 
 
-@pytest.fixture(params=["sparse", "dense"])
+@pytest.fixture
 def opened(request, bench):
     """A segmented field with the dock open."""
-    field = request.getfixturevalue(f"{request.param}_field")
-    state = bench.add(field, request.getfixturevalue(f"{request.param}_contents"))
+    kind = getattr(request, "param", "sparse")
+    field = request.getfixturevalue(f"{kind}_field")
+    state = bench.add(field, request.getfixturevalue(f"{kind}_contents"))
     return bench.open(), state
 
 
@@ -78,6 +79,7 @@ def test_a_painted_layer_of_the_user_is_a_region(bench, opened):
     np.testing.assert_array_equal(_drawn(dock), _sum_where(state.field, inside))
 
 
+@pytest.mark.parametrize("opened", ["sparse", "dense"], indirect=True)
 def test_a_window_becomes_a_map(bench, opened):
     dock, state = opened
     dock.controls.window_tick.setChecked(True)

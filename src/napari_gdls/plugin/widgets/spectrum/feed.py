@@ -15,10 +15,14 @@ from napari_gdls.plugin.task import Latest
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
+    from napari_gdls.field import Field
     from napari_gdls.plugin.layers.picking import Picked, Picking
     from napari_gdls.plugin.session import Session
     from napari_gdls.progress import Progress
     from napari_gdls.segmentation.result import Segmentation
+
+Found = tuple["Field", "Segmentation | None", tuple[Wanted, ...], list[ShownSpectrum]]
+"""What was asked of which result, and its spectra."""
 
 
 class SpectrumFeed(QObject):
@@ -102,13 +106,14 @@ class SpectrumFeed(QObject):
             self.changed.emit()
             return
         self.wanted = found
-        spectra = [spectrum_of(each, state, self._sums, at_once=True) for each in found]
+        segmentation = self._segmentation
+        spectra = [spectrum_of(each, state.field, segmentation, self._sums, at_once=True) for each in found]
         if all(each is not None for each in spectra):
             self._answers.drop()
             self._take([each for each in spectra if each is not None])
-        elif self._sums is not None or all(each.kind in ("all", "measurement") for each in found):
-            self._answers.ask(partial(_summed_spectra, found, state, self._sums))
-        elif not self.spectra:  # else the last ones stay until `_on_sums`
+            return
+        self._answers.ask(partial(_summed_spectra, found, state.field, segmentation, self._sums))
+        if not self.spectra:  # else the last ones stay so long
             self.problem = "Summing…"
             self.changed.emit()
 
@@ -119,8 +124,7 @@ class SpectrumFeed(QObject):
 
     def _on_result(self, _: object = None) -> None:
         """Another field, or another result of it: its sums are made beside the window."""
-        state = self._session.chosen
-        segmentation = None if state is None or state.shown is None else state.shown.segmentation
+        segmentation = self._segmentation
         if segmentation is None:
             self._sums = self._earlier = None
             self._summing.drop()
@@ -131,15 +135,22 @@ class SpectrumFeed(QObject):
 
     @Slot(object)
     def _on_sums(self, sums: ResultSums) -> None:
-        state = self._session.chosen
-        if state is not None and state.shown is not None and state.shown.segmentation is sums.segmentation:
+        if self._segmentation is sums.segmentation:
             self._sums, self._earlier = sums, None
             self.look()
 
+    @property
+    def _segmentation(self) -> Segmentation | None:
+        """What is shown of the chosen field."""
+        state = self._session.chosen
+        return None if state is None or state.shown is None else state.shown.segmentation
+
     @Slot(object)
-    def _on_spectra(self, found: tuple[FieldState, ResultSums | None, tuple[Wanted, ...], list[ShownSpectrum]]) -> None:
-        state, sums, wanted, spectra = found
-        if state is self._session.chosen and sums is self._sums and wanted == self.wanted:
+    def _on_spectra(self, found: Found) -> None:
+        field, segmentation, wanted, spectra = found
+        state = self._session.chosen
+        current = state is not None and state.field is field and self._segmentation is segmentation
+        if current and wanted == self.wanted:
             self._take(spectra)
 
     def _take(self, spectra: list[ShownSpectrum]) -> None:
@@ -161,8 +172,12 @@ def _summed(segmentation: Segmentation, before: ResultSums | None, progress: Pro
 
 
 def _summed_spectra(
-    wanted: tuple[Wanted, ...], state: FieldState, sums: ResultSums | None, progress: Progress
-) -> tuple[FieldState, ResultSums | None, tuple[Wanted, ...], list[ShownSpectrum]]:
+    wanted: tuple[Wanted, ...],
+    field: Field,
+    segmentation: Segmentation | None,
+    sums: ResultSums | None,
+    progress: Progress,
+) -> Found:
     progress("spectra", 0.0)
-    spectra = [spectrum_of(each, state, sums) for each in wanted]
-    return state, sums, wanted, [each for each in spectra if each is not None]
+    spectra = [spectrum_of(each, field, segmentation, sums) for each in wanted]
+    return field, segmentation, wanted, [each for each in spectra if each is not None]
