@@ -31,11 +31,14 @@ class Derivation:
     Parameters
     ----------
     run : Segmentation
-        See `uncorrected`.
+        See `napari_gdls.plugin.phase_names.uncorrected`.
+    named : Segmentation, optional
+        Another result, whose measured names hold for phases that are the same as long as nobody has measured them.
     """
 
-    def __init__(self, run: Segmentation) -> None:
+    def __init__(self, run: Segmentation, named: Segmentation | None = None) -> None:
         self.run = run
+        self._named = named if named is not None and named.names else None
         self._found: dict[tuple[float, tuple[Correction, ...]], Segmentation] = {}
         self._digests: dict[bytes, tuple[bytes, ...]] = {}
 
@@ -66,7 +69,7 @@ class Derivation:
         self._digests_of(found)
         measured = minerals.get(partition_of(found))
         names = () if measured is None else measured.names
-        if measured is None and minerals:
+        if measured is None and (minerals or self._named is not None):
             names = self._names_known(found, coarse, minerals)
         return with_measured_names(with_names_by_hand(found, history.names), names), measured
 
@@ -94,12 +97,15 @@ class Derivation:
     ) -> tuple[PhaseName, ...]:
         """Names of phases by those that other results of the run have for the same measurements."""
         known: dict[bytes, PhaseName] = {}
+        if self._named is not None:
+            before = (name.called("") for name in self._named.names)
+            known |= zip(self._digests_of(self._named), before, strict=True)
         of_run = minerals.get(partition_of(self.run))
         if of_run is not None and coarse is not self.run:
-            before, after = self.run.grouped.labels, coarse.grouped.labels
+            fine, after = self.run.grouped.labels, coarse.grouped.labels
             group = np.zeros(self.run.n_phases, dtype=np.int64)
-            group[before] = after
-            merged = merged_names(of_run.names, group, np.bincount(before, minlength=len(group)))
+            group[fine] = after
+            merged = merged_names(of_run.names, group, np.bincount(fine, minlength=len(group)))
             known |= zip(self._digests_of(coarse), merged, strict=True)
         for partition, table in minerals.items():
             if partition in self._digests:

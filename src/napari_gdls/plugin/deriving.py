@@ -43,6 +43,8 @@ class Deriving(QObject):
     ----------
     run : Segmentation
         See `napari_gdls.plugin.phase_names.uncorrected`.
+    named : Segmentation, optional
+        See `Derivation`.
     parent : QObject, optional
 
     Attributes
@@ -56,9 +58,9 @@ class Deriving(QObject):
     derived = Signal(object, object)
     failed = Signal(object, object, object)
 
-    def __init__(self, run: Segmentation, parent: QObject | None = None) -> None:
+    def __init__(self, run: Segmentation, named: Segmentation | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._derivation = Derivation(run)
+        self._derivation = Derivation(run, named)
         self._kept: list[_Asked] = []
         self._latest = Latest(self)
         self._latest.succeeded.connect(self._on_answer)

@@ -167,6 +167,8 @@ class FieldState:
         What the phases of results of the last run are, by their partition, as far as it was measured.
     unnamed : frozenset of bytes
         Partitions that are not to be named: the user has cancelled it, or it has failed.
+    named : Segmentation or None
+        Result of an earlier day, whose measured names hold for phases that are still the same.
     naming_problem : str
         Why naming has failed, "" if it has not.
     """
@@ -193,6 +195,7 @@ class FieldState:
     naming: NamingSettings = dataclass_field(default_factory=NamingSettings)
     minerals: dict[bytes, PhaseTable] = dataclass_field(default_factory=dict)
     unnamed: frozenset[bytes] = frozenset()
+    named: Segmentation | None = None
     naming_problem: str = ""
 
     @property

@@ -23,15 +23,11 @@ def layers_in(path: Path, **options: Any) -> list[Layer]:
     FieldReadError
         As `napari_gdls.read_field` does.
     """
-    from napari_gdls.io import read_field, read_results
+    from napari_gdls.io import read_field
     from napari_gdls.io.store import is_store
     from napari_gdls.plugin.layers.fields import field_layers
-    from napari_gdls.plugin.layers.segments import stored_segment_layer
+    from napari_gdls.plugin.stored_layers import with_stored_results
 
     field = read_field(path, **options)
     layers = field_layers(field)
-    if is_store(path):
-        stored = read_results(path)
-        if stored.labels is not None:
-            layers.insert(1, stored_segment_layer(stored.labels, field, stored.recipe, stored.names))
-    return layers
+    return with_stored_results(layers, path, field) if is_store(path) else layers

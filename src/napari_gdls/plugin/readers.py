@@ -56,6 +56,8 @@ def read(path: PathOrPaths) -> list[Any]:
     (only,) = _as_list(path)
     from napari_gdls.plugin.file_layers import layers_in
 
+    _follow_viewer()
+
     return opened(only.name, lambda **options: layers_in(only, **options), only)
 
 
@@ -86,6 +88,17 @@ def opened(name: str, make: Callable[..., list[Layer]], path: Path | None = None
     except GdlsError as error:
         show_failure(error)
         return NOTHING
+
+
+def _follow_viewer() -> None:
+    """Let there be a session in the viewer that opens a file: a saved one needs it, whichever docks are open."""
+    import napari
+
+    from napari_gdls.plugin.viewers import viewer_session
+
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        viewer_session(viewer)
 
 
 def _known_endings() -> tuple[str, ...]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.mineralogy.phase_table import PhaseTable
     from napari_gdls.plugin.plot_choice import PlotChoice
+    from napari_gdls.plugin.saved_session import SavedSession
 
 NAMED_KEPT = 12
 """Results of a run whose minerals are kept, the latest, chosen: undo and redo of a few steps find their names. Each
@@ -168,7 +169,7 @@ class Session:
         if state is None:
             return False
         state.asked, state.run = asked, uncorrected(result.segmentation)
-        state.minerals, state.unnamed, state.naming_problem = {}, frozenset(), ""
+        state.minerals, state.unnamed, state.named, state.naming_problem = {}, frozenset(), None, ""
         if asked.calibration == "field":
             state.calibration = result.segmentation.calibration
         state.tau_z = result.segmentation.recipe.tau_z or 0.0
@@ -178,6 +179,38 @@ class Session:
         if (asked.corrections, asked.names) != (state.history.corrections, state.history.names):
             self.wanted_changed.emit(state)
         self._follow_tau_z(state)  # it may have been moved meanwhile
+        return True
+
+    def restore(self, field: Field, saved: SavedSession, result: Result) -> bool:
+        """Take in what was known of a field when it was saved; False if it has been closed.
+
+        Parameters
+        ----------
+        field : Field
+        saved : SavedSession
+        result : Result
+            Of `saved.shown`.
+        """
+        state = self.state_of(field)
+        if state is None:
+            return False
+        state.recipe, state.recipes, state.asked = saved.recipe, dict(saved.recipes), saved.asked
+        state.run, state.tau_z, state.history = saved.run, saved.tau_z, saved.history
+        state.pinned, state.colours, state.calibration = saved.pinned, dict(saved.colours), saved.calibration
+        state.naming, state.minerals, state.named = saved.naming, {}, saved.shown
+        state.unnamed = frozenset({result.partition}) if saved.unnamed else frozenset()
+        state.hidden_measurements = saved.hidden
+        changed = self._show(state, result)
+        if state is self._chosen:
+            self.recipe_changed.emit()
+        self.edits_changed.emit(state)
+        self.run_changed.emit(state)
+        self._emit_shown(state, *changed)
+        if state.pinned or state.colours:
+            self.display_changed.emit(state)
+        made_by = result.segmentation.recipe
+        if (made_by.corrections, made_by.names) != (state.history.corrections, state.history.names):
+            self.wanted_changed.emit(state)  # it was saved before what was done last was shown
         return True
 
     def merge_phases(self, state: FieldState, phases: Iterable[int]) -> None:

@@ -19,9 +19,9 @@ from napari_gdls.plugin.layer_steps import LayerSteps
 from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.measurement_selection import MeasurementSelectionLayer
-from napari_gdls.plugin.layers.metadata import layer_field, layer_role
+from napari_gdls.plugin.layers.metadata import layer_field, layer_role, take_saved
 from napari_gdls.plugin.layers.picking import Picked, Picking
-from napari_gdls.plugin.layers.placing import is_being_painted, rename_layers, updating
+from napari_gdls.plugin.layers.placing import is_being_painted, placing, rename_layers, updating
 from napari_gdls.plugin.map_display import MapDisplay
 from napari_gdls.plugin.phase_naming import PhaseNaming
 from napari_gdls.plugin.session import Session
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari_gdls.field import Field
     from napari_gdls.plugin.edit_history import EditHistory
+    from napari_gdls.plugin.saved_session import SavedSession
     from napari_gdls.segmentation.result import Segmentation
 
 
@@ -88,6 +89,7 @@ class ViewerSession:
         self._held: weakref.WeakKeyDictionary[FieldState, tuple[Segmentation, LayerContents]] = (
             weakref.WeakKeyDictionary()
         )
+        self._unplaced: weakref.WeakKeyDictionary[FieldState, LayerContents] = weakref.WeakKeyDictionary()
         self._work: weakref.WeakKeyDictionary[FieldState, Deriving] = weakref.WeakKeyDictionary()
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._on_layers)
@@ -101,7 +103,8 @@ class ViewerSession:
     @property
     def busy(self) -> bool:
         """Whether another result is under way."""
-        return bool(self._held) or self.steps.pending or any(work.busy for work in self._work.values())
+        waiting = bool(self._held) or bool(self._unplaced) or self.steps.pending
+        return waiting or any(work.busy for work in self._work.values())
 
     def _on_clicked(self, picked: Picked) -> None:
         viewer = self._viewer()
@@ -120,6 +123,24 @@ class ViewerSession:
             if field is not None and (id(field) not in titles or layer_role(layer) == "bse"):
                 titles[id(field)] = (field, field.name or layer.name)
         self.session.set_fields(list(titles.values()))
+        for layer in viewer.layers:
+            if (found := take_saved(layer)) is not None:
+                self._restore(*found)
+
+    def _restore(self, saved: SavedSession, contents: LayerContents) -> None:
+        field = saved.shown.field
+        state = self.session.state_of(field)
+        if state is not None:
+            self._unplaced[state] = contents
+            QTimer.singleShot(0, self._place)  # not now: napari is still in the middle of adding a layer
+            self.session.restore(field, saved, contents.result)
+
+    def _place(self) -> None:
+        viewer = self._viewer()
+        while viewer is not None and self._unplaced:
+            state, contents = self._unplaced.popitem()
+            if state in self.session.states:
+                self.steps.begin(placing(viewer, contents, graph_later=True))
 
     def _on_wanted(self, state: FieldState) -> None:
         self._held.pop(state, None)
@@ -129,7 +150,7 @@ class ViewerSession:
         if work is None or work.run is not state.run:
             if work is not None:
                 work.drop()
-            work = self._work[state] = Deriving(state.run)
+            work = self._work[state] = Deriving(state.run, state.named)
             work.derived.connect(self._on_derived)
             work.failed.connect(self._on_failure)
         work.ask(state.tau_z, state.history, state.minerals)
@@ -139,6 +160,10 @@ class ViewerSession:
         viewer, state = self._viewer(), self.session.state_of(run.field)
         if viewer is None or state is None or state.run is not run or state.shown is None:
             return  # the field was closed, or run again
+        if state in self._unplaced:
+            self._unplaced[state] = contents
+            self.session.show(state, result)
+            return
         before = state.shown.segmentation
         if before is result.segmentation and state.shown.minerals is result.minerals:
             return

@@ -76,7 +76,11 @@ def contents_of_run(
 
 
 def contents_of_derived(
-    segmentation: Segmentation, progress: Progress, *, minerals: PhaseTable | None = None
+    segmentation: Segmentation,
+    progress: Progress,
+    *,
+    minerals: PhaseTable | None = None,
+    with_heights: bool = False,
 ) -> LayerContents:
     """What the layers show of a segmentation that came of a run by merging or naming phases.
 
@@ -88,8 +92,11 @@ def contents_of_derived(
     progress : Progress
     minerals : PhaseTable, optional
         What its phases were measured to be.
+    with_heights : bool
+        Whether the heights of the edges of the graph are needed, which is not shown yet.
     """
-    return _contents(segmentation, None, progress, minerals)
+    heights = merge_heights(segmentation, segmentation.graph.edges) if with_heights else None
+    return _contents(segmentation, heights, progress, minerals)
 
 
 def _contents(

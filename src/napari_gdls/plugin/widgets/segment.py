@@ -39,6 +39,7 @@ from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
 from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
 from napari_gdls.plugin.widgets.section import Section
+from napari_gdls.plugin.widgets.session_files import SessionFiles
 from napari_gdls.plugin.widgets.watching import watch
 from napari_gdls.recipe import METHODS, Recipe
 from napari_gdls.segmentation.summary import summary_lines, title_line
@@ -99,6 +100,7 @@ class SegmentWidget(QWidget):
         self.minerals = MineralsPanel(self.session, followed.naming, self)
         self.phase_panel = PhasePanel(self.session, self)
         self.phase_details = PhaseDetails(self.session, self)
+        self.session_files = SessionFiles(napari_viewer, self.session, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
         self._lay_out()
@@ -142,6 +144,7 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.phases_section)
         inner.addWidget(self.details_section)
         inner.addStretch(1)
+        inner.addWidget(self.session_files)
         inner.addLayout(_row(self.load_button, self.save_button))
         scroll = VerticalScrollArea(parts, self)
         layout = QVBoxLayout(self)
