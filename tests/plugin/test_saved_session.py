@@ -165,13 +165,13 @@ def damage(parts, how):
         parts["values"]["tau_z"] = -1.0
 
 
-@pytest.mark.parametrize(
-    "how",
-    (
-        "labels segments phases shape nan class missing object kind recipe version history edit hidden colours pinned "
-        "naming tau_z"
-    ).split(),
+LIES = (
+    *("labels", "segments", "phases", "shape", "nan", "class", "missing", "object", "kind", "recipe", "version"),
+    *("history", "edit", "hidden", "colours", "pinned", "naming", "tau_z"),
 )
+
+
+@pytest.mark.parametrize("how", LIES)
 def test_files_that_lie_are_refused_in_one_way(worked_on, tmp_path, monkeypatch, how):
     from napari_gdls.segmentation import stored_segmentations
 
@@ -200,7 +200,9 @@ def test_files_that_lie_are_refused_in_one_way(worked_on, tmp_path, monkeypatch,
 
 
 @pytest.mark.usefixtures("display", "qapp")
-def test_a_session_is_opened_by_drag_and_gone_on_with(worked_on, contents_to_name, naming, tmp_path, qtbot, monkeypatch):
+def test_a_session_is_opened_by_drag_and_gone_on_with(
+    worked_on, contents_to_name, naming, tmp_path, qtbot, monkeypatch
+):
     _, before = worked_on
     path = str(tmp_path / "day.gdls.zarr.zip")
     save_session(path, session_of(before))
