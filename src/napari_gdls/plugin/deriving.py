@@ -30,10 +30,16 @@ class _Asked:
     failure: Exception | None = None
 
     def answers(self, asked: _Asked) -> bool:
-        """Whether this is what would be made again."""
-        return (
-            self.tau_z == asked.tau_z and self.history.edits == asked.history.edits and self.minerals is asked.minerals
-        )
+        """Whether this is what would be made again.
+
+        What has all its measured names gets no others; what has not may get some by other results that were named.
+        """
+        if self.tau_z != asked.tau_z or self.history.edits != asked.history.edits:
+            return False
+        result = None if self.contents is None else self.contents.result
+        if result is not None and result.minerals is not None:
+            return asked.minerals.get(result.partition) is result.minerals
+        return self.minerals is asked.minerals
 
 
 class Deriving(QObject):
