@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numba as nb
 import numpy as np
@@ -68,6 +68,25 @@ def relabelled(
                 break
             room = spread + near + 2 * sweeps
         yield box, _reached(own, box, spread, labels.shape), labels, confidence
+
+
+def merged_boxes(boxes: Iterable[Box]) -> list[Box]:
+    """Boxes that have no pixel in common: those that have are one, around both."""
+    apart: list[tuple[int, int, int, int]] = []
+    for rows, columns in boxes:
+        top, bottom, left, right = rows.start, rows.stop, columns.start, columns.stop
+        k = 0
+        while k < len(apart):
+            other = apart[k]
+            if top < other[1] and other[0] < bottom and left < other[3] and other[2] < right:
+                apart.pop(k)
+                top, bottom = min(top, other[0]), max(bottom, other[1])
+                left, right = min(left, other[2]), max(right, other[3])
+                k = 0
+            else:
+                k += 1
+        apart.append((top, bottom, left, right))
+    return [(slice(top, bottom), slice(left, right)) for top, bottom, left, right in apart]
 
 
 def changed_measurements(field: Field, before: PixelTask, after: PixelTask) -> npt.NDArray[np.bool_]:

@@ -14,18 +14,12 @@ import numpy.typing as npt
 
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
-from napari_gdls.graph.components import connected_components
+from napari_gdls.graph.components import components_kept_apart, connected_components
 from napari_gdls.graph.measurement_graph import MeasurementGraph
+from napari_gdls.phases.parting import Efforts, Piece, nearest_group
 
 Place = tuple[int, int]
 """Pixel of a measurement: row, column."""
-
-_LEAST_EFFORT = 1e-6
-"""Of a step along an edge, in medians of delta_z and delta_b, so that of ways without any difference the shortest is
-taken."""
-
-_LEAST_MEDIAN = 1e-9
-"""So that a field whose edges mostly do not differ divides by something."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +118,9 @@ def constrained(
     """Split and join segments until they keep the constraints.
 
     Segments that must be one get one label, and the phase that most of their measurements have. A segment that holds
-    measurements which must be apart, or is joined with others so that these come together, is shared out among them,
-    each of its measurements going to the one that it can be reached from most easily: along the edges of the graph, by
+    measurements which must be apart, or is joined with others so that these come together, is shared out among them:
+    ends of cuts that are neighbours in the graph and not kept apart are on one side of a line, and each of its
+    measurements going to the one that it can be reached from most easily: along the edges of the graph, by
     the sum of their delta_z and delta_b in units of their medians.
 
     Parameters
@@ -156,11 +151,13 @@ def constrained(
     of_place = np.array([group[i] for i in places.tolist()], dtype=np.int64)
     apart = _apart(group, cuts, fixed)
     inside = phases[graph.edges[:, 0]] == phases[graph.edges[:, 1]]
+    of_place, apart = _sides(graph.edges[inside], places, of_place, apart, cuts)
     parts = connected_components(graph.edges[inside], len(phases))
+    efforts = Efforts.of(graph)
     seeding: set[int] = set()
     while True:
         seeds = np.isin(of_place, sorted(seeding))
-        shared = _shared_out(graph, inside, parts, places[seeds], of_place[seeds])
+        shared = _shared_out(efforts, parts, places[seeds], of_place[seeds])
         joined = _joined(shared, places, of_place)
         # Where links bring together what must be apart, more and more of what they join is shared out. This ends at the
         # latest with all constrained measurements seeding: then every part holds those of one group only.
@@ -231,38 +228,56 @@ def _apart(group: dict[int, int], cuts: list[tuple[int, int]], fixed: list[tuple
     return pairs | set(combinations(numbers.values(), 2))
 
 
+def _sides(
+    edges: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64],
+    apart: set[tuple[int, int]],
+    cuts: list[tuple[int, int]],
+) -> tuple[npt.NDArray[np.int64], set[tuple[int, int]]]:
+    """Groups, with the ends of cuts on one side of a line as one: neighbours that nothing keeps apart.
+
+    Parameters
+    ----------
+    edges : (E, 2) array of int64
+        Inside of segments.
+    places, groups : (P,) arrays of int64
+        Measurements that have a constraint, rising, and their groups.
+    apart : set of pairs of groups
+    cuts : list of pairs of measurements
+
+    Returns
+    -------
+    groups : (P,) array of int64
+    apart : set of pairs of these
+    """
+    if not cuts:
+        return groups, apart
+    ends = np.isin(edges, np.unique(np.array(cuts))).all(axis=1)
+    beside = groups[np.searchsorted(places, edges[ends])]
+    number = components_kept_apart(beside, np.array(sorted(apart), dtype=np.int64), int(groups.max()) + 1)
+    return number[groups], {(int(number[a]), int(number[b])) for a, b in apart}
+
+
 def _shared_out(
-    graph: MeasurementGraph,
-    inside: npt.NDArray[np.bool_],
+    efforts: Efforts,
     segment: npt.NDArray[np.int64],
     places: npt.NDArray[np.int64],
     groups: npt.NDArray[np.int64],
 ) -> npt.NDArray[np.int64]:
     """Segments, those that hold places of several groups divided among these."""
-    import scipy.sparse as sp
-    from scipy.sparse.csgraph import dijkstra
-
     out, following = segment.copy(), int(segment.max()) + 1
-    for each in np.unique(segment[places]):
+    for each in np.unique(segment[places]).tolist():
         here = segment[places] == each
-        if len(np.unique(groups[here])) < 2:
+        numbers, number = np.unique(groups[here], return_inverse=True)
+        if len(numbers) < 2:
             continue
-        members = np.flatnonzero(segment == each)
-        number = np.full(len(segment), -1, dtype=np.int32)  # older scipy finds no ways in matrices of longer indices
-        number[members] = np.arange(len(members))
-        own = inside & (segment[graph.edges[:, 0]] == each)
-        ends = number[graph.edges[own]]
-        effort = _LEAST_EFFORT + graph.delta_z[own] / max(float(np.median(graph.delta_z)), _LEAST_MEDIAN)
-        effort += graph.delta_b[own] / max(float(np.median(graph.delta_b)), _LEAST_MEDIAN)
-        roads = sp.csr_array((effort, (ends[:, 0], ends[:, 1])), shape=(len(members),) * 2)
-        _, _, source = dijkstra(
-            roads, directed=False, indices=number[places[here]], min_only=True, return_predecessors=True
-        )
-        group_of = np.full(len(members), -1)
-        group_of[number[places[here]]] = groups[here]
-        for rank, group in enumerate(np.unique(groups[here])):
-            out[members[group_of[source] == group]] = each if rank == 0 else following
-            following += rank > 0
+        piece = Piece.of(efforts, np.flatnonzero(segment == each))
+        seeds = np.searchsorted(piece.members, places[here])
+        part = nearest_group(piece, np.ones(len(piece.ends), dtype=np.bool_), seeds, number)
+        for k in range(len(numbers)):
+            out[piece.members[part == k]] = each if k == 0 else following
+            following += k > 0
     return out
 
 

@@ -123,6 +123,7 @@ class _Work:
         self.alone: set[int] = set()
         """Segments whose border a hand has drawn: they do not become one with others of their phase by themselves."""
         self._efforts: Efforts | None = None
+        self._longest = float(graph.length.max(initial=0.0))
         self._keys = graph.locations[:, 0] * shape[1] + graph.locations[:, 1]
 
     def do(self, correction: Correction, title: str) -> None:
@@ -187,6 +188,18 @@ class _Work:
         at = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
         return np.where((wanted < self.shape).all(axis=1) & (self._keys[at] == keys), at, -1)
 
+    def _edges_near(self, top: float, bottom: float) -> _Ids:
+        """Edges of the graph that reach into some rows of pixels, and some more."""
+        rows = self.graph.locations[:, 0]
+        nodes = np.searchsorted(rows, [top - self._longest - 1, bottom + self._longest + 1])
+        first, last = np.searchsorted(self.graph.edges[:, 0], nodes)  # edges are sorted
+        return self.graph.edges[first:last]
+
+    def _edges_at(self, measurements: _Ids) -> _Ids:
+        """Edges of the graph near some measurements: all that end at one of them are among them."""
+        rows = self.graph.locations[measurements, 0]
+        return self._edges_near(float(rows.min()), float(rows.max()))
+
     def _members(self, segment: int) -> _Ids:
         return np.flatnonzero(self.segments == segment)
 
@@ -228,12 +241,8 @@ class _Work:
         return self._efforts
 
     def _split(self, stroke: npt.NDArray[np.float64], title: str) -> None:
-        locations, edges = self.graph.locations, self.graph.edges
-        longest = float(self.graph.length.max(initial=0.0))
-        top, bottom = stroke[:, 0].min() - longest - 1, stroke[:, 0].max() + longest + 1
-        rows = np.searchsorted(locations[:, 0], [top, bottom])
-        first, last = np.searchsorted(edges[:, 0], rows)
-        near = edges[first:last]
+        locations = self.graph.locations
+        near = self._edges_near(float(stroke[:, 0].min()), float(stroke[:, 0].max()))
         near = near[self.segments[near[:, 0]] == self.segments[near[:, 1]]]
         odd, _ = crossed(stroke, locations[near[:, 0]].astype(np.float64), locations[near[:, 1]].astype(np.float64))
         done = False
@@ -312,12 +321,12 @@ class _Work:
         # What is assigned of one segment, in one piece, leaves it, or takes its number along where nothing stays.
         chosen = np.zeros(len(self.segments), dtype=np.bool_)
         chosen[moved] = True
-        edges = self.graph.edges
-        inner = chosen[edges].all(axis=1)
-        inner &= self.segments[edges[:, 0]] == self.segments[edges[:, 1]]
-        rank = np.full(len(chosen), -1, dtype=np.int64)
-        rank[moved] = np.arange(len(moved))
-        piece = connected_components(rank[edges[inner]], len(moved))
+        a, b = self._edges_at(moved).T
+        inner = np.flatnonzero(chosen[a] & chosen[b])
+        a, b = a[inner], b[inner]
+        inner = np.flatnonzero(self.segments[a] == self.segments[b])
+        ends = np.searchsorted(moved, np.stack([a[inner], b[inner]], axis=1))
+        piece = connected_components(ends, len(moved))
         old = self.segments[moved]
         size = np.bincount(self.segments, minlength=len(self.phase))
         whole = size == np.bincount(old, minlength=len(size))
@@ -347,14 +356,18 @@ class _Work:
         """Make segments of a phase that touch one; where `some` are given only those that touch these."""
         of_phase = np.array(self.phase, dtype=np.int64) == phase
         of_phase[list(self.alone)] = False
-        pairs = self.segments[self.graph.edges]
-        touching = (pairs[:, 0] != pairs[:, 1]) & of_phase[pairs].all(axis=1)
-        pairs = np.unique(np.sort(pairs[touching], axis=1), axis=0)
+        edges = self.graph.edges
         if some is not None:
-            pairs = pairs[np.isin(pairs, some).any(axis=1)]
-        if len(pairs) == 0:
+            wanted = np.zeros(len(self.phase), dtype=np.bool_)
+            wanted[some] = True
+            edges = self._edges_at(np.flatnonzero(wanted[self.segments]))
+        a, b = self.segments[edges[:, 0]], self.segments[edges[:, 1]]
+        touching = np.flatnonzero(a != b)
+        a, b = a[touching], b[touching]
+        touching = np.flatnonzero(of_phase[a] & of_phase[b] & (True if some is None else wanted[a] | wanted[b]))
+        if len(touching) == 0:
             return
-        numbers, ends = np.unique(pairs, return_inverse=True)
+        numbers, ends = np.unique(np.stack([a[touching], b[touching]], axis=1), return_inverse=True)
         group = connected_components(ends.reshape(-1, 2), len(numbers))
         target = numbers[np.unique(group, return_index=True)[1]][group]  # the lowest number of each group
         lookup = np.arange(len(self.phase))

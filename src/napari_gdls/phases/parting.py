@@ -82,12 +82,11 @@ class Piece:
         first, last = np.searchsorted(edges[:, 0], [members[0], members[-1] + 1])  # edges are sorted
         number = np.full(int(members[-1] - members[0]) + 1, -1, dtype=np.int64)
         number[members - members[0]] = np.arange(len(members))
-        near = edges[first:last] - members[0]
-        reached = near[:, 1] < len(number)
-        near = near[reached]
-        ends = number[near]
-        inside = (ends >= 0).all(axis=1)
-        return cls(members, ends[inside], efforts.of_edge[first:last][reached][inside])
+        a, b = edges[first:last].T - members[0]
+        reached = np.flatnonzero(b < len(number))
+        a, b = number[a[reached]], number[b[reached]]
+        inside = np.flatnonzero((a >= 0) & (b >= 0))
+        return cls(members, np.stack([a[inside], b[inside]], axis=1), efforts.of_edge[first:last][reached[inside]])
 
 
 def crossed(
@@ -272,18 +271,43 @@ def parted_by_pairs(piece: Piece, pairs: npt.NDArray[np.int64]) -> npt.NDArray[n
     of_end = np.where(np.isin(part[ends], broken), group, len(ends) + part[ends])
     shared = nearest_group(piece, roads, ends, of_end)
     shared = np.where(shared < 0, 2 * n + before, shared)
-    # Of what the sides leave, parts that no pair keeps apart are one where they touch, most edges first.
-    numbers, shared = np.unique(shared, return_inverse=True)
-    touching, count = np.unique(np.sort(shared[piece.ends[roads]], axis=1), axis=0, return_counts=True)
-    real = touching[:, 0] != touching[:, 1]
-    order = np.argsort(-count[real], kind="stable")
-    number = components_kept_apart(touching[real][order], shared[pairs], len(numbers))
-    shared = number[shared]
+    shared = np.unique(shared, return_inverse=True)[1]
+    shared = joined_where_they_touch(piece, shared, shared[pairs], roads)
     # Separate places of one segment that no pair lies in stay with the largest part.
     untouched = ~np.isin(before, np.unique(before[ends]))
     if untouched.any():
         shared[untouched] = int(np.argmax(np.bincount(shared[~untouched])))
     return np.asarray(shared)
+
+
+def joined_where_they_touch(
+    piece: Piece,
+    part: npt.NDArray[np.int64],
+    apart: npt.NDArray[np.int64],
+    roads: npt.NDArray[np.bool_] | None = None,
+) -> npt.NDArray[np.int64]:
+    """Parts of a segment, those that touch and need not be apart as one, where they share most edges first.
+
+    Parameters
+    ----------
+    piece : Piece
+    part : (M,) array of int64
+        0..K - 1.
+    apart : (A, 2) array of int64
+        Parts that must not become one.
+    roads : (e,) array of bool, optional
+        Edges that count. None: all.
+
+    Returns
+    -------
+    (M,) array of int64
+        Numbered in the order of their first parts.
+    """
+    ends = piece.ends if roads is None else piece.ends[roads]
+    touching, count = np.unique(np.sort(part[ends], axis=1), axis=0, return_counts=True)
+    real = touching[:, 0] != touching[:, 1]
+    order = np.argsort(-count[real], kind="stable")
+    return components_kept_apart(touching[real][order], apart, int(part.max()) + 1)[part]
 
 
 def _among(edges: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:

@@ -13,8 +13,9 @@ from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.labelling import label_pixels
 from napari_gdls.labelling.brightness import LabelBrightness
+from napari_gdls.labelling.candidates import Box
 from napari_gdls.labelling.local_walker import PixelTask
-from napari_gdls.labelling.resolving import relabelled
+from napari_gdls.labelling.resolving import merged_boxes, relabelled
 from napari_gdls.labelling.settling import divided, settled
 from napari_gdls.phases.constraints import constrained_measurements
 from napari_gdls.phases.corrected_phases import changed_phases, with_corrections
@@ -141,22 +142,26 @@ def _pixels(base: Segmentation, done: Corrected, report: Progress, whole: bool) 
     sure = np.ones(field.n_measurements, dtype=np.float32)
     if base.measurement_phases is not None:
         sure = np.where(done.decided, np.float32(1), base.measurement_phases.confidence)
-    known = np.zeros(field.shape, dtype=np.bool_)
-    known[rows, columns] = True
-    out = image.copy()
-    for box, reached, labels, how_sure in relabelled(field, task, after, whole=whole, poll=lambda: report(STAGE, 0.6)):
-        wanted = np.where(labels > 0, class_of_label[labels - 1], -1)
-        given = np.where(~reached | known[box], image[box], 0).astype(np.int32)
-        found = settled(wanted, given, class_of_segment)
-        out[box] = np.where(reached, found, out[box])
+    changed = np.zeros(field.shape, dtype=np.bool_)
+    wanted = np.empty(field.shape, dtype=np.int64)
+    boxes: list[Box] = []
+    for box, reached, pixels, how_sure in relabelled(field, task, after, whole=whole, poll=lambda: report(STAGE, 0.6)):
+        boxes.append(box)
+        changed[box] |= reached
+        wanted[box][reached] = np.where(pixels > 0, class_of_label[pixels - 1], -1)[reached]
         if confidence is not None:
-            own = known[box] & reached
-            part = confidence[box]
-            part[reached] = how_sure[reached]
-            part[own] *= field.to_map(sure)[box][own] if own.any() else 1
+            confidence[box][reached] = how_sure[reached]
+    measured = changed[rows, columns]
+    if confidence is not None:
+        confidence[rows[measured], columns[measured]] *= sure[measured]
+    changed[rows[measured], columns[measured]] = False  # these pixels are known
+    for box in merged_boxes(boxes):
+        free_pixels = changed[box]
+        given = np.where(free_pixels, 0, image[box]).astype(np.int32)
+        image[box] = settled(np.where(free_pixels, wanted[box], -1), given, class_of_segment)
     if confidence is not None:
         confidence[rows[done.decided], columns[done.decided]] = 1
-    return out, confidence
+    return image, confidence
 
 
 def _task_after(base: Segmentation, task: PixelTask, done: Corrected) -> tuple[PixelTask, _Ids, _Ids]:

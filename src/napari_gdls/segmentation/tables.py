@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numba as nb
 import numpy as np
 import numpy.typing as npt
 
@@ -66,8 +67,7 @@ def segment_table(
     sure = None if confidence is None else np.asarray(confidence, dtype=np.float64)
     if sure is not None and sure.shape != field.shape:
         raise FieldError(f"the confidence has shape {sure.shape} and the field {field.shape}; they must agree.")
-    present, inverse = np.unique(image, return_inverse=True)
-    inverse = inverse.reshape(image.shape)
+    present, inverse = _numbered(image)
     if measurement_labels is None:
         group = inverse[field.locations[:, 0], field.locations[:, 1]]
     else:
@@ -77,13 +77,10 @@ def segment_table(
         group = np.searchsorted(present, given).clip(max=len(present) - 1)
         group = np.where(present[group] == given, group, -1)
     member = group >= 0
-    rows, columns = np.indices(image.shape)
-    area = np.bincount(inverse.ravel(), minlength=len(present))
-
-    def mean_over_pixels(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        total = np.bincount(inverse.ravel(), weights=values.ravel(), minlength=len(present))
-        return np.asarray(total / area)
-
+    area, *sums = _sums_over_pixels(
+        inverse, field.bse.astype(np.float64), np.zeros((1, 1)) if sure is None else sure, len(present)
+    )
+    row, column, bse, confident = (total / np.maximum(area, 1) for total in sums)
     table: dict[str, npt.NDArray[Any]] = {"label": present}
     if phases is not None:
         table["phase"] = _phase_of(present, np.asarray(phases))
@@ -92,14 +89,54 @@ def segment_table(
     table["area [px]"] = area
     if field.pixel_size is not None:
         table["area [um2]"] = area * field.pixel_size**2
-    table["centroid row [px]"] = mean_over_pixels(rows)
-    table["centroid column [px]"] = mean_over_pixels(columns)
+    table["centroid row [px]"] = row
+    table["centroid column [px]"] = column
     table["measurements"] = np.bincount(group[member], minlength=len(present))
     table["counts"] = np.bincount(group[member], weights=field.total_counts[member], minlength=len(present))
-    table["mean BSE"] = mean_over_pixels(field.bse.astype(np.float64))
+    table["mean BSE"] = bse
     if sure is not None:
-        table["mean confidence"] = mean_over_pixels(sure)
+        table["mean confidence"] = confident
     return {name: column[present > 0] for name, column in table.items()}
+
+
+def _numbered(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Labels that occur, rising, and for each pixel which of them it has."""
+    largest = int(image.max())
+    if largest > image.size:  # labels with so large gaps that there is no room to count
+        present, inverse = np.unique(image, return_inverse=True)
+        return present, inverse.reshape(image.shape)
+    occurs = np.bincount(image.ravel(), minlength=1) > 0
+    return np.flatnonzero(occurs).astype(image.dtype), (np.cumsum(occurs) - 1)[image]
+
+
+@nb.njit(cache=True, nogil=True)
+def _sums_over_pixels(
+    number: npt.NDArray[np.int64], bse: npt.NDArray[np.float64], sure: npt.NDArray[np.float64], n: int
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+]:
+    """Number of pixels of each of n labels, and sums of their rows, columns, BSE and confidence.
+
+    Relies on numbers of 0..n - 1, on a BSE image of their shape, and on a confidence of it, or of a single pixel for
+    none.
+    """
+    area, rows, columns = np.zeros(n, dtype=np.int64), np.zeros(n), np.zeros(n)
+    total, confident = np.zeros(n), np.zeros(n)
+    has_confidence = sure.shape == number.shape
+    for y in range(number.shape[0]):
+        for x in range(number.shape[1]):
+            k = number[y, x]
+            area[k] += 1
+            rows[k] += y
+            columns[k] += x
+            total[k] += bse[y, x]
+            if has_confidence:
+                confident[k] += sure[y, x]
+    return area, rows, columns, total, confident
 
 
 def phase_table(
