@@ -82,7 +82,7 @@ class ViewerSession:
         self.picking = Picking(viewer, self.session, lambda: not tools.tool.draws)
         self.spectrum_opened = False
         self.picking.clicked.connect(self._on_clicked)
-        self.marks = MarksLayer(viewer, self.session)
+        self.marks = MarksLayer(viewer, self.session, lambda function: QTimer.singleShot(0, function))
         self.selected_measurements = MeasurementSelectionLayer(viewer, self.session)
         self.naming = PhaseNaming(self.session)
         self._viewer = weakref.ref(viewer)

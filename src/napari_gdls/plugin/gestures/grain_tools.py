@@ -15,7 +15,7 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.field_state import FieldState
 from napari_gdls.plugin.gestures import stroke_meaning as meaning
-from napari_gdls.plugin.gestures.edit_words import EditWords, grain_words
+from napari_gdls.plugin.gestures.edit_words import EditWords, grain_words, grains_in_words
 from napari_gdls.plugin.gestures.stroke_line import StrokeLine, canvas_of
 from napari_gdls.plugin.gestures.strokes import Stroke, crossed_labels
 from napari_gdls.plugin.gestures.tools import TOOLS, Tool
@@ -299,21 +299,21 @@ class GrainTools:
             return
         self._clicked = None
         correction: Correction | None
+        words = ""
         if name == "assign":
             if not segmentation.has_phases:
                 show_info(f"{segmentation.recipe.method_row.title} makes no phases; segment with another method.")
                 return
             chosen = meaning.measurements_of(segmentation, crossed_labels(segmentation.labels, stroke))
             correction = meaning.assigned(segmentation, chosen, self.target)
+        elif name == "split":
+            split = meaning.split_by(segmentation, stroke)
+            correction = None if split is None else split[0]
+            words = "" if split is None else f"split {grains_in_words(split[1], segmentation)}"
         else:
-            means = {
-                "merge": meaning.joined_by,
-                "link": meaning.linked_by,
-                "split": meaning.split_by,
-                "cut": meaning.cut_by,
-            }
+            means = {"merge": meaning.joined_by, "link": meaning.linked_by, "cut": meaning.cut_by}
             correction = means[name](segmentation, stroke)
-        if not self.do(state, correction):
+        if not self.do(state, correction, words=words):
             show_info(self._said(TOOLS[name].nothing))
 
     def _click(self, state: FieldState, segmentation: Segmentation, place: tuple[float, float]) -> None:

@@ -41,9 +41,10 @@ def linked_by(segmentation: Segmentation, stroke: Stroke) -> Join | None:
     return joined(segmentation, ends)
 
 
-def split_by(segmentation: Segmentation, stroke: Stroke) -> Split | None:
-    """Segments are parted along a stroke; None where it parts none."""
-    return Split(thinned(stroke)) if parted_labels(segmentation, stroke) else None
+def split_by(segmentation: Segmentation, stroke: Stroke) -> tuple[Split, tuple[int, ...]] | None:
+    """Segments are parted along a stroke, and which, from 1; None where it parts none."""
+    labels = parted_labels(segmentation, stroke)
+    return (Split(thinned(stroke)), labels) if labels else None
 
 
 def cut_by(segmentation: Segmentation, stroke: Stroke) -> Cut | None:

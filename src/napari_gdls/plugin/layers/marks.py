@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from napari_gdls.recipe import Correction, Cut, Join, Split
 if TYPE_CHECKING:
     import napari
 
+    from napari_gdls.field import Field
     from napari_gdls.plugin.edit_history import Edit
     from napari_gdls.plugin.field_state import FieldState
     from napari_gdls.plugin.session import Session
@@ -74,9 +75,19 @@ class MarksLayer:
     viewer : napari.Viewer
         Held weakly.
     session : Session
+    defer : callable, optional
+        Calls a function a little later, after what was asked for; drawing waits for it, so that no gesture waits for
+        drawing. None: at once.
     """
 
-    def __init__(self, viewer: napari.Viewer, session: Session) -> None:
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        session: Session,
+        defer: Callable[[Callable[[], None]], None] = lambda function: function(),
+    ) -> None:
+        self._defer = defer
+        self._waits = False
         self._viewer = weakref.ref(viewer)
         self._session = session
         self._wanted = True
@@ -85,7 +96,7 @@ class MarksLayer:
             signal.connect(self._on_change)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.ndisplay.connect(lambda event: self._on_change())
-        self._on_change()
+        self._show()
 
     @property
     def visible(self) -> bool:
@@ -114,8 +125,14 @@ class MarksLayer:
             self._wanted, self._shown = False, ()
 
     def _on_change(self, state: FieldState | None = None) -> None:
+        if (state is None or state is self._session.chosen) and not self._waits:
+            self._waits = True
+            self._defer(self._show)
+
+    def _show(self) -> None:
+        self._waits = False
         chosen, viewer = self._session.chosen, self._viewer()
-        if viewer is None or (state is not None and state is not chosen):
+        if viewer is None:
             return
         if viewer.dims.ndisplay != 2:
             return  # napari cannot add flat shapes in the 3-D view; marks follow in the flat one
@@ -133,28 +150,39 @@ class MarksLayer:
             viewer.layers.selection.active = active
             self._shown = ()
         if chosen is not None:
-            layer.name = f"{layer_title(chosen.field)}: marks"
-            layer.scale = scale_and_units(chosen.field).get("scale", (1.0, 1.0))
-            layer.units = scale_and_units(chosen.field).get("units", ("pixel", "pixel"))
+            _move_to(layer, chosen.field)
         if marks != self._shown:
-            _draw(layer, marks, _WIDTH * spacing)
+            _draw(layer, self._shown, marks, _WIDTH * spacing)
             self._shown = marks
 
 
-def _draw(layer: Shapes, marks: Sequence[Mark], width: float) -> None:
+def _move_to(layer: Shapes, field: Field) -> None:
+    """Let the layer lie over a field; nothing is set that is so already, since napari draws anew for everything."""
+    look = {"scale": (1.0, 1.0), "units": ("pixel", "pixel"), **scale_and_units(field)}
+    name = f"{layer_title(field)}: marks"
+    if layer.name != name:
+        layer.name = name
+    if tuple(layer.scale) != look["scale"]:
+        layer.scale, layer.units = look["scale"], look["units"]
+
+
+def _draw(layer: Shapes, before: Sequence[Mark], marks: Sequence[Mark], width: float) -> None:
+    """Draw marks where others are; those that stay are not drawn anew where they come first, as they mostly do."""
+    common = next(
+        (k for k, (a, b) in enumerate(zip(before, marks, strict=False)) if a != b), min(len(before), len(marks))
+    )
     layer.editable = True
-    lines = [np.asarray(mark.line) for mark in marks]
-    layer.selected_data = set()
-    layer.data = []
-    if lines:
+    if len(before) > common:
+        layer.remove(list(range(common, len(before))))
+    if len(marks) > common:
         layer.add(
-            lines,
+            [np.asarray(mark.line) for mark in marks[common:]],
             shape_type="path",
             edge_width=width,
-            edge_color=[JOIN_COLOUR if mark.joins else PART_COLOUR for mark in marks],
+            edge_color=[JOIN_COLOUR if mark.joins else PART_COLOUR for mark in marks[common:]],
             face_color="transparent",
         )
-    layer.mode = "pan_zoom"
+    layer.selected_data = set()
     layer.editable = False
 
 
