@@ -182,7 +182,7 @@ class ColumnMaker:
         errors = [SHIFT_ERROR, STRETCH_ERROR, WIDTH_ERROR, FANO_ERROR]
         for e in np.flatnonzero(masses > 0):
             families = masses[e] / self.factors[e] * profiles.families(int(e))
-            for shell, error in _uncertain_families(SOUGHT[e], families.sum(axis=1)):
+            for shell, error in uncertain_families(SOUGHT[e], families.sum(axis=1)):
                 columns.append(families[shell])
                 errors.append(error)
         means = np.zeros(len(columns))
@@ -190,7 +190,7 @@ class ColumnMaker:
         return np.array(columns), means, np.array(errors)
 
 
-def _uncertain_families(symbol: str, areas: FloatArray) -> list[tuple[int, float]]:
+def uncertain_families(symbol: str, areas: FloatArray) -> list[tuple[int, float]]:
     """Shells of an element whose lines are not in a sure proportion to its surest ones, and their relative errors.
 
     The surest are K lines; L lines where K lines have less than a hundredth of the counts; then M.
