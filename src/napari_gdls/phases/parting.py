@@ -26,7 +26,7 @@ _CRUMB_SHARE = 0.1
 """Share of a segment that is no crumb, however few measurements it is: a grain of five may be parted in two and three.
 A choice."""
 
-_DRAWN = 2 / 3
+_DRAWN = 0.5
 """Share of the border between two parts that must have been drawn where a line does not reach through: what it only
 enters with an end stays whole. A choice: lines end a little inside of a grain's rim, or reach a little into the next.
 """
