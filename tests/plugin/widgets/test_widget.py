@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from napari.layers import Image, Layer
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 import napari_gdls as gdls
 from napari_gdls.mineralogy.resolution import tau_z_in_words
@@ -160,7 +161,7 @@ def test_cancel_takes_effect_within_a_second_and_leaves_no_layers(widget, viewer
 
 def test_the_real_chain_can_be_cancelled(widget, viewer, qtbot):
     widget.run_button.click()
-    qtbot.waitUntil(lambda: widget.progress_bar.format() != "starting %p%", timeout=60_000)
+    qtbot.waitUntil(lambda: "starting" not in widget.progress_bar.format(), timeout=60_000)
     widget.cancel()
     qtbot.wait(500)
     assert roles(viewer) == ["bse", "measurements"]
@@ -260,3 +261,82 @@ def test_running_without_a_field_is_explained(viewer, shown, qtbot):
     widget.run()
     assert not widget.running
     assert "Open a field first" in shown("error")[0]
+
+
+def test_something_moves_every_second(widget, viewer, qtbot, monkeypatch):
+    def compute(field, recipe, progress, **known):
+        while True:
+            progress("embedding", 0.5)
+            time.sleep(0.02)
+
+    monkeypatch.setattr("napari_gdls.plugin.widgets.segment.contents_of_run", compute)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: "embedding" in widget.progress_bar.format())
+    assert widget.progress_bar.value() == 500
+    seen = set()
+
+    def three_seconds() -> bool:
+        seen.add(widget.progress_bar.format().split(" · ")[1])
+        return {"1 s", "2 s", "3 s"} <= seen
+
+    qtbot.waitUntil(three_seconds, timeout=8_000)
+    widget.cancel()
+
+
+def test_napari_shows_the_run_among_its_activities(widget, viewer, qtbot, monkeypatch):
+    from napari.utils.progress import progress
+
+    ends = slow_chain(monkeypatch)
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: any(each.desc.startswith("Segment: embedding") for each in progress._all_instances))
+    widget.cancel_button.click()
+    assert not [each for each in progress._all_instances if each.desc.startswith("Segment")]
+    qtbot.waitUntil(lambda: ends == ["cancelled"], timeout=1000)
+
+
+class Catcher(QObject):
+    """Stands behind those who ask before a window is closed, and keeps it open after all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.caught = 0
+
+    def eventFilter(self, watched, event):
+        if event.type() != QEvent.Type.Close:
+            return False
+        self.caught += 1
+        event.ignore()
+        return True
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_closing_the_window_during_a_run_asks(make_napari_viewer, sparse_field, qtbot, monkeypatch, closes):
+    viewer = make_napari_viewer(show=True)
+    ends = slow_chain(monkeypatch)
+    for layer in field_layers(sparse_field):
+        viewer.add_layer(layer)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-gdls", "Segment EDS field")
+    main, catcher, asked = widget.window(), Catcher(), []
+    main.installEventFilter(catcher)  # filters of a later day come first
+
+    def answer() -> None:
+        box = QApplication.activeModalWidget()
+        if not isinstance(box, QMessageBox):
+            QTimer.singleShot(20, answer)
+            return
+        asked.append(box.text())
+        buttons = QMessageBox.StandardButton
+        qtbot.mouseClick(box.button(buttons.Yes if closes else buttons.No), Qt.MouseButton.LeftButton)
+
+    widget.run_button.click()
+    qtbot.waitUntil(lambda: widget.progress_bar.value() > 0)
+    QTimer.singleShot(20, answer)
+    main.close()
+    assert asked == ["A run is under way, and its result will be lost. Close the window all the same?"]
+    assert catcher.caught == closes
+    assert widget.running is not closes
+    widget.cancel()
+    qtbot.waitUntil(lambda: ends == ["cancelled"], timeout=1000)
+    main.close()
+    assert catcher.caught == closes + 1  # nothing is under way any more: nobody asks
+    main.removeEventFilter(catcher)

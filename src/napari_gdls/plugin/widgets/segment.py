@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -31,12 +30,14 @@ from napari_gdls.plugin.layers.placing import is_being_painted, placing
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
+from napari_gdls.plugin.widgets.closing import AskBeforeClosing
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.minerals import MineralsPanel
 from napari_gdls.plugin.widgets.parameter_fields import readable
 from napari_gdls.plugin.widgets.phase_details import PhaseDetails
 from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
+from napari_gdls.plugin.widgets.run_progress import RunProgress
 from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
 from napari_gdls.plugin.widgets.section import Section
 from napari_gdls.plugin.widgets.session_files import SessionFiles
@@ -93,8 +94,8 @@ class SegmentWidget(QWidget):
         )
         self.run_button = QPushButton("Segment", self)
         self.cancel_button = QPushButton("Cancel", self)
-        self.progress_bar = QProgressBar(self)
-        self.progress_bar.setRange(0, 1000)
+        self.progress_bar = RunProgress("Segment", self)
+        self._before_closing = AskBeforeClosing(self, self._under_way, self.cancel)
         self.result_label = QLabel(self)
         self.result_label.setWordWrap(True)
         self.minerals = MineralsPanel(self.session, followed.naming, self)
@@ -176,15 +177,15 @@ class SegmentWidget(QWidget):
         field = state.field
         embedding, graph = state.reusable(recipe)
         task = Task(lambda progress: contents_of_run(field, recipe, progress, embedding=embedding, graph=graph))
-        task.progressed.connect(self._on_progress)
+        task.progressed.connect(self.progress_bar.report)
         task.succeeded.connect(lambda contents: self._on_success(recipe, contents))
         task.failed.connect(self._on_failure)
         self.destroyed.connect(task.cancel)
         self._task = task
         self.run_button.setEnabled(False)
         self.cancel_button.setEnabled(True)
-        self.progress_bar.setVisible(True)
-        self._on_progress("starting", 0.0)
+        self.progress_bar.begin()
+        self._before_closing.watch()
         task.start()
 
     @Slot()
@@ -195,10 +196,8 @@ class SegmentWidget(QWidget):
             self._end_run()
             self.result_label.setText("Cancelled.")
 
-    @Slot(str, float)
-    def _on_progress(self, stage: str, fraction: float) -> None:
-        self.progress_bar.setValue(round(1000 * fraction))
-        self.progress_bar.setFormat(f"{stage} %p%")
+    def _under_way(self) -> str:
+        return "" if self._task is None else "A run is under way, and its result will be lost."
 
     def _on_success(self, asked: Recipe, contents: LayerContents) -> None:
         field = contents.result.segmentation.field
@@ -265,7 +264,7 @@ class SegmentWidget(QWidget):
     def _show_idle(self) -> None:
         self.run_button.setEnabled(self.session.chosen is not None)
         self.cancel_button.setEnabled(False)
-        self.progress_bar.setVisible(False)
+        self.progress_bar.end()
 
     @Slot()
     def _on_save_recipe(self) -> None:
