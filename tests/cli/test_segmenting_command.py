@@ -8,10 +8,11 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_gdls import Constraints, Recipe, cli, sample_field, simulate_field
+from napari_gdls import Constraints, Recipe, cli, correct, sample_field, segment, simulate_field
 from napari_gdls.cli.options import progress_bar
 from napari_gdls.errors import GdlsError
 from napari_gdls.io import faults_of_set, read_field, read_labels, write_field
+from napari_gdls.recipe import Assign, Join
 from napari_gdls.simulation import ROCK
 
 
@@ -151,6 +152,33 @@ def test_constraints_are_kept_and_written_beside_the_labels(store, tmp_path):
     cut = read_labels(tmp_path / "cut.png")
     assert cut[a] != cut[b]
     assert Constraints.from_json((tmp_path / "cut.constraints.json").read_text()) == Constraints(cuts=((a, b),))
+
+
+def test_corrections_and_names_of_a_recipe_are_done_again(store, tmp_path):
+    field = sample_field("dacite-fast")
+    plain = segment(field, device="cpu")
+    segments = np.argsort(-np.bincount(plain.measurement_labels), kind="stable")[[1, 4]]
+    a, b = (tuple(map(int, field.locations[np.argmax(plain.measurement_labels == k)])) for k in segments)
+    recipe = Recipe(device="cpu", corrections=[Join((a, b)), Assign((a,))], names=[(*a, "my glass")])
+    (tmp_path / "by_hand.json").write_text(recipe.to_json())
+    done = run("segment", store, "-o", tmp_path / "out.png", "--recipe", tmp_path / "by_hand.json")
+    assert done.exit_code == 0, done.output
+    assert "2 corrections by hand: 1 join, 1 assign." in done.output
+    expected = correct(plain, recipe.corrections)
+    np.testing.assert_array_equal(read_labels(tmp_path / "out.png"), expected.labels)
+    rows = table(tmp_path / "out.phases.csv")
+    assert [float(row["area [%]"]) for row in rows] == pytest.approx(expected.modal.percent.tolist())
+    assert [row["name"] for row in rows] == [""] * plain.n_phases + ["my glass"]
+    written = Recipe.from_json((tmp_path / "out.recipe.json").read_text())
+    assert (written.corrections, written.names) == (recipe.corrections, recipe.names)
+    again = run("segment", store, "-o", tmp_path / "again.png", "--recipe", tmp_path / "out.recipe.json")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out.png").read_bytes()
+    refused = run(
+        "segment", store, "-o", tmp_path / "no.png", "--recipe", tmp_path / "by_hand.json", "--method", "bse_only"
+    )
+    assert refused.exit_code != 0
+    assert "cannot keep corrections by hand" in str(refused.output) + str(refused.exception)
 
 
 def test_segment_replaces_nothing_unless_told_to(store, tmp_path):

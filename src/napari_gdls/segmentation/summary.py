@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_gdls.embedding.calibration import REFERENCE_COUNTS
 from napari_gdls.field.gain import gain_in_words
+from napari_gdls.recipe import Correction
 from napari_gdls.segmentation.names import UNKNOWN, PhaseName
 
 if TYPE_CHECKING:
@@ -36,10 +39,12 @@ def title_line(result: Segmentation) -> str:
 def summary_lines(result: Segmentation) -> list[str]:
     """What a user should know of a result besides its numbers of segments and phases.
 
-    Spectra that were not measured or are no counts; what the phases are called; thresholds and the false borders to be
+    Spectra that were not measured or are no counts; what was corrected by hand; what the phases are called; thresholds and the false borders to be
     expected; scatter, where it limits what can be told apart; drift, where it is notable; seconds by stage.
     """
     lines = _faults_of_field(result.field)
+    if result.recipe.corrections:
+        lines.append(_corrections(result.recipe.corrections))
     if result.measurement_phases is not None:
         lines.append(
             f"tau_z {result.recipe.tau_z:g}; at a significance of {result.recipe.significance:.1f} about "
@@ -54,6 +59,13 @@ def summary_lines(result: Segmentation) -> list[str]:
         lines.append(f"The energy calibration drifts: {result.drift}; {done}.")
     lines.append(", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in result.timings.items() if seconds > 0))
     return lines
+
+
+def _corrections(corrections: Sequence[Correction]) -> str:
+    """How many there are, and of which kinds: "3 corrections by hand: 2 join, 1 split."."""
+    kinds = Counter(each.kind for each in corrections)
+    number = f"{len(corrections):,} correction{'s' * (len(corrections) != 1)} by hand"
+    return f"{number}: {', '.join(f'{times:,} {kind}' for kind, times in kinds.items())}."
 
 
 def naming_line(result: Segmentation) -> str:
