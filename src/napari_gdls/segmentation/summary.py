@@ -39,8 +39,9 @@ def title_line(result: Segmentation) -> str:
 def summary_lines(result: Segmentation) -> list[str]:
     """What a user should know of a result besides its numbers of segments and phases.
 
-    Spectra that were not measured or are no counts; what was corrected by hand; what the phases are called; thresholds and the false borders to be
-    expected; scatter, where it limits what can be told apart; drift, where it is notable; seconds by stage.
+    Spectra that were not measured or are no counts; what was corrected by hand; what the phases are called; thresholds
+    and the false borders to be expected; scatter, where it limits what can be told apart; drift, where it is notable;
+    seconds by stage.
     """
     lines = _faults_of_field(result.field)
     if result.recipe.corrections:
