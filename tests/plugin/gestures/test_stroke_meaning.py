@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_gdls.plugin.gestures import stroke_meaning as meaning
-from napari_gdls.recipe import Assign, Cut, Join, Split
+from napari_gdls.recipe import Assign, Cut, Split
 
 ROWS, COLUMNS = st.floats(-3, 51), st.floats(-3, 63)
 STROKES = st.lists(st.tuples(ROWS, COLUMNS), min_size=1, max_size=6)
@@ -26,19 +26,18 @@ def segments_at(segmentation, places):
     return [int(segmentation.measurement_labels[index[place]]) + 1 for place in places]
 
 
-def test_a_stroke_joins_all_grains_that_it_passes_over(segmentation, both):
-    found = meaning.joined_by(segmentation, [MATRIX, DISC])
-    assert isinstance(found, Join)
-    assert segments_at(segmentation, found.places) == list(both)
-    assert meaning.joined_by(segmentation, [MATRIX, (3, 20)]) is None
-    assert meaning.joined_by(segmentation, [(-5, -5), (-1, 80)]) is None
-
-
-def test_a_link_joins_both_ends_only(segmentation, both):
+def test_grains_under_a_stroke_are_joined_but_those_that_nobody_sees(segmentation, both):
     matrix, disc = both
-    assert segments_at(segmentation, meaning.linked_by(segmentation, [MATRIX, DISC]).places) == [matrix, disc]
-    assert meaning.linked_by(segmentation, [MATRIX, DISC, (45, 55)]) is None
-    assert meaning.linked_by(segmentation, [MATRIX, (-9, -9)]) is None
+    seen = meaning.seen_labels(segmentation, [MATRIX, DISC])
+    assert seen == (matrix, disc)
+    assert segments_at(segmentation, meaning.joined(segmentation, seen).places) == [matrix, disc]
+    phase = int(segmentation.phases[disc - 1])
+    assert meaning.seen_labels(segmentation, [MATRIX, DISC], [phase]) == (matrix,)
+    assert meaning.joined(segmentation, [matrix, matrix]) is None
+    assert meaning.joined(segmentation, [disc, 99]) is None
+    assert meaning.seen_labels(segmentation, [(-5, -5), (-1, 80)]) == ()
+    across = [(7.0, 30.5), (37.0, 30.5)]
+    assert meaning.cut_by(segmentation, across, [phase]) is None
 
 
 def test_a_stroke_across_a_grain_parts_it_and_one_beside_does_nothing(segmentation, both):
@@ -58,7 +57,7 @@ def test_a_stroke_across_a_grain_parts_it_and_one_beside_does_nothing(segmentati
 @given(stroke=STROKES)
 @settings(max_examples=80, deadline=None)
 def test_any_stroke_means_something_sound_or_nothing(segmentation, stroke):
-    joined = meaning.joined_by(segmentation, stroke)
+    joined = meaning.joined(segmentation, meaning.seen_labels(segmentation, stroke))
     if joined is not None:
         segments = segments_at(segmentation, joined.places)
         assert len(set(segments)) == len(segments) > 1
@@ -70,8 +69,6 @@ def test_any_stroke_means_something_sound_or_nothing(segmentation, stroke):
         for pair in cut.pairs:
             first, second = segments_at(segmentation, pair)
             assert first == second
-    linked = meaning.linked_by(segmentation, stroke)
-    assert linked is None or len(set(segments_at(segmentation, linked.places))) == 2
 
 
 def test_all_measurements_of_grains_are_assigned(segmentation, both):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from mouse_on_map import MouseOnMap
@@ -96,7 +98,7 @@ def labels_at(viewer, *places):
     return [int(segments_of(viewer).data[place]) for place in places]
 
 
-def test_a_straight_stroke_gives_two_parts_and_undo_takes_them_back(dock, mouse, session, viewer, contents):
+def test_a_straight_stroke_gives_two_parts_and_one_of_cuts_keeps_edges_apart(dock, mouse, session, viewer, contents):
     before = segments_of(viewer).data.copy()
     area = session.chosen.shown.segmentation.modal.percent.copy()
     dock.tool_buttons["split"].click()
@@ -121,6 +123,15 @@ def test_a_straight_stroke_gives_two_parts_and_undo_takes_them_back(dock, mouse,
     assert dock.edits.list.count() == 0
     mouse.key(Qt.Key.Key_Z, CONTROL_SHIFT)
     assert len(np.unique(segments_of(viewer).data)) == 3
+    mouse.key(Qt.Key.Key_Z, CONTROL)
+    dock.tool_buttons["cut"].click()
+    mouse.drag(segments_of(viewer), (14, 32), (30, 32))
+    (edit,) = session.chosen.history.edits
+    assert isinstance(edit, Cut)
+    assert all((a[1] < 32) != (b[1] < 32) for a, b in edit.pairs)
+    ends = [labels_at(viewer, a, b) for a, b in edit.pairs]
+    assert all(a != b for a, b in ends)
+    assert f"at {len(edit.pairs)} edges" in dock.edits.list.item(0).text()
 
 
 def test_strokes_that_mean_nothing_say_so_and_escape_gives_one_up(dock, mouse, session, viewer):
@@ -178,17 +189,6 @@ def test_grains_are_joined_by_clicks_and_by_strokes(dock, mouse, session, viewer
     assert "in one grain" in said()[-1]
     mouse.drag(segments, MATRIX, DISC)
     assert len(np.unique(segments.data)) == 1
-
-
-def test_edges_are_cut_by_a_stroke(dock, mouse, session, viewer, contents):
-    dock.tool_buttons["cut"].click()
-    mouse.drag(segments_of(viewer), (14, 32), (30, 32))
-    (edit,) = session.chosen.history.edits
-    assert isinstance(edit, Cut)
-    assert all((a[1] < 32) != (b[1] < 32) for a, b in edit.pairs)
-    ends = [labels_at(viewer, a, b) for a, b in edit.pairs]
-    assert all(a != b for a, b in ends)
-    assert f"at {len(edit.pairs)} edges" in dock.edits.list.item(0).text()
 
 
 def test_a_grain_gets_the_phase_that_is_chosen(dock, mouse, session, viewer, contents):
@@ -253,7 +253,7 @@ def test_paint_becomes_a_correction_when_the_mouse_is_released(dock, mouse, sess
     assert len(np.unique(segments.data)) == 1  # nothing of it stays behind
 
 
-def test_a_new_grain_is_painted_in_several_strokes(dock, mouse, session, viewer):
+def test_a_new_grain_is_painted_in_several_strokes(dock, mouse, session, viewer, qtbot):
     segments = segments_of(viewer)
     dock.tool_buttons["brush"].click()
     assert "a new grain" in dock.hint.text()
@@ -267,12 +267,8 @@ def test_a_new_grain_is_painted_in_several_strokes(dock, mouse, session, viewer)
     mouse.drag(segments, (42, 6), (42, 10))
     assert len(np.unique(segments.data)) == 3
     assert session.chosen.history.edits[-1].into is None
-
-
-def test_a_result_that_comes_during_a_stroke_waits_for_its_end(dock, mouse, session, viewer, qtbot):
-    segments = segments_of(viewer)
-    dock.tool_buttons["brush"].click()
-    segments.brush_size = 3
+    mouse.key(Qt.Key.Key_Z, CONTROL)
+    # A result that comes during a stroke waits for its end.
     mouse.press(segments, 6, 6)
     session.do(session.chosen, Split(((7.0, 32.0), (38.0, 32.0))))
     shown = session.chosen.shown
@@ -287,7 +283,7 @@ def test_a_result_that_comes_during_a_stroke_waits_for_its_end(dock, mouse, sess
     assert segments_of(viewer) is segments
 
 
-def test_what_is_selected_is_joined_by_a_key(dock, mouse, session, viewer):
+def test_selected_grains_are_joined_grow_shrink_and_take_holes_and_specks(dock, mouse, session, viewer):
     mouse.key(Qt.Key.Key_M)
     assert said()[-1].startswith("Select two grains or more")
     session.select(session.chosen, phases=[0, 1])
@@ -300,9 +296,8 @@ def test_what_is_selected_is_joined_by_a_key(dock, mouse, session, viewer):
     mouse.settle()
     (joined,) = session.chosen.history.edits
     assert (merged.kind, joined.kind) == ("merge phases", "join")
-
-
-def test_selected_grains_grow_shrink_and_take_holes_and_specks(dock, mouse, session, viewer):
+    mouse.key(Qt.Key.Key_Z, CONTROL)
+    session.select(session.chosen, segments=())
     segments = segments_of(viewer)
 
     def measured():
@@ -391,3 +386,25 @@ def test_the_list_of_edits_zooms_drops_clears_and_outlives_the_dock(dock, mouse,
     viewer.layers.clear()
     assert again.message.text() == "No field is open."
     assert not again.tool_buttons["split"].isEnabled()
+
+
+def test_hidden_grains_stay_as_they_are_and_what_cannot_be_done_is_said(dock, mouse, session, viewer):
+    segments, state = segments_of(viewer), session.chosen
+    session.hide_phases(state, [int(state.shown.segmentation.phases[segments.data[DISC] - 1])])
+    dock.tool_buttons["merge"].click()
+    mouse.drag(segments, MATRIX, DISC)
+    dock.tool_buttons["split"].click()
+    mouse.drag(segments, (7, 32), (38, 32))
+    assert "hidden phases" in said()[-1]
+    session.hide_phases(state, ())
+    mouse.key(Qt.Key.Key_1)  # napari's eraser
+    mouse.drag(segments, (6, 6), (6, 14))
+    assert said()[-1].startswith("Erasing corrects nothing")
+    assert labels_at(viewer, (6, 10)) == labels_at(viewer, MATRIX)
+    assert state.history.edits == ()
+    before = dataclasses.replace(state.shown.segmentation, recipe=Recipe(method="watershed"))
+    state.shown = dataclasses.replace(state.shown, segmentation=before)
+    dock.tool_buttons["merge"].click()
+    mouse.drag(segments, MATRIX, DISC)
+    assert said()[-1].startswith("Watershed (TIMA) cannot keep corrections")
+    assert state.history.edits == ()

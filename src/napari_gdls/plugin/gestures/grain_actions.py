@@ -113,9 +113,6 @@ class GrainActions:
         target = self._tools.target
         index = choices.index(target) if target in choices else 0
         self._tools.set_target(choices[(index + step) % len(choices)])
-        chosen = self._tools.target
-        words = "a new phase" if chosen is None else segmentation.phase_titles[chosen]
-        show_info(f"Grains will be assigned to {words}.")
 
     def undo(self) -> None:
         """Undo the last step by hand on the chosen field."""

@@ -298,27 +298,36 @@ class GrainTools:
             self._click(state, segmentation, stroke[0])
             return
         self._clicked = None
+        hidden = state.hidden_phases
         correction: Correction | None
         words = ""
         if name == "assign":
             if not segmentation.has_phases:
                 show_info(f"{segmentation.recipe.method_row.title} makes no phases; segment with another method.")
                 return
-            chosen = meaning.measurements_of(segmentation, crossed_labels(segmentation.labels, stroke))
-            correction = meaning.assigned(segmentation, chosen, self.target)
+            seen = meaning.seen_labels(segmentation, stroke, hidden)
+            correction = meaning.assigned(segmentation, meaning.measurements_of(segmentation, seen), self.target)
         elif name == "split":
-            split = meaning.split_by(segmentation, stroke)
-            correction = None if split is None else split[0]
-            words = "" if split is None else f"split {grains_in_words(split[1], segmentation)}"
+            correction, labels = meaning.split_by(segmentation, stroke) or (None, ())
+            if any(int(segmentation.phases[label - 1]) in hidden for label in labels):
+                show_info("The line crosses grains of hidden phases, too; show these phases first.")
+                return
+            words = f"split {grains_in_words(labels, segmentation)}"
+        elif name == "cut":
+            correction = meaning.cut_by(segmentation, stroke, hidden)
+        elif name == "link":
+            ends = [
+                label for end in (stroke[0], stroke[-1]) for label in meaning.seen_labels(segmentation, [end], hidden)
+            ]
+            correction = meaning.joined(segmentation, ends)
         else:
-            means = {"merge": meaning.joined_by, "link": meaning.linked_by, "cut": meaning.cut_by}
-            correction = means[name](segmentation, stroke)
+            correction = meaning.joined(segmentation, meaning.seen_labels(segmentation, stroke, hidden))
         if not self.do(state, correction, words=words):
             show_info(self._said(TOOLS[name].nothing))
 
     def _click(self, state: FieldState, segmentation: Segmentation, place: tuple[float, float]) -> None:
         """Join what is clicked to what was clicked before."""
-        labels = crossed_labels(segmentation.labels, [place])
+        labels = meaning.seen_labels(segmentation, [place], state.hidden_phases)
         if not labels:
             return
         here = place_of_segment(segmentation, labels[0] - 1)

@@ -137,7 +137,11 @@ class LayerKeys:
             self.tools.paint(state, paints)
         else:
             layer.data = before.astype(after.dtype)
-            show_info(self.tools.tool.nothing or "No measurement lies there; nothing was changed.")
+            show_info(
+                "Erasing corrects nothing, as every measurement is of some grain; paint another grain over it."
+                if str(layer.mode) == "erase" or layer.selected_label == 0
+                else "No measurement lies there; nothing was changed."
+            )
 
     def _on_edges(self, layer: Shapes | None, event: Any) -> None:
         """Take a line that was drawn as a link of its ends, and put the layer back as it was."""

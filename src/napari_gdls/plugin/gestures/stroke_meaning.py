@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,26 +30,25 @@ def joined(segmentation: Segmentation, labels: Iterable[int]) -> Join | None:
     return Join(tuple(place_of_segment(segmentation, label - 1) for label in known)) if len(known) > 1 else None
 
 
-def joined_by(segmentation: Segmentation, stroke: Stroke) -> Join | None:
-    """All segments that a stroke passes over become one."""
-    return joined(segmentation, crossed_labels(segmentation.labels, stroke))
-
-
-def linked_by(segmentation: Segmentation, stroke: Stroke) -> Join | None:
-    """The segments at both ends of a stroke become one, whatever lies between."""
-    ends = [label for end in (stroke[0], stroke[-1]) for label in crossed_labels(segmentation.labels, [end])]
-    return joined(segmentation, ends)
-
-
 def split_by(segmentation: Segmentation, stroke: Stroke) -> tuple[Split, tuple[int, ...]] | None:
     """Segments are parted along a stroke, and which, from 1; None where it parts none."""
     labels = parted_labels(segmentation, stroke)
     return (Split(thinned(stroke)), labels) if labels else None
 
 
-def cut_by(segmentation: Segmentation, stroke: Stroke) -> Cut | None:
-    """Neighbours of one segment on both sides of a stroke become of different ones; None where it crosses none."""
-    pairs = segmentation.field.locations[_crossed_inside(segmentation, stroke)].tolist()
+def cut_by(segmentation: Segmentation, stroke: Stroke, hidden: Collection[int] = ()) -> Cut | None:
+    """Neighbours of one segment on both sides of a stroke become of different ones; None where it crosses none.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+    stroke : sequence of (float, float)
+    hidden : collection of int
+        Phases, from 0, that nobody sees: their segments stay as they are.
+    """
+    edges = _crossed_inside(segmentation, stroke)
+    edges = edges[~np.isin(segmentation.phases[segmentation.measurement_labels[edges[:, 0]]], list(hidden))]
+    pairs = segmentation.field.locations[edges].tolist()
     return Cut(tuple(((a[0], a[1]), (b[0], b[1])) for a, b in pairs)) if pairs else None
 
 
@@ -126,6 +125,12 @@ def parted_labels(segmentation: Segmentation, stroke: Stroke) -> tuple[int, ...]
         if parted_by_stroke(piece, *crossed(line, ends[:, 0], ends[:, 1])) is not None:
             found.append(segment + 1)
     return tuple(found)
+
+
+def seen_labels(segmentation: Segmentation, stroke: Stroke, hidden: Collection[int] = ()) -> tuple[int, ...]:
+    """Labels of the segments that a stroke passes over, in its order, without those of hidden phases, from 0."""
+    crossed_ones = crossed_labels(segmentation.labels, stroke)
+    return tuple(label for label in crossed_ones if int(segmentation.phases[label - 1]) not in hidden)
 
 
 def measurements_of(segmentation: Segmentation, labels: Iterable[int]) -> npt.NDArray[np.int64]:

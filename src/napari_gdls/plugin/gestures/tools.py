@@ -90,14 +90,12 @@ TOOLS: dict[str, Tool] = {
         "Brush",
         "Paint measurements into the selected grain, or a new one where none is selected.",
         "Paint: what lies under the brush goes to {grain}. [ and ] change the size; 5 and a click take another grain.",
-        "No measurement lies under what you have painted; nothing was changed.",
         mode="paint",
     ),
     "bucket": Tool(
         "Bucket",
         "A click gives a whole grain to the selected one.",
         "Click a grain: all of it goes to {grain}. 5 and a click take another grain.",
-        "No measurement lies in what you have filled; nothing was changed.",
         mode="fill",
     ),
 }

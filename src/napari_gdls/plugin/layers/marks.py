@@ -35,7 +35,7 @@ _DASHES = 6
 """Dashes of a link, at most: so links differ from cuts without colours, and long ones take no more lines."""
 _DASH = 2.0
 """Least length of a dash, in sampling distances; shorter links are drawn through."""
-_WIDTH = 0.35
+_WIDTH = 0.6
 """Of marks, in sampling distances; chosen by eye: seen on the whole map, and grains are seen between them."""
 
 
