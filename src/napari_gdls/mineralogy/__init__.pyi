@@ -3,6 +3,9 @@ from .calibration import calibrate_spectrum as calibrate_spectrum
 from .composition import Composition as Composition
 from .composition_tables import composition_table as composition_table
 from .composition_tables import plain_composition as plain_composition
+from .compositions_of_segments import SegmentCompositions as SegmentCompositions
+from .compositions_of_segments import phase_compositions as phase_compositions
+from .compositions_of_segments import segment_compositions as segment_compositions
 from .element_counting import ElementCounts as ElementCounts
 from .element_counting import ElementMaps as ElementMaps
 from .element_counting import element_counts as element_counts

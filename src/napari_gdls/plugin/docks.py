@@ -41,6 +41,7 @@ DOCKS: dict[str, Dock] = {
     "segment": Dock("Segment EDS field", "Segment", "Choose a field and segment it."),
     "corrections": Dock("Corrections", "Corrections", "Join, split and paint grains; undo what was done by hand."),
     "spectrum": Dock("Spectrum", "Spectrum", "Spectra of what is clicked, and the lines in them.", "bottom"),
+    "maps": Dock("Element maps", "Maps", "Maps of elements, their ratios, and compositions of minerals."),
     "plots": Dock("Plots", "Plots", "Scatter and ternary plots; a lasso selects on the map.", "bottom"),
 }
 """All docks that show the session of a viewer, in the order of their buttons."""

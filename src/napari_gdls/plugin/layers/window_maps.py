@@ -8,24 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image
 
-from napari_gdls.plugin.layers.appearance import layer_name, scale_and_units
-from napari_gdls.plugin.layers.metadata import layer_field, layer_metadata, layer_role
-from napari_gdls.plugin.layers.placing import insert_in_order
+from napari_gdls.mineralogy.measurement_maps import filled_map
+from napari_gdls.plugin.layers.maps import show_map
 
 if TYPE_CHECKING:
     import napari
 
     from napari_gdls.field import Field
 
-_ROLE = "map"
-"""Of layers that show amounts of something, pixel by pixel."""
-_ABOVE = ("phases", "confidence", "segments")
-"""Roles of the layers that would hide a map."""
-_PERCENTILES = (0.2, 99.8)
-"""Of the counts of the measurements that become black and white: a hot measurement does not hide the rest. By eye."""
 
-
-def window_image(field: Field, low: float, high: float) -> npt.NDArray[np.float64]:
+def window_image(field: Field, low: float, high: float) -> npt.NDArray[np.float32]:
     """Counts in an energy window at every pixel: those of the nearest measurement; for a thread beside the window.
 
     Parameters
@@ -36,20 +28,14 @@ def window_image(field: Field, low: float, high: float) -> npt.NDArray[np.float6
 
     Returns
     -------
-    (H, W) array of float64
+    (H, W) array of float32
         Background included. NaN where the field is not valid.
     """
-    counts = field.window_map(low, high)
-    if not field.is_dense:
-        from scipy.ndimage import distance_transform_edt
-
-        nearest = distance_transform_edt(np.isnan(counts), return_distances=False, return_indices=True)
-        counts = counts[tuple(nearest)]
-    return np.where(field.valid, counts, np.nan)
+    return filled_map(field, field.window_counts(low, high), "nearest")
 
 
 def add_window_map(
-    viewer: napari.Viewer, field: Field, low: float, high: float, image: npt.NDArray[np.float64]
+    viewer: napari.Viewer, field: Field, low: float, high: float, image: npt.NDArray[np.float32]
 ) -> Image:
     """Show counts in an energy window (eV) as a layer of a field; one of the same window is replaced.
 
@@ -64,25 +50,4 @@ def add_window_map(
     image : (H, W) array
         From `window_image`.
     """
-    name = layer_name(field, f"counts {low / 1000:.2f}-{high / 1000:.2f} keV")
-    for layer in viewer.layers:
-        if layer_field(layer) is field and layer_role(layer) in _ABOVE:
-            layer.visible = False
-    for layer in viewer.layers:
-        if isinstance(layer, Image) and layer_field(layer) is field and layer.name == name:
-            layer.data, layer.visible = image, True
-            return layer
-    black, white = np.nanpercentile(image, _PERCENTILES)
-    active = viewer.layers.selection.active
-    layer = Image(
-        image,
-        name=name,
-        colormap="inferno",
-        contrast_limits=(float(black), float(white)) if black < white else None,
-        metadata=layer_metadata(_ROLE, field),
-        **scale_and_units(field),
-    )
-    insert_in_order(viewer, field, _ROLE, layer)
-    if active is not None:
-        viewer.layers.selection.active = active
-    return layer
+    return show_map(viewer, field, f"counts {low / 1000:.2f}-{high / 1000:.2f} keV", image, unit="counts")

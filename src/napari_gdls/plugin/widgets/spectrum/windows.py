@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_gdls.plugin.session import Session
     from napari_gdls.progress import Progress
 
-Found = tuple["Field", float, float, npt.NDArray[np.float64]]
+Found = tuple["Field", float, float, npt.NDArray[np.float32]]
 
 
 class WindowMaps(QObject):
