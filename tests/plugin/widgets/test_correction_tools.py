@@ -114,6 +114,7 @@ def test_a_straight_stroke_gives_two_parts_and_one_of_cuts_keeps_edges_apart(doc
     assert len(now) == 2
     left, right = labels_at(viewer, (22, 22), (22, 38))
     assert left != right
+    assert session.chosen.selected_segments == {left, right}
     np.testing.assert_allclose(session.chosen.shown.segmentation.modal.percent, area)  # of one phase still
     title = contents.result.segmentation.phase_titles[contents.result.segmentation.phases[before[DISC] - 1]]
     assert dock.edits.list.item(0).text() == f"1  split {title} #{before[DISC]}"

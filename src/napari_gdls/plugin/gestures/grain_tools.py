@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.layers import Labels, Layer
 from napari.utils.notifications import show_info
 from psygnal import Signal
@@ -59,6 +60,7 @@ class GrainTools:
         self._line: StrokeLine | None = None
         self._drawing = self._given_up = False
         self._clicked: Place | None = None
+        self._parts: tuple[FieldState, npt.NDArray[np.int64], int] | None = None  # of the last split, until it is shown
         self._label = 0  # of the grain that is painted, as it is now
         self._painted_into: Place | None = (
             None  # a measurement of the grain that brush and bucket paint; None: a new one
@@ -209,7 +211,7 @@ class GrainTools:
         self._show_tool_on(layer)
 
     def _on_edits(self, state: FieldState | None = None) -> None:
-        self._clicked = None
+        self._clicked = self._parts = None
         if state is not None and self._made_by is not None and self._made_by not in state.history.edits:
             self._painted_into = self._made_by = None  # it was undone: the next stroke makes a new grain again
         self._show_tool()
@@ -236,13 +238,19 @@ class GrainTools:
         return done
 
     def _on_shown(self, state: FieldState) -> None:
-        """Follow the numbers of grains and phases, which are others now."""
+        """Follow the numbers of grains and phases, which are others now; select the parts of what was split."""
         layer = self.segments_layer(state)
         if layer is not None and self.tool.mode == str(layer.mode) != "pan_zoom" and state.shown is not None:
             labels = state.shown.segmentation.labels
             label = int(labels.max()) + 1 if self._painted_into is None else int(labels[self._painted_into])
             self._label = label
             layer.selected_label = label
+        if self._parts is not None and self._parts[0] is state and state.shown is not None:
+            _, measurements, n_before = self._parts
+            parts = np.unique(state.shown.segmentation.measurement_labels[measurements]) + 1
+            if len(parts) > n_before:  # else only names have come
+                self._parts = None
+                self.session.select(state, segments=parts.tolist(), phases=(), measurements=())
         self._show_tool()
 
     def _show_tool(self) -> None:
@@ -299,6 +307,7 @@ class GrainTools:
             return
         self._clicked = None
         hidden = state.hidden_phases
+        labels: tuple[int, ...] = ()
         correction: Correction | None
         words = ""
         if name == "assign":
@@ -324,6 +333,8 @@ class GrainTools:
             correction = meaning.joined(segmentation, meaning.seen_labels(segmentation, stroke, hidden))
         if not self.do(state, correction, words=words):
             show_info(self._said(TOOLS[name].nothing))
+        elif name == "split":
+            self._parts = (state, meaning.measurements_of(segmentation, labels), len(labels))
 
     def _click(self, state: FieldState, segmentation: Segmentation, place: tuple[float, float]) -> None:
         """Join what is clicked to what was clicked before."""

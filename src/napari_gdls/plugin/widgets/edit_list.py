@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from napari_gdls.plugin.gestures.grain_actions import GrainActions
     from napari_gdls.plugin.gestures.grain_tools import GrainTools
 
+_LEAST_HEIGHT = 90
+"""Pixels: five lines, so that all buttons stay in sight beside a dock at the bottom."""
+
 
 class EditList(QWidget):
     """Edits of the chosen field, the latest last; undo, redo, zoom to one, drop one, drop all.
@@ -44,6 +47,7 @@ class EditList(QWidget):
         self._done_at: float | None = None
         self.list = QListWidget(self)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.list.setMinimumHeight(_LEAST_HEIGHT)
         self.list.setToolTip(
             "All that was done by hand to this field, the latest last. Double click to see where. It is saved with the "
             "field and with the recipe, and every run does it again."
