@@ -41,10 +41,11 @@ def layer_of(viewer, field, role):
     return next(layer for layer in viewer.layers if layer_field(layer) is field and layer_role(layer) == role)
 
 
-def test_the_last_opened_field_is_the_one_in_sight(viewer, dense_field):
+def test_the_last_opened_field_is_the_one_in_sight(viewer, dense_field, qtbot):
     assert viewer_session(viewer).session.chosen.field is dense_field
     assert in_sight(viewer) == [("", "bse")]
-    assert viewer.layers.selection.active is layer_of(viewer, dense_field, "bse")  # not the hidden counts
+    image = layer_of(viewer, dense_field, "bse")  # and not the hidden counts, which came last
+    qtbot.waitUntil(lambda: viewer.layers.selection.active is image)
 
 
 def test_fields_that_were_open_before_the_session_are_told_apart_too(sparse_field, dense_field):
@@ -54,6 +55,7 @@ def test_fields_that_were_open_before_the_session_are_told_apart_too(sparse_fiel
     session = viewer_session(model).session
     assert session.chosen.field is dense_field
     assert {name for name, _ in in_sight(model)} == {""}
+    assert model.layers.selection.active is layer_of(model, dense_field, "bse")
 
 
 def test_the_active_layer_says_which_field_is_chosen(viewer, sparse_field, dense_field):
@@ -105,6 +107,18 @@ def test_looking_at_a_place_brings_its_field(viewer, sparse_field):
     assert session.chosen.field is sparse_field
     np.testing.assert_allclose(viewer.scene.camera.center[-2:], (47.0, 59.0))
     assert viewer.scene.camera.zoom * 120 <= min(viewer.canvas.size)  # all of its 120 um are on the canvas
+
+
+def test_a_map_that_nobody_moved_stays_in_sight_as_a_whole(viewer, dense_field):
+    camera = viewer.scene.camera
+    viewer.canvas.size = (300, 800)
+    fits = camera.zoom
+    assert 0.9 < fits * 48 / 300 < 1
+    viewer.canvas.size = (300, 200)
+    assert 0.9 < camera.zoom * 60 / 200 < 1
+    camera.zoom = 7.0
+    viewer.canvas.size = (300, 800)
+    assert camera.zoom == 7.0
 
 
 def test_results_of_a_field_out_of_sight_come_when_it_does(viewer, sparse_field, dense_field, found):

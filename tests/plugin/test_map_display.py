@@ -40,10 +40,16 @@ def alphas(viewer, field, role):
     return [layer.get_color(label)[3] for label in range(1, int(layer.data.max()) + 1)]
 
 
+def borders(layer):
+    """Outer borders of the pixels of a layer."""
+    return layer.extent.world + np.array([[-0.5], [0.5]]) * layer.scale
+
+
 def test_what_is_selected_is_outlined(viewer, zoned_field, found):
     known = viewer_session(viewer)
     state, active = known.session.chosen, viewer.layers.selection.active
     assert known.display.layer is None
+    viewer.scene.camera.zoom = 1.5
     known.session.select(state, segments=[2])
     layer = known.display.layer
     assert layer.visible
@@ -62,8 +68,10 @@ def test_lines_are_as_wide_when_the_map_is_small(viewer, found, qtbot):
     viewer.scene.camera.zoom = 0.5
     labels = found.result.segmentation.labels
     qtbot.waitUntil(lambda: np.array_equal(known.display.layer.data, outline_of_segments(labels, [1], 3)))
-    viewer.scene.camera.zoom = 4.0
-    qtbot.waitUntil(lambda: np.array_equal(known.display.layer.data, outline_of_segments(labels, [1])))
+    viewer.scene.camera.zoom = 6.0
+    qtbot.waitUntil(lambda: np.array_equal(known.display.layer.data, outline_of_segments(labels, [1], 1, 4)))
+    layer, (segments,) = known.display.layer, layers_of(viewer, known.session.chosen.field, "segments")
+    np.testing.assert_allclose(borders(layer), borders(segments))
 
 
 def test_the_selection_goes_with_its_field(viewer, sparse_field, zoned_field):
@@ -75,11 +83,12 @@ def test_the_selection_goes_with_its_field(viewer, sparse_field, zoned_field):
     assert not layer.visible
     known.session.select(known.session.chosen, measurements=[3])
     assert layer.visible
-    assert layer.scale.tolist() == [2.0, 2.0]
+    (image,) = layers_of(viewer, sparse_field, "bse")
+    np.testing.assert_allclose(borders(layer), borders(image))
     assert layer.name == "pair: selection"
     known.session.choose(zoned_field)
     assert layer.visible
-    assert layer.scale.tolist() == [1.0, 1.0]
+    assert layer.name == "zoned: selection"
 
 
 def test_hidden_phases_are_transparent(viewer, zoned_field, found):

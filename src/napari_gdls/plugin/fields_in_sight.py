@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role, layers_of
 from napari_gdls.plugin.layers.placing import being_placed
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
 
+    from napari_gdls.field import Field
     from napari_gdls.plugin.field_state import FieldState
     from napari_gdls.plugin.session import Session
 
@@ -22,8 +24,8 @@ _SHARE_OF_CANVAS = 0.35
 """Of the shorter edge of the canvas, that what is looked at takes; chosen by eye: its surroundings say where it is."""
 _CLOSEST = 30.0
 """Sampling distances that the canvas shows at least: closer there is nothing to see but pixels; chosen by eye."""
-_UNDER_OTHERS = ("counts", "measurements")
-"""Roles of layers that come with a field and are not what is worked on."""
+_WORKED_ON = ("bse", "segments")
+"""Roles of the layers of a field that can be the active one when it was opened."""
 
 
 class FieldsInSight:
@@ -49,38 +51,73 @@ class FieldsInSight:
             weakref.WeakKeyDictionary()
         )
         self._measured: weakref.WeakSet[FieldState] = weakref.WeakSet()
-        self._inserted: weakref.ref[Layer] | None = None
+        self._inserted: weakref.WeakSet[Layer] = weakref.WeakSet()
+        self._fitted: tuple[tuple[float, ...], float] | None = None
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.selection.events.active.connect(self._on_active)
         session.chosen_changed.connect(self._on_chosen)
         session.looked_at.connect(self._on_look)
+        viewer.events.reset_view.connect(self._on_fitted)
+        viewer.canvas.events.size.connect(self._on_resized)
         self._on_active()
         self._on_chosen()
+        chosen, active = session.chosen, viewer.layers.selection.active
+        if chosen is not None and (active is None or layer_role(active) not in _WORKED_ON):
+            self._activate(viewer, chosen.field)
+        self._on_fitted()
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
         field = layer_field(layer)
-        self._inserted = weakref.ref(layer)
         chosen = self._session.chosen
         viewer = self._viewer()
         if viewer is None or field is None or chosen is None:
             return
         if field is not chosen.field and being_placed(viewer):  # of a run on a field that is out of sight
             put_out_of_sight(layer)
+        if not being_placed(viewer):
+            if not self._inserted:  # napari adds those of a file one by one, and makes the last the active one
+                QTimer.singleShot(0, self._on_opened)
+            self._inserted.add(layer)
+
+    def _on_opened(self) -> None:
+        """Layers were added: of those of a field, what is worked on becomes the active one."""
+        viewer, inserted = self._viewer(), set(self._inserted)
+        self._inserted.clear()
+        active = None if viewer is None else viewer.layers.selection.active
+        if viewer is None or (active is not None and (active not in inserted or layer_role(active) in _WORKED_ON)):
+            return
+        chosen = self._session.chosen
+        if chosen is not None and inserted & set(layers_of(viewer, chosen.field, "bse")):
+            self._activate(viewer, chosen.field)
+
+    def _activate(self, viewer: napari.Viewer, field: Field) -> None:
+        best = layers_of(viewer, field, "segments") or layers_of(viewer, field, "bse")
+        if best:
+            viewer.layers.selection.active = best[-1]
 
     def _on_active(self, event: Any = None) -> None:
         viewer = self._viewer()
         active = None if viewer is None else viewer.layers.selection.active
         if viewer is None or active is None or being_placed(viewer):
             return
-        field, is_new = layer_field(active), self._inserted is not None and self._inserted() is active
-        self._inserted = None
-        if field is None:
+        field = layer_field(active)
+        if field is not None:
+            self._session.choose(field)
+
+    def _on_fitted(self, event: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is not None:
+            self._fitted = tuple(viewer.scene.camera.center), float(viewer.scene.camera.zoom)
+
+    def _on_resized(self, event: Any = None) -> None:
+        """Docks come and go: a map that the user has not moved stays in sight as a whole."""
+        viewer, chosen = self._viewer(), self._session.chosen
+        if viewer is None or chosen is None or viewer.dims.ndisplay != 2:
             return
-        self._session.choose(field)
-        images = layers_of(viewer, field, "bse")
-        if is_new and layer_role(active) in _UNDER_OTHERS and images:
-            viewer.layers.selection.active = images[-1]
+        camera, images = viewer.scene.camera, layers_of(viewer, chosen.field, "bse")
+        if images and self._fitted == (tuple(camera.center), float(camera.zoom)):
+            viewer.fit_to_view(layers=images[-1:])
 
     def _on_chosen(self) -> None:
         viewer, chosen = self._viewer(), self._session.chosen
@@ -110,9 +147,7 @@ class FieldsInSight:
             viewer.fit_to_view(layers=images[-1:])
         active = viewer.layers.selection.active
         if active is None or layer_field(active) is not state.field:
-            best = layers_of(viewer, state.field, "segments") or layers_of(viewer, state.field, "bse")
-            if best:
-                viewer.layers.selection.active = best[-1]
+            self._activate(viewer, state.field)
         if state not in self._measured and state.field.pixel_size is not None:
             self._measured.add(state)
             viewer.canvas.overlays.scale_bar.visible = True

@@ -24,6 +24,10 @@ _LINE = 1.5
 """Width of outlines, in pixels of the screen; chosen by eye: seen, and small grains are not drowned."""
 _WIDEST = 8
 """Of outlines, in pixels of the image: those of images of 10,000 pixels, as a whole, do not take seconds."""
+_FINEST = 8
+"""Pixels of an outline along a pixel of the image, at most: more would be seen where one pixel fills the canvas."""
+_MOST_PIXELS = 4_000_000
+"""Of an outline that is finer than its image: drawing it takes 20 ms then."""
 _ZOOMED = 1.5
 """Ratio of zooms from which on outlines are drawn anew, with the width that fits."""
 _PAUSE = 150
@@ -88,14 +92,18 @@ class MapDisplay(QObject):
         viewer = self._viewer()
         assert viewer is not None
         self._zoom = float(viewer.scene.camera.zoom)
-        on_screen = self._zoom * (1.0 if state.field.pixel_size is None else state.field.pixel_size)
+        height, width = state.field.shape
+        pixel = self._zoom * (1.0 if state.field.pixel_size is None else state.field.pixel_size)  # px of the screen
+        finest = min(_FINEST, int(np.sqrt(_MOST_PIXELS / (height * width))))
+        detail = int(np.clip(pixel / _LINE, 1, max(finest, 1)))
         return highlight(
             state.field,
             None if state.shown is None else state.shown.segmentation,
             segments=state.selected_segments,
             phases=state.selected_phases,
             measurements=state.selected_measurements,
-            width=int(np.clip(round(_LINE / max(on_screen, 1e-6)), 1, _WIDEST)),
+            width=int(np.clip(round(_LINE * detail / max(pixel, 1e-6)), 1, _WIDEST)),
+            detail=detail,
         )
 
     def _on_zoom(self, event: Any = None) -> None:

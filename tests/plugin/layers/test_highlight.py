@@ -30,6 +30,14 @@ def test_wide_lines_are_wide_everywhere(labels, width):
     assert (picture[reached & ~inside] == 1).all()
 
 
+@given(ANY_IMAGE, st.integers(1, 3), st.integers(1, 4))
+def test_finer_outlines_are_those_of_finer_labels(labels, width, detail):
+    finer = labels.repeat(detail, axis=0).repeat(detail, axis=1)
+    np.testing.assert_array_equal(
+        outline_of_segments(labels, [1, 2], width, detail), outline_of_segments(finer, [1, 2], width)
+    )
+
+
 def test_segments_come_before_phases(segmentation, sparse_field):
     phase = int(segmentation.phases[0])
     of_segment = highlight(sparse_field, segmentation, segments=[1], phases=[phase])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ _DOT = 0.3
 
 
 def outline_of_segments(
-    labels: npt.NDArray[np.integer], chosen: Iterable[int], width: int = 1
+    labels: npt.NDArray[np.integer], chosen: Iterable[int], width: int = 1, detail: int = 1
 ) -> npt.NDArray[np.uint8]:
     """Outline around segments, outside of them, where nothing of them is covered.
 
@@ -38,14 +38,16 @@ def outline_of_segments(
     chosen : iterable of int
         Labels; those that are not there are passed over.
     width : int
-        Of the line, in pixels.
+        Of the line, in pixels of the picture.
+    detail : int
+        Pixels of the picture along a pixel of the labels.
 
     Returns
     -------
-    (H, W) array of uint8
+    (H * detail, W * detail) array of uint8
         0 where there is none, 1 for the inner line, 2 for the outer one.
     """
-    picture = np.zeros(labels.shape, dtype=np.uint8)
+    picture = np.zeros((labels.shape[0] * detail, labels.shape[1] * detail), dtype=np.uint8)
     known = np.fromiter((int(label) for label in chosen), dtype=np.int64)
     known = known[known > 0]
     if len(known) == 0:
@@ -56,12 +58,13 @@ def outline_of_segments(
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     if len(rows) == 0:
         return picture
-    margin = 2 * width
+    margin = -(-2 * width // detail)
     box = (
         slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
         slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
     )
-    part, drawn = inside[box], picture[box]
+    part = _enlarged(inside[box], detail)
+    drawn = picture[tuple(slice(side.start * detail, side.stop * detail) for side in box)]
     light = _grown(part, width)
     dark = _grown(light, width)
     drawn[dark & ~light] = _DARK
@@ -91,6 +94,7 @@ def highlight(
     phases: Iterable[int] = (),
     measurements: Iterable[int] = (),
     width: int = 1,
+    detail: int = 1,
 ) -> npt.NDArray[np.uint8] | None:
     """Picture of what is selected; None where nothing is.
 
@@ -107,16 +111,18 @@ def highlight(
         From 0.
     measurements : iterable of int
         From 0.
-    width : int
-        Of lines, in pixels.
+    width, detail : int
+        As in `outline_of_segments`.
     """
     labels, dots = list(segments), list(measurements)
     if segmentation is not None and not labels:
         of_phases = np.isin(segmentation.phases, np.fromiter(phases, dtype=np.int64))
         labels = (np.flatnonzero(of_phases) + 1).tolist()
-    picture = None if segmentation is None or not labels else outline_of_segments(segmentation.labels, labels, width)
+    picture = None
+    if segmentation is not None and labels:
+        picture = outline_of_segments(segmentation.labels, labels, width, detail)
     if len(dots) > 1 or (dots and not labels):
-        drawn = dots_of_measurements(field, dots)
+        drawn = _enlarged(dots_of_measurements(field, dots), detail)
         picture = drawn if picture is None else np.maximum(picture, drawn)
     return picture
 
@@ -130,18 +136,29 @@ def highlight_layer(field: Field, picture: npt.NDArray[np.uint8]) -> Image:
         contrast_limits=(0, _DARK),
         interpolation2d="nearest",
         metadata={METADATA_KEY: {"role": SELECTION}},
-        **scale_and_units(field),
+        **_place(field, picture),
     )
 
 
 def show_highlight(layer: Image, field: Field, picture: npt.NDArray[np.uint8]) -> None:
     """Let the layer show another picture, be it of another field."""
-    known = scale_and_units(field)
-    if not np.array_equal(layer.scale, known.get("scale", (1.0, 1.0))) or layer.data.shape != picture.shape:
-        layer.scale = known.get("scale", (1.0, 1.0))
-        layer.units = known.get("units", ("pixel", "pixel"))
-        layer.name = layer_name(field, "selection")
+    place = _place(field, picture)
+    layer.name = layer_name(field, "selection")
     layer.data = picture
+    layer.scale, layer.translate, layer.units = place["scale"], place["translate"], place["units"]
+
+
+def _place(field: Field, picture: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    """Scale, units and shift of a picture that has more pixels than its field."""
+    known = {"scale": (1.0, 1.0), "units": ("pixel", "pixel"), **scale_and_units(field)}
+    pixel = known["scale"][0]
+    size = pixel * field.shape[0] / picture.shape[0]
+    shift = (size - pixel) / 2  # centres of pixels lie on whole numbers
+    return {"scale": (size, size), "translate": (shift, shift), "units": known["units"]}
+
+
+def _enlarged(picture: npt.NDArray[Any], detail: int) -> npt.NDArray[Any]:
+    return picture if detail == 1 else picture.repeat(detail, axis=0).repeat(detail, axis=1)
 
 
 def _grown(mask: npt.NDArray[np.bool_], steps: int) -> npt.NDArray[np.bool_]:
