@@ -109,6 +109,7 @@ def _new_layer(field: Field, image: npt.NDArray[np.uint8]) -> Image:
         name=f"{layer_title(field)}: selected measurements",
         colormap=Colormap([[0.0, 0.0, 0.0, 0.0], _COLOUR], name="selection"),
         contrast_limits=(0, 1),
+        blending="translucent",
         interpolation2d="nearest",
         metadata=layer_metadata(ROLE, field),
         **options,

@@ -119,12 +119,12 @@ def elements_of(source: PlotSource) -> tuple[str, ...]:
 
 def title_of(text: str, subject: Subject) -> str:
     """What stands at the axis of a quantity, with its unit."""
-    each = "measurement" if subject == "measurements" else "segment, mean of its measurements"
+    mean = ", mean" if subject == "segments" else ""
     component = _COMPONENT.fullmatch(text.strip())
     if text.strip() == BSE:
-        return f"BSE [grey values, {each}]" if subject == "segments" else "BSE [grey values]"
+        return f"BSE [grey values{mean}]"
     if text.strip() == COUNTS:
-        return f"X-ray counts [per {each}]"
+        return f"X-ray counts [per measurement{mean}]"
     if component:
         return f"principal component {component[1]} of the embedding"
     quantity = _parsed(text)
@@ -133,7 +133,7 @@ def title_of(text: str, subject: Subject) -> str:
             quantity.text.strip() if quantity.unit != COUNTS else quantity.text.replace(f"[{COUNTS}]", "[net counts]")
         )
     if quantity.unit == COUNTS:
-        return f"{' + '.join(quantity.top)} [net counts per {each}]"
+        return f"{' + '.join(quantity.top)} [net counts{mean}]"
     return f"{text.strip()}{' of the phase' if quantity.unit in _OF_COMPOSITIONS else ''}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
@@ -16,6 +18,13 @@ MOST_DOTS = 20_000
 
 _CELL = 2
 """Pixels of the screen that a place of the image is wide and high; chosen by eye: fine, and single points are seen."""
+
+
+class _Dots(pg.ScatterPlotItem):
+    """Dots that leave clicks to the view below them, which knows the points of all phases."""
+
+    def mouseClickEvent(self, event: Any) -> None:
+        event.ignore()
 
 
 class Crowd:
@@ -118,7 +127,7 @@ class Crowd:
 
     def _draw_dots(self, seen: npt.NDArray[np.int64]) -> None:
         while len(self._dots) < len(self._colours):
-            dots = pg.ScatterPlotItem(pxMode=True, pen=None)
+            dots = _Dots(pxMode=True, pen=None)
             dots.setZValue(self._depth)
             dots.setOpacity(self._opacity)
             self._box.addItem(dots, ignoreBounds=True)
