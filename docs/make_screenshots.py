@@ -20,6 +20,7 @@ from PIL import Image  # noqa: E402
 from qtpy.QtGui import QCursor, QImage  # noqa: E402
 from qtpy.QtWidgets import QApplication, QWidget  # noqa: E402
 
+from napari_gdls.plugin.docks import open_dock  # noqa: E402
 from napari_gdls.plugin.layers.metadata import layer_role  # noqa: E402
 from napari_gdls.plugin.viewers import viewer_session  # noqa: E402
 from napari_gdls.plugin.widgets.segment import SegmentWidget  # noqa: E402
@@ -46,9 +47,10 @@ def dock_with_segments() -> None:
     wait_for_names(viewer)
     viewer.reset_view(margin=0.02)
     save(viewer, "dock.png", canvas_only=False)
-    widget.phase_panel.phases.selectRow(1)
+    phases = open_dock(viewer, "phases")
+    phases.panel.phases.selectRow(1)
     settle()
-    details = widget.phase_details
+    details = phases.details
     pictures = []
     for number in range(details.tabs.count()):
         details.tabs.setCurrentIndex(number)

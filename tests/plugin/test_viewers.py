@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
+from opened_docks import phases_of
 from qtpy.compat import isalive
 
 from napari_gdls.plugin.layers.fields import field_layers
@@ -92,14 +93,14 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     first.recipe_form.method.value = "merge"
     first.recipe_form["smallest"].value = 2
     run(first, qtbot)
-    first.phase_panel.merges.selectRow(0)
-    first.phase_panel.merge_button.click()
+    phases_of(first).merges.selectRow(0)
+    phases_of(first).merge_button.click()
     qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
-    first.phase_panel.phases.selectRow(1)
+    phases_of(first).phases.selectRow(1)
     before = (
         first.result_label.text(),
         first.session.chosen.history,
-        first.phase_panel.message.text(),
+        phases_of(first).message.text(),
         first.recipe_form.recipe(),
         first.session.chosen.selected_phases,
     )
@@ -112,27 +113,27 @@ def test_closing_and_opening_the_dock_again_loses_nothing(viewer, zoned_field, q
     assert before == (
         second.result_label.text(),
         second.session.chosen.history,
-        second.phase_panel.message.text(),
+        phases_of(second).message.text(),
         second.recipe_form.recipe(),
         second.session.chosen.selected_phases,
     )
-    assert {index.row() for index in second.phase_panel.phases.selectedIndexes()} == {1}
-    assert not second.phases_section.isHidden()
+    assert {index.row() for index in phases_of(second).phases.selectedIndexes()} == {1}
+    assert phases_of(second).shown is not None
     np.testing.assert_array_equal(layer_of(viewer, "segments").data, shown)
     second.recipe_form.method.value = "threshold"
     assert second.recipe_form["tau_z"].value == 2.5
     second.recipe_form.method.value = "merge"
     # And it goes on from there: undo of the merge, and a run that reuses the embedding.
     embedding = second.session.chosen.run.embedding
-    second.phase_panel.undo_button.click()
+    phases_of(second).undo_button.click()
     qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
-    assert second.phase_panel.phases.rowCount() == 3
+    assert phases_of(second).phases.rowCount() == 3
     second.session.redo(second.session.chosen)
     run(second, qtbot)
     qtbot.waitUntil(lambda: not viewer_session(viewer).busy, timeout=10_000)
     assert second.session.chosen.run.embedding is embedding
-    assert second.phase_panel.phases.rowCount() == 2
-    assert "1 merge by hand" in second.phase_panel.message.text()
+    assert phases_of(second).phases.rowCount() == 2
+    assert "1 merge by hand" in phases_of(second).message.text()
     np.testing.assert_array_equal(layer_of(viewer, "segments").data, shown)
 
 
@@ -148,7 +149,7 @@ def test_two_docks_show_the_same(viewer, sparse_field, dense_field, qtbot):
     other.recipe_form["tau_z"].value = 0.9
     assert one.recipe_form["tau_z"].value == 0.9
     run(one, qtbot)
-    assert other.phase_panel.phases.rowCount() == one.phase_panel.phases.rowCount() == 2
+    assert phases_of(other).phases.rowCount() == phases_of(one).phases.rowCount() == 2
     assert other.result_label.text() == one.result_label.text()
 
 
@@ -159,10 +160,10 @@ def test_the_dock_shows_the_chosen_field(viewer, sparse_field, dense_field, qtbo
     widget.session.choose(sparse_field)
     run(widget, qtbot)
     summary = widget.result_label.text()
-    assert not widget.phases_section.isHidden()
+    assert phases_of(widget).shown is not None
     widget.session.choose(dense_field)
     assert widget.result_label.text() == ""
-    assert widget.phases_section.isHidden()
+    assert phases_of(widget).shown is None
     widget.session.choose(sparse_field)
     assert widget.result_label.text() == summary
-    assert not widget.phases_section.isHidden()
+    assert phases_of(widget).shown is not None

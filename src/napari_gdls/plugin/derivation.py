@@ -10,13 +10,14 @@ import numpy as np
 
 from napari_gdls.plugin.field_state import partition_of
 from napari_gdls.plugin.phase_names import with_measured_names, with_names_by_hand
+from napari_gdls.segmentation import phase_at
 from napari_gdls.segmentation.names import UNNAMED, PhaseName, merged_names
 
 if TYPE_CHECKING:
     from napari_gdls.mineralogy.phase_table import PhaseTable
     from napari_gdls.plugin.edit_history import EditHistory
     from napari_gdls.progress import Progress
-    from napari_gdls.recipe import Correction
+    from napari_gdls.recipe import Correction, Place
     from napari_gdls.segmentation.result import Segmentation
 
 KEPT = 8
@@ -43,7 +44,12 @@ class Derivation:
         self._digests: dict[bytes, tuple[bytes, ...]] = {}
 
     def shown(
-        self, tau_z: float, history: EditHistory, minerals: Mapping[bytes, PhaseTable], progress: Progress
+        self,
+        tau_z: float,
+        history: EditHistory,
+        minerals: Mapping[bytes, PhaseTable],
+        colours: Mapping[Place, tuple[float, float, float]],
+        progress: Progress,
     ) -> tuple[Segmentation, PhaseTable | None]:
         """The run at a larger tau_z, corrected, and named.
 
@@ -54,6 +60,8 @@ class Derivation:
         history : EditHistory
         minerals : mapping
             What phases were measured to be, by partition.
+        colours : mapping
+            Colours by hand, by the place of a measurement of their phase.
         progress : Progress
 
         Returns
@@ -71,7 +79,11 @@ class Derivation:
         names = () if measured is None else measured.names
         if measured is None and (minerals or self._named is not None):
             names = self._names_known(found, coarse, minerals)
-        return with_measured_names(with_names_by_hand(found, history.names), names), measured
+        named = with_measured_names(with_names_by_hand(found, history.names), names)
+        by_phase = {
+            phase: colour for place, colour in colours.items() if (phase := phase_at(named, *place)) is not None
+        }
+        return named.recoloured(by_phase) if by_phase else named, measured
 
     def _kept(self, tau_z: float, corrections: tuple[Correction, ...], progress: Progress) -> Segmentation:
         key = tau_z, corrections

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from napari_gdls.plugin.task import Latest
 if TYPE_CHECKING:
     from napari_gdls.mineralogy.phase_table import PhaseTable
     from napari_gdls.progress import Progress
+    from napari_gdls.recipe import Place
     from napari_gdls.segmentation.result import Segmentation
 
 
@@ -26,6 +28,7 @@ class _Asked:
     tau_z: float
     history: EditHistory
     minerals: Mapping[bytes, PhaseTable]
+    colours: Mapping[Place, tuple[float, float, float]]
     contents: LayerContents | None = None
     failure: Exception | None = None
 
@@ -34,7 +37,7 @@ class _Asked:
 
         What has all its measured names gets no others; what has not may get some by other results that were named.
         """
-        if self.tau_z != asked.tau_z or self.history.edits != asked.history.edits:
+        if (self.tau_z, self.colours) != (asked.tau_z, asked.colours) or self.history.edits != asked.history.edits:
             return False
         result = None if self.contents is None else self.contents.result
         if result is not None and result.minerals is not None:
@@ -81,9 +84,15 @@ class Deriving(QObject):
         """Whether an answer is to come."""
         return self._latest.busy
 
-    def ask(self, tau_z: float, history: EditHistory, minerals: Mapping[bytes, PhaseTable]) -> None:
+    def ask(
+        self,
+        tau_z: float,
+        history: EditHistory,
+        minerals: Mapping[bytes, PhaseTable],
+        colours: Mapping[Place, tuple[float, float, float]],
+    ) -> None:
         """Derive a result; see `Derivation.shown`."""
-        asked, derivation = _Asked(tau_z, history, minerals), self._derivation
+        asked, derivation = _Asked(tau_z, history, minerals, colours), self._derivation
         known = next((each for each in self._kept if each.answers(asked)), None)
         if known is not None:
             self._latest.drop()
@@ -107,8 +116,8 @@ class Deriving(QObject):
 
 def _answered(derivation: Derivation, asked: _Asked, progress: Progress) -> _Asked:
     try:
-        segmentation, measured = derivation.shown(asked.tau_z, asked.history, asked.minerals, progress)
+        segmentation, measured = derivation.shown(asked.tau_z, asked.history, asked.minerals, asked.colours, progress)
         contents = contents_of_derived(segmentation, progress, minerals=measured)
     except Exception as error:  # it is told with what was asked
-        return _Asked(asked.tau_z, asked.history, asked.minerals, failure=error)
-    return _Asked(asked.tau_z, asked.history, asked.minerals, contents)
+        return dataclasses.replace(asked, failure=error)
+    return dataclasses.replace(asked, contents=contents)

@@ -39,6 +39,7 @@ class Dock:
 
 DOCKS: dict[str, Dock] = {
     "segment": Dock("Segment EDS field", "Segment", "Choose a field and segment it."),
+    "phases": Dock("Phases and segments", "Phases", "Lists of phases and segments: names, amounts, colours, merging."),
     "corrections": Dock("Corrections", "Corrections", "Join, split and paint grains; undo what was done by hand."),
     "spectrum": Dock("Spectrum", "Spectrum", "Spectra of what is clicked, and the lines in them.", "bottom"),
     "maps": Dock("Element maps", "Maps", "Maps of elements, their ratios, and compositions of minerals."),

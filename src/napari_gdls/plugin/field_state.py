@@ -44,6 +44,11 @@ class Result:
     minerals: PhaseTable | None = None
 
     @cached_property
+    def segment_table(self) -> dict[str, npt.NDArray[Any]]:
+        """See `Segmentation.segment_table`; computed once."""
+        return self.segmentation.segment_table()
+
+    @cached_property
     def partition(self) -> bytes:
         """See `partition_of`."""
         return partition_of(self.segmentation)

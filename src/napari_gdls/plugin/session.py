@@ -22,7 +22,7 @@ from napari_gdls.plugin.renumbering import (
     segments_after,
 )
 from napari_gdls.recipe import MergePhases, Recipe
-from napari_gdls.segmentation import place_of_phase
+from napari_gdls.segmentation import phase_at, place_of_phase
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -176,7 +176,7 @@ class Session:
         changed = self._show(state, result)
         self.run_changed.emit(state)
         self._emit_shown(state, *changed)
-        if (asked.corrections, asked.names) != (state.history.corrections, state.history.names):
+        if state.colours or (asked.corrections, asked.names) != (state.history.corrections, state.history.names):
             self.wanted_changed.emit(state)
         self._follow_tau_z(state)  # it may have been moved meanwhile
         return True
@@ -322,6 +322,22 @@ class Session:
             state.hidden_phases = hidden
             state.hidden_measurements = measurements_of_phases(state.shown.segmentation, hidden) if hidden else None
             self.display_changed.emit(state)
+
+    def colour_phase(self, state: FieldState, phase: int, colour: tuple[float, float, float] | None) -> None:
+        """Give a phase of the shown result, from 0, a colour by hand, sRGB from 0 to 1; None: that of its composition.
+
+        Like a name, it belongs to the place of the phase, and is found again in further runs.
+        """
+        if state.shown is None:
+            return
+        segmentation = state.shown.segmentation
+        colours = {place: each for place, each in state.colours.items() if phase_at(segmentation, *place) != phase}
+        if colour is not None:
+            colours[place_of_phase(segmentation, phase)] = colour
+        if colours != state.colours:
+            state.colours = colours
+            self.display_changed.emit(state)
+            self.wanted_changed.emit(state)
 
     def pin(self, state: FieldState, pinned: Sequence[Pinned]) -> None:
         """Keep these spectra in sight, and no others."""

@@ -153,7 +153,7 @@ class ViewerSession:
             work = self._work[state] = Deriving(state.run, state.named)
             work.derived.connect(self._on_derived)
             work.failed.connect(self._on_failure)
-        work.ask(state.tau_z, state.history, state.minerals)
+        work.ask(state.tau_z, state.history, state.minerals, state.colours)
 
     def _on_derived(self, run: Segmentation, contents: LayerContents) -> None:
         result = contents.result
@@ -174,7 +174,8 @@ class ViewerSession:
             QTimer.singleShot(_STROKE, self._show_held)
             return
         self.steps.finish()
-        if same_phases(before, result.segmentation):
+        same_colours = before.colours_by_hand == result.segmentation.colours_by_hand
+        if same_colours and same_phases(before, result.segmentation):
             rename_layers(viewer, contents, before)
         else:
             self.steps.begin(updating(viewer, contents, before))

@@ -91,6 +91,7 @@ def corrected(
         confidence=confidence,
         measurement_phases=found,
         names=names,
+        colours_by_hand=(),
         recipe=base.recipe.replace(corrections=tuple(corrections)),
         uncorrected=base,
         phases_before=done.number if found is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from functools import cached_property
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_whole_number
 from napari_gdls.embedding import Calibration
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
@@ -78,6 +79,8 @@ class Segmentation:
         What the labels of the pixels were judged by, so that corrections solve again only what they touch.
     names : tuple of PhaseName
         Name of each phase; () where nobody has named them.
+    colours_by_hand : tuple of (int, (float, float, float))
+        Colours of phases, from 0, in place of those by their composition; see `recoloured`.
     """
 
     labels: npt.NDArray[np.int32]
@@ -99,6 +102,7 @@ class Segmentation:
     phases_before: npt.NDArray[np.int64] | None = None
     pixel_task: PixelTask | None = None
     names: tuple[PhaseName, ...] = ()
+    colours_by_hand: tuple[tuple[int, tuple[float, float, float]], ...] = ()
 
     @property
     def n_segments(self) -> int:
@@ -143,7 +147,29 @@ class Segmentation:
         RecipeError
             If the method made no phases.
         """
-        return phase_colours(self)
+        colours = phase_colours(self)
+        for phase, colour in self.colours_by_hand:
+            colours[phase] = colour
+        return colours
+
+    def recoloured(self, colours: Mapping[int, tuple[float, float, float]]) -> Segmentation:
+        """The segmentation with these colours by hand, and no others.
+
+        Parameters
+        ----------
+        colours : mapping of int to (float, float, float)
+            sRGB, 0 to 1, by phase from 0.
+
+        Raises
+        ------
+        RecipeError
+            If there is no such phase, a colour is none, or the method made no phases.
+        """
+        for phase, colour in colours.items():
+            checked_whole_number("phase", phase, 0, self.grouped.n_phases - 1)
+            if len(colour) != 3 or not all(0 <= part <= 1 for part in colour):
+                raise RecipeError(f"the colour of phase {phase + 1} is {colour}; three parts from 0 to 1 are needed.")
+        return dataclasses.replace(self, colours_by_hand=tuple(sorted(colours.items())))
 
     @cached_property
     def modal(self) -> Modal:
@@ -220,6 +246,7 @@ class Segmentation:
             measurement_phases=grouped.merged(number),
             merged_from=self.merged_from or self,
             names=merged_names(self.names, number, np.bincount(grouped.labels, minlength=grouped.n_phases)),
+            colours_by_hand=(),
         )
 
     def coarsened(self, tau_z: float) -> Segmentation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from opened_docks import phases_of
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 from stand_in_minerals import NAMES
@@ -84,21 +85,26 @@ def layer_of(viewer, role):
     return [layer for layer in viewer.layers if layer_role(layer) == role][-1]
 
 
+def results_in(viewer):
+    """Layers of fields and results; what is selected is outlined by one more."""
+    return [layer for layer in viewer.layers if layer_role(layer) != "selection"]
+
+
 def test_names_and_how_sure_they_are(widget, run, naming):
     naming.names = ("plagioclase", "unknown", "quartz")
-    phases = widget.phase_panel.phases
+    phases = phases_of(widget).phases
     run()
     assert column(phases, NAME) == ["plagioclase", "unknown", "quartz"]
     assert column(phases, PROBABILITY) == ["0.93"] * 3
     tip = phases.item(0, NAME).toolTip()
     assert tip.splitlines()[:3] == ["plagioclase", "Not to be told from: labradorite", "Si 25.0 wt%"]
-    assert "1: plagioclase" in widget.phase_panel.merges.item(1, 0).toolTip()
+    assert "1: plagioclase" in phases_of(widget).merges.item(1, 0).toolTip()
     assert "plagioclase: phases 1 and 3 could be one" in widget.minerals.message.text()
 
 
 def test_names_are_waited_for(widget, run, naming, qtbot):
     naming.held = True
-    phases = widget.phase_panel.phases
+    phases = phases_of(widget).phases
     widget.run_button.click()
     qtbot.waitUntil(lambda: widget.minerals.progress_bar.isVisible(), timeout=60_000)
     assert set(column(phases, NAME)) == {"…"}
@@ -117,15 +123,15 @@ def test_names_are_waited_for(widget, run, naming, qtbot):
 
 def test_a_name_is_changed_in_place(widget, run, window, qtbot):
     run()
-    panel, segments = widget.phase_panel, layer_of(window, "segments")
-    layers = list(window.layers)
+    panel, segments = phases_of(widget), layer_of(window, "segments")
+    layers = results_in(window)
     typed(open_editor(panel.phases, 1, qtbot), "my glass", qtbot)
     run.settled()
     assert column(panel.phases, NAME) == [NAMES[0], "my glass", NAMES[2]]
     assert column(panel.phases, PROBABILITY) == ["0.93", "hand", "0.93"]
     assert "Measured: biotite" in panel.phases.item(1, NAME).toolTip()
     assert panel.message.text().endswith(" 1 name by hand.")
-    assert list(window.layers) == layers
+    assert results_in(window) == layers
     assert "my glass (by hand)" in set(segments.features["mineral"])
     assert layer_segmentation(segments).recipe.names[0].name == "my glass"
     panel.undo_button.click()
@@ -136,7 +142,7 @@ def test_a_name_is_changed_in_place(widget, run, window, qtbot):
 
 def test_what_is_no_new_name_changes_nothing(widget, run, qtbot):
     run()
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     where = panel.phases.visualItemRect(panel.phases.item(0, NUMBER)).center()
     qtbot.mouseDClick(panel.phases.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert panel.phases.findChildren(QLineEdit) == []  # other cells are to look at
@@ -151,7 +157,7 @@ def test_what_is_no_new_name_changes_nothing(widget, run, qtbot):
 
 def test_f2_and_an_empty_name_for_the_measured_one(widget, run, qtbot):
     run()
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     panel.phases.setCurrentCell(2, NAME)
     qtbot.keyClick(panel.phases, Qt.Key.Key_F2)
     assert editor_of(panel.phases).selectedText() == NAMES[2]
@@ -170,7 +176,7 @@ def test_a_name_that_is_being_typed_survives_the_measured_ones(widget, run, nami
     naming.held = True
     widget.run_button.click()
     qtbot.waitUntil(lambda: not widget.running and len(naming.asked) == 1, timeout=60_000)
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     editor = open_editor(panel.phases, 1, qtbot)
     editor.selectAll()
     qtbot.keyClicks(editor, "my gl")
@@ -184,7 +190,7 @@ def test_a_name_that_is_being_typed_survives_the_measured_ones(widget, run, nami
 
 def test_further_runs_keep_names_by_hand(widget, run, qtbot, window):
     run()
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     typed(open_editor(panel.phases, 1, qtbot), "left half", qtbot)
     run.settled()
     before = layer_of(window, "phases").data == 2
@@ -203,7 +209,7 @@ def test_further_runs_keep_names_by_hand(widget, run, qtbot, window):
 
 def test_merged_phases_keep_the_name_by_hand(widget, run, naming, qtbot):
     run()
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     typed(open_editor(panel.phases, 2, qtbot), "rim", qtbot)
     run.settled()
     panel.select((1, 2))
@@ -224,7 +230,7 @@ def test_merged_phases_keep_the_name_by_hand(widget, run, naming, qtbot):
 
 def test_phases_under_a_larger_tau_z_can_be_named(widget, run, qtbot):
     run()
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     widget.recipe_form["tau_z"]["number"].value = 2.7
     run.settled()
     assert panel.phases.rowCount() == 2
@@ -245,10 +251,10 @@ def test_painted_labels_are_no_prey_of_names(widget, run, window, naming, qtbot)
     qtbot.waitUntil(lambda: not widget.running and len(naming.asked) == 1, timeout=60_000)
     painted = layer_of(window, "segments")
     painted.fill((5, 5), 9)
-    kept, layers = painted.data.copy(), list(window.layers)
+    kept, layers = painted.data.copy(), results_in(window)
     naming.held = False
     run.settled()
-    assert list(window.layers) == layers
+    assert results_in(window) == layers
     np.testing.assert_array_equal(painted.data, kept)
     assert NAMES[1] in " ".join(painted.features["mineral"])
     assert layer_segmentation(painted).names
@@ -288,7 +294,7 @@ def test_the_beam_energy_is_asked_for_where_the_file_does_not_say_it(window, zon
     followed = viewer_session(window)
     qtbot.waitUntil(lambda: not (followed.busy or followed.naming.busy), timeout=10_000)
     assert [asked[2] for asked in naming.asked] == [15.0]
-    assert column(widget.phase_panel.phases, NAME) == list(NAMES[:3])
+    assert column(phases_of(widget).phases, NAME) == list(NAMES[:3])
 
 
 def test_what_goes_wrong_is_said(widget, run, naming):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from opened_docks import phases_of
 
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import layer_role, layer_segmentation
@@ -42,11 +43,11 @@ def cells(table, row):
 
 
 def test_phases_and_what_could_be_one_are_listed(widget, viewer, qtbot):
-    panel = widget.phase_panel
-    assert widget.phases_section.isHidden()
+    panel = phases_of(widget)
+    assert phases_of(widget).shown is None
     run(widget, qtbot)
     found = panel.shown.segmentation
-    assert not widget.phases_section.isHidden()
+    assert phases_of(widget).shown is not None
     assert panel.phases.rowCount() == found.n_phases == 3
     for phase in range(3):
         swatch, number, _name, _probability, percent, segments, bse, mixture = cells(panel.phases, phase)
@@ -66,7 +67,7 @@ def test_phases_and_what_could_be_one_are_listed(widget, viewer, qtbot):
     assert not viewer_session(viewer).busy  # other methods have no preview
     np.testing.assert_array_equal(data_of(viewer, "segments"), found.labels)
     run(widget, qtbot)
-    assert widget.phases_section.isHidden()
+    assert phases_of(widget).shown is None
     assert panel.shown is None
 
 
@@ -83,11 +84,11 @@ def test_a_larger_tau_z_is_shown_without_a_run(widget, viewer, qtbot):
     assert expected.n_phases == 2
     np.testing.assert_array_equal(data_of(viewer, "segments"), expected.labels)
     np.testing.assert_array_equal(data_of(viewer, "phases"), expected.phase_map())
-    assert "τz = 2.70, without a new run" in widget.phase_panel.message.text()
+    assert "τz = 2.70, without a new run" in phases_of(widget).message.text()
     set_tau_z(widget, 0.1)
     settled(viewer, qtbot)
     np.testing.assert_array_equal(data_of(viewer, "segments"), found.labels)
-    assert "needs a new run: press Segment" in widget.phase_panel.message.text()
+    assert "needs a new run: press Segment" in phases_of(widget).message.text()
     assert layer_segmentation(viewer.layers.selection.active) is found
     run(widget, qtbot)
     assert layer_segmentation(viewer.layers.selection.active).recipe.tau_z == pytest.approx(0.1)
@@ -95,7 +96,7 @@ def test_a_larger_tau_z_is_shown_without_a_run(widget, viewer, qtbot):
 
 def test_merging_by_hand_and_undo(widget, viewer, qtbot):
     run(widget, qtbot)
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     found = panel.shown.segmentation
     assert not panel.undo_button.isEnabled()
     panel.phases.selectRow(0)
@@ -126,7 +127,7 @@ def test_merging_by_hand_and_undo(widget, viewer, qtbot):
 
 def test_merges_by_hand_stay_while_tau_z_is_moved(widget, viewer, qtbot):
     run(widget, qtbot)
-    panel = widget.phase_panel
+    panel = phases_of(widget)
     found = panel.shown.segmentation
     panel.select((0, 1))
     panel.merge_button.click()
@@ -159,5 +160,5 @@ def test_closing_the_field_clears_the_list(widget, viewer, qtbot):
     viewer.layers.clear()
     qtbot.wait(300)
     assert len(viewer.layers) == 0
-    assert widget.phases_section.isHidden()
-    assert widget.phase_panel.shown is None
+    assert phases_of(widget).shown is None
+    assert phases_of(widget).shown is None

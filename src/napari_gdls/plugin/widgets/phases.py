@@ -1,17 +1,21 @@
-"""The part of the dock that lists the phases of a result, and merges them."""
+"""The list of the phases of a result: seen, hidden, coloured, named and merged by hand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt, Slot
+from qtpy.QtCore import Qt, Signal, Slot
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QApplication,
+    QColorDialog,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
+    QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
@@ -19,21 +23,21 @@ from superqt.utils import signals_blocked
 
 from napari_gdls.errors import RecipeError
 from napari_gdls.plugin.failures import show_failure
-from napari_gdls.plugin.field_state import FieldState, Result, same_phases
+from napari_gdls.plugin.field_state import Result, same_phases
 from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.widgets.phase_name_cells import NameEditing, name_cell, probability_cell
+from napari_gdls.plugin.widgets.phase_order import NAME, PROBABILITY, list_in_words, ordered_phases
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table, wide_table
 from napari_gdls.plugin.widgets.watching import watch
-from napari_gdls.recipe import MergePhases
 
 if TYPE_CHECKING:
     from napari_gdls.phases.merge_candidates import PhaseMerge
     from napari_gdls.segmentation.result import Segmentation
 
 _PHASE_COLUMNS = ("", "#", "Name", "Prob.", "Area %", "Segments", "BSE", "Mixture")
-_NAME, _PROBABILITY = 2, 3  # columns
 _PHASE_TIPS = (
-    "Colour in the layers.",
+    "Colour in the layers; ticked phases are in sight. Double click for another colour, Alt and click to see the phase "
+    "alone.",
     "Number in the layer of phases.",
     "What it is; with a question mark where something else is likelier. Double click or F2 to rename; empty for the "
     "measured name.",
@@ -65,7 +69,14 @@ class PhasePanel(QWidget):
     ----------
     session : Session
     parent : QWidget, optional
+
+    Attributes
+    ----------
+    spectra_wanted : Signal(int, int)
+        The spectra of two phases are to be shown.
     """
+
+    spectra_wanted = Signal(int, int)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,33 +89,55 @@ class PhasePanel(QWidget):
             QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
         )
         self.name_editing = NameEditing(self.phases)
-        self.phases.setItemDelegateForColumn(_NAME, self.name_editing)
+        self.phases.setItemDelegateForColumn(NAME, self.name_editing)
         self._listed: Result | None = None
+        self._order: list[int] = []
+        self._sorted_by: tuple[int, bool] | None = None
         self.merges = read_only_table(_MERGE_COLUMNS, _MERGE_TIPS, 0, self)
         self.merges.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText("search: name, number or element")
+        self.search.setClearButtonEnabled(True)
+        self.search.setToolTip("Only phases whose name, number or composition holds this text are listed.")
+        self.only_button = QPushButton("Show only selected", self)
+        self.only_button.setToolTip("The other phases are left out of the map.")
+        self.all_button = QPushButton("Show all", self)
+        self.all_button.setToolTip("All phases are in sight again.")
+        self.spectra_button = QPushButton("Both spectra", self)
+        self.spectra_button.setToolTip("The spectra of the two selected phases, one over the other.")
         self.merge_button = QPushButton("Merge selected phases", self)
         self.merge_button.setToolTip("Select phases in the upper list with Ctrl, or a line of the lower one.")
         self.undo_button = QPushButton("Undo", self)
         self.undo_button.setToolTip("Undo the last correction or name by hand.")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.merge_button)
-        buttons.addWidget(self.undo_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.message, self.phases, self.merges):
-            layout.addWidget(widget)
-        layout.addLayout(buttons)
+        layout.addWidget(self.message)
+        layout.addLayout(_row(self.search, self.only_button, self.all_button))
+        layout.addWidget(self.phases)
+        layout.addWidget(self.merges)
+        layout.addLayout(_row(self.merge_button, self.spectra_button, self.undo_button))
         self.phases.itemSelectionChanged.connect(self._on_phases_chosen)
         self.merges.itemSelectionChanged.connect(self._on_merge_chosen)
         self.merge_button.clicked.connect(self.merge_selected)
         self.undo_button.clicked.connect(self.undo)
         self.name_editing.renamed.connect(self._on_renamed)
         self.name_editing.closed.connect(self._list)
+        self.search.textChanged.connect(self._filter)
+        self.only_button.clicked.connect(self._on_only)
+        self.all_button.clicked.connect(self._on_all)
+        self.spectra_button.clicked.connect(self._on_spectra)
+        self.phases.itemChanged.connect(self._on_item)
+        self.phases.cellClicked.connect(self._on_clicked)
+        self.phases.cellDoubleClicked.connect(self._on_double_clicked)
+        header = self.phases.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(self.sort)
         for signal in (session.chosen_changed, session.shown_changed, session.naming_changed):
             watch(self, signal, self._list)
         for signal in (session.wanted_changed, session.edits_changed):
             watch(self, signal, self._show_state)
         watch(self, session.selection_changed, self._show_selection)
+        watch(self, session.display_changed, self._show_eyes)
         self._list()
 
     @property
@@ -113,6 +146,25 @@ class PhasePanel(QWidget):
         state = self._session.chosen
         shown = None if state is None else state.shown
         return None if shown is None or not shown.segmentation.has_phases else shown
+
+    def phase_in(self, row: int) -> int:
+        """Phase, from 0, in a row of the list."""
+        return self._order[row]
+
+    @Slot(int)
+    def sort(self, column: int) -> None:
+        """Sort by a column, at the second time the other way round, at the third as they are numbered."""
+        before = self._sorted_by
+        if before is None or before[0] != column:
+            self._sorted_by = (column, False)
+        else:
+            self._sorted_by = None if before[1] else (column, True)
+        header = self.phases.horizontalHeader()
+        header.setSortIndicatorShown(self._sorted_by is not None)
+        if self._sorted_by is not None:
+            down = Qt.SortOrder.DescendingOrder if self._sorted_by[1] else Qt.SortOrder.AscendingOrder
+            header.setSortIndicator(column, down)
+        self._list()
 
     def select(self, phases: tuple[int, ...]) -> None:
         """Select phases, counted from 0."""
@@ -136,19 +188,79 @@ class PhasePanel(QWidget):
         if self._session.chosen is not None:
             self._session.undo(self._session.chosen)
 
+    @Slot()
+    def _on_only(self) -> None:
+        state = self._session.chosen
+        if state is None or self.shown is None:
+            return
+        if not state.selected_phases:
+            show_info("Select one phase or more in the list.")
+            return
+        self._session.hide_phases(state, set(range(self.shown.segmentation.n_phases)) - state.selected_phases)
+
+    @Slot()
+    def _on_all(self) -> None:
+        if self._session.chosen is not None:
+            self._session.hide_phases(self._session.chosen, ())
+
+    @Slot()
+    def _on_spectra(self) -> None:
+        state = self._session.chosen
+        chosen = () if state is None else tuple(sorted(state.selected_phases))
+        if len(chosen) != 2:
+            show_info("Select two phases in the list, or a line of the lower one.")
+            return
+        self.spectra_wanted.emit(*chosen)
+
+    @Slot(QTableWidgetItem)
+    def _on_item(self, item: QTableWidgetItem) -> None:
+        state = self._session.chosen
+        if state is None or item.column() != 0 or item.row() >= len(self._order):
+            return
+        phase = self.phase_in(item.row())
+        hidden = state.hidden_phases - {phase}
+        if item.checkState() == Qt.CheckState.Unchecked:
+            hidden |= {phase}
+        self._session.hide_phases(state, hidden)
+
+    @Slot(int, int)
+    def _on_clicked(self, row: int, column: int) -> None:
+        state, shown = self._session.chosen, self.shown
+        if state is None or shown is None:
+            return
+        phase = self.phase_in(row)
+        if QApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier:
+            self._session.hide_phases(state, set(range(shown.segmentation.n_phases)) - {phase})
+
+    @Slot(int, int)
+    def _on_double_clicked(self, row: int, column: int) -> None:
+        shown = self.shown
+        if column != 0 or shown is None or shown.phase_colours is None:
+            return
+        phase = self.phase_in(row)
+        before = QColor.fromRgbF(*(float(part) for part in shown.phase_colours[phase]))
+        chosen = QColorDialog.getColor(before, self, f"Colour of {shown.segmentation.phase_titles[phase]}")
+        if chosen.isValid():
+            self.colour(phase, (chosen.redF(), chosen.greenF(), chosen.blueF()))
+
+    def colour(self, phase: int, colour: tuple[float, float, float] | None) -> None:
+        """Give a phase, from 0, a colour by hand; None: that of its composition again."""
+        if self._session.chosen is not None:
+            self._session.colour_phase(self._session.chosen, phase, colour)
+
     @Slot(int, str)
-    def _on_renamed(self, phase: int, name: str) -> None:
+    def _on_renamed(self, row: int, name: str) -> None:
         state = self._session.chosen
         if state is None:
             return
         try:
-            self._session.rename_phase(state, phase, name)
+            self._session.rename_phase(state, self.phase_in(row), name)
         except RecipeError as error:
             show_failure(error)
 
     @Slot()
     def _on_phases_chosen(self) -> None:
-        self.select(tuple({index.row() for index in self.phases.selectedIndexes()}))
+        self.select(tuple({self.phase_in(index.row()) for index in self.phases.selectedIndexes()}))
 
     @Slot()
     def _on_merge_chosen(self) -> None:
@@ -159,7 +271,8 @@ class PhasePanel(QWidget):
 
     def _show_selection(self) -> None:
         state = self._session.chosen
-        chosen = frozenset() if state is None else state.selected_phases
+        phases = frozenset() if state is None else state.selected_phases
+        chosen = {row for row, phase in enumerate(self._order) if phase in phases}
         if chosen == {index.row() for index in self.phases.selectedIndexes()}:
             return
         with signals_blocked(self.phases):
@@ -170,12 +283,35 @@ class PhasePanel(QWidget):
                     if item is not None:
                         item.setSelected(True)
 
+    def _show_eyes(self, _: object = None) -> None:
+        state = self._session.chosen
+        hidden = frozenset() if state is None else state.hidden_phases
+        with signals_blocked(self.phases):
+            for row, phase in enumerate(self._order):
+                item = self.phases.item(row, 0)
+                if item is not None:
+                    seen = phase not in hidden
+                    item.setCheckState(Qt.CheckState.Checked if seen else Qt.CheckState.Unchecked)
+        self.all_button.setEnabled(bool(hidden))
+
     @Slot()
-    def _list(self) -> None:
+    def _filter(self, _: object = None) -> None:
+        words = self.search.text().lower().split()
+        for row in range(self.phases.rowCount()):
+            said = " ".join(
+                item.text() + " " + item.toolTip() if column == NAME else item.text()
+                for column in range(1, self.phases.columnCount())
+                if (item := self.phases.item(row, column)) is not None
+            ).lower()
+            self.phases.setRowHidden(row, not all(word in said for word in words))
+
+    @Slot()
+    def _list(self, _: object = None) -> None:
         result = self.shown
         if self._is_edited_in(result):
             return  # until the editor is closed
         self._listed = result
+        self._order = [] if result is None else ordered_phases(result, self._sorted_by)
         with signals_blocked(self.phases), signals_blocked(self.merges):
             for table in (self.phases, self.merges):
                 table.clearContents()
@@ -187,6 +323,8 @@ class PhasePanel(QWidget):
                 self._fill_merges(result.segmentation)
         for table in (self.phases, self.merges):
             fit_height(table)
+        self._filter()
+        self._show_eyes()
         self._show_state()
         self._show_selection()
 
@@ -203,7 +341,7 @@ class PhasePanel(QWidget):
         state, result = self._session.chosen, self.shown
         self.undo_button.setEnabled(state is not None and state.history.can_undo)
         self.merge_button.setEnabled(result is not None and result.segmentation.n_phases > 1)
-        self.message.setText("" if state is None or result is None else _in_words(state, result.segmentation))
+        self.message.setText("" if state is None or result is None else list_in_words(state, result.segmentation))
 
     def _fill_phases(self, result: Result) -> None:
         table = result.phase_table
@@ -211,23 +349,23 @@ class PhasePanel(QWidget):
         assert result.phase_colours is not None
         names = result.segmentation.names
         awaited = self._session.chosen is not None and self._session.chosen.to_be_named
-        for row, colour in enumerate(result.phase_colours):
+        for row, phase in enumerate(self._order):
             swatch = cell("", right=False)
             swatch.setFlags(swatch.flags() & ~Qt.ItemFlag.ItemIsSelectable)  # or its colour would be that of selections
-            swatch.setBackground(QColor.fromRgbF(*(float(part) for part in colour)))
+            swatch.setBackground(QColor.fromRgbF(*(float(part) for part in result.phase_colours[phase])))
             self.phases.setItem(row, 0, swatch)
-            percent, error = table["area [%]"][row], table["error [%]"][row]
-            name = names[row] if names else None
-            self.phases.setItem(row, 1, cell(str(table["phase"][row]), right=True))
-            self.phases.setItem(row, _NAME, name_cell(name, awaited=awaited))
-            self.phases.setItem(row, _PROBABILITY, probability_cell(name))
+            percent, error = table["area [%]"][phase], table["error [%]"][phase]
+            name = names[phase] if names else None
+            self.phases.setItem(row, 1, cell(str(table["phase"][phase]), right=True))
+            self.phases.setItem(row, NAME, name_cell(name, awaited=awaited))
+            self.phases.setItem(row, PROBABILITY, probability_cell(name))
             texts = (
                 f"{percent:.{_decimals(error)}f} ± {error:.{_decimals(error)}f}",
-                f"{table['segments'][row]:,}",
-                _short(table["mean BSE"][row]),
-                "✓" if table["fine-grained"][row] else "",
+                f"{table['segments'][phase]:,}",
+                _short(table["mean BSE"][phase]),
+                "✓" if table["fine-grained"][phase] else "",
             )
-            for column, text in enumerate(texts, start=_PROBABILITY + 1):
+            for column, text in enumerate(texts, start=PROBABILITY + 1):
                 self.phases.setItem(row, column, cell(text, right=bool(text != "✓")))
 
     def _fill_merges(self, segmentation: Segmentation) -> None:
@@ -240,28 +378,11 @@ class PhasePanel(QWidget):
                 self.merges.setItem(row, column, item)
 
 
-def _in_words(state: FieldState, shown: Segmentation) -> str:
-    """What is listed, and how it came of the run."""
-    assert state.run is not None
-    merges = sum(isinstance(edit, MergePhases) for edit in state.history.edits)
-    names = sum(name.is_by_hand for name in shown.names)
-    text = f"{shown.n_phases} phases, {shown.n_segments:,} segments."
-    if merges:
-        text += f" {merges} merge{'s' * (merges > 1)} by hand."
-    if names:
-        text += f" {names} name{'s' * (names > 1)} by hand."
-    lowest = _tau_z_of(state.run)
-    if state.tau_z < lowest:
-        text += f" τz below {lowest:.2f} needs a new run: press Segment."
-    elif state.tau_z > lowest:
-        text += f" Shown as of τz = {state.tau_z:.2f}, without a new run."
-    return text
-
-
-def _tau_z_of(segmentation: Segmentation) -> float:
-    tau_z = segmentation.recipe.tau_z
-    assert tau_z is not None  # recipes of results have their defaults spelled out
-    return tau_z
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
 
 
 def _numbered(merge: PhaseMerge) -> str:

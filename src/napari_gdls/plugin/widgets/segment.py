@@ -31,11 +31,10 @@ from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.closing import AskBeforeClosing
+from napari_gdls.plugin.widgets.dock_buttons import DockButtons
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.minerals import MineralsPanel
 from napari_gdls.plugin.widgets.parameter_fields import readable
-from napari_gdls.plugin.widgets.phase_details import PhaseDetails
-from napari_gdls.plugin.widgets.phases import PhasePanel
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
 from napari_gdls.plugin.widgets.run_progress import RunProgress
 from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
@@ -99,8 +98,7 @@ class SegmentWidget(QWidget):
         self.result_label = QLabel(self)
         self.result_label.setWordWrap(True)
         self.minerals = MineralsPanel(self.session, followed.naming, self)
-        self.phase_panel = PhasePanel(self.session, self)
-        self.phase_details = PhaseDetails(self.session, self)
+        self.docks = DockButtons(napari_viewer, self)
         self.session_files = SessionFiles(napari_viewer, self.session, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
@@ -129,12 +127,9 @@ class SegmentWidget(QWidget):
         form.addRow("Field", self.field_choice)
         form.addRow(self.field_label)
         self.minerals_section = Section("Minerals", self.minerals, self, expanded=True)
-        self.phases_section = Section("Phases", self.phase_panel, self, expanded=True)
-        self.details_section = Section("Selected phase", self.phase_details, self, expanded=True)
-        self.phases_section.hide()
-        self.details_section.hide()
         parts = QWidget(self)
         inner = QVBoxLayout(parts)
+        inner.addWidget(self.docks)
         inner.addLayout(form)
         inner.addWidget(self.recipe_form)
         inner.addWidget(self.keep_earlier)
@@ -142,8 +137,6 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.progress_bar)
         inner.addWidget(self.result_label)
         inner.addWidget(self.minerals_section)
-        inner.addWidget(self.phases_section)
-        inner.addWidget(self.details_section)
         inner.addStretch(1)
         inner.addWidget(self.session_files)
         inner.addLayout(_row(self.load_button, self.save_button))
@@ -254,8 +247,6 @@ class SegmentWidget(QWidget):
         state = self.session.chosen
         shown = None if state is None else state.shown
         self.result_label.setText("" if shown is None else _summary(shown.segmentation))
-        self.phases_section.setVisible(self.phase_panel.shown is not None)
-        self.details_section.setVisible(shown is not None and shown.minerals is not None)
 
     def _end_run(self) -> None:
         self._task = None
