@@ -41,9 +41,7 @@ def divided(
     return out
 
 
-def settled(
-    labels: npt.NDArray[np.int64], known: npt.NDArray[np.int32], of_segment: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int32]:
+def settled(labels: npt.NDArray[np.int64], known: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Segment of every pixel of a part of an image, some of which are known.
 
     Pixels are of the nearest known segment that they are joined with through pixels of their own label; where there is
@@ -52,23 +50,20 @@ def settled(
     Parameters
     ----------
     labels : (h, w) array of int64
-        Of every pixel; -1: none, and no segment.
+        Of every pixel; -1: none, and no segment but where one is known.
     known : (h, w) array of int32
         Segment of pixels where it is known, from 1; 0 where it is not.
-    of_segment : (S + 1,) array of int64
-        Label of the pixels of each segment.
 
     Returns
     -------
     (h, w) array of int32
         From 1; 0 where the label is -1 and no segment is known.
     """
-    out = np.ascontiguousarray(known)
-    same = np.where(out > 0, of_segment[out], labels)
-    _spread(out, same, np.flatnonzero(out))
+    out = known.copy()
+    _spread(out, labels, np.flatnonzero(out))
     left = (out == 0) & (labels >= 0)
     if left.any():
-        regions = np.where(left, labels + len(of_segment), out)
+        regions = np.where(left, labels + int(out.max()) + 1, out)
         numbers = connected_regions(regions, anchors=np.argwhere(out > 0)) if out.any() else np.zeros_like(out)
         segment_of = np.zeros(int(numbers.max()) + 1, dtype=np.int32)
         segment_of[numbers[out > 0]] = out[out > 0]
@@ -92,7 +87,7 @@ def _spread(out: npt.NDArray[np.int32], same: npt.NDArray[np.integer], seeds: np
         head += 1
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
             yy, xx = y + dy, x + dx
-            if 0 <= yy < height and 0 <= xx < width and out[yy, xx] == 0 and same[yy, xx] == same[y, x]:
+            if 0 <= yy < height and 0 <= xx < width and out[yy, xx] == 0 and same[yy, xx] == same[y, x] >= 0:
                 out[yy, xx] = out[y, x]
                 queue[tail] = yy * width + xx
                 tail += 1

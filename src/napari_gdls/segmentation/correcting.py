@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,77 +128,100 @@ def _pixels(base: Segmentation, done: Corrected, report: Progress, whole: bool) 
     np.minimum.at(least, before, done.segments)
     np.maximum.at(most, before, done.segments)
     image = np.concatenate([[0], least + 1]).astype(np.int32)[base.labels]
-    parted = np.concatenate([[False], least < most])
-    if parted.any():
-        shared = divided(base.labels, field.locations, done.segments, parted)
-        image = np.where(shared > 0, shared, image)
+    parted = least < most
     confidence = None if base.confidence is None else base.confidence.copy()
+    if confidence is not None:
+        confidence[rows[done.decided], columns[done.decided]] = 1
+    if not parted.any():  # where segments have moved as a whole, no border has
+        return image, confidence
+    shared = divided(base.labels, field.locations, done.segments, np.concatenate([[False], parted]))
+    image = np.where(shared > 0, shared, image)
+    drawn = np.zeros(len(done.phase) + 1, dtype=np.bool_)
+    drawn[done.segments[parted[before]] + 1] = True
     task = base.pixel_task
     if task is None:
         solved = label_pixels(field, done.segments, beta=base.recipe.beta, reach=base.recipe.reach)
-        touched = np.concatenate([[False], done.held])
-        return np.where(touched[image] | touched[solved], solved, image), confidence
-    after, class_of_label, class_of_segment = _task_after(base, task, done)
+        return np.where(drawn[image] | drawn[solved], solved, image), confidence
+    after, class_of_label, class_before = _task_after(base, task, done, parted[before], drawn[1:])
     image[rows, columns] = done.segments + 1
-    sure = np.ones(field.n_measurements, dtype=np.float32)
-    if base.measurement_phases is not None:
-        sure = np.where(done.decided, np.float32(1), base.measurement_phases.confidence)
+    classes = np.where(drawn[image], _class_of_drawn(base, image - 1), class_before[base.labels])
     changed = np.zeros(field.shape, dtype=np.bool_)
-    wanted = np.empty(field.shape, dtype=np.int64)
     boxes: list[Box] = []
     for box, reached, pixels, how_sure in relabelled(field, task, after, whole=whole, poll=lambda: report(STAGE, 0.6)):
         boxes.append(box)
         changed[box] |= reached
-        wanted[box][reached] = np.where(pixels > 0, class_of_label[pixels - 1], -1)[reached]
+        classes[box][reached] = np.where(pixels > 0, class_of_label[pixels - 1], -1)[reached]
         if confidence is not None:
             confidence[box][reached] = how_sure[reached]
-    measured = changed[rows, columns]
+    at = np.flatnonzero(changed[rows, columns])  # measurements, whose pixels are known
+    row, column, segment = rows[at], columns[at], done.segments[at]
+    changed[row, column] = False
+    classes[row, column] = np.where(
+        drawn[segment + 1], _class_of_drawn(base, segment), class_before[base.labels[row, column]]
+    )
     if confidence is not None:
-        confidence[rows[measured], columns[measured]] *= sure[measured]
-    changed[rows[measured], columns[measured]] = False  # these pixels are known
-    for box in merged_boxes(boxes):
-        free_pixels = changed[box]
-        given = np.where(free_pixels, 0, image[box]).astype(np.int32)
-        image[box] = settled(np.where(free_pixels, wanted[box], -1), given, class_of_segment)
-    if confidence is not None:
+        if base.measurement_phases is not None:
+            confidence[row, column] *= base.measurement_phases.confidence[at]
         confidence[rows[done.decided], columns[done.decided]] = 1
+    for box in merged_boxes(boxes):
+        image[box] = settled(classes[box], np.where(changed[box], 0, image[box]).astype(np.int32))
     return image, confidence
 
 
-def _task_after(base: Segmentation, task: PixelTask, done: Corrected) -> tuple[PixelTask, _Ids, _Ids]:
-    """What the pixels are to be labelled by now, and what the labels and the segments are of.
+def _class_of_drawn(base: Segmentation, segment: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Class of the pixels of a new segment whose border a hand has moved: its own, after phases and old segments."""
+    return int(base.phases.max()) + 1 + base.n_segments + segment
 
-    Labels are those of the run for measurements that no correction had to do with. In segments that a hand had a say
-    in, those of the phase of the segment have labels of their own, one for each label of the run, so that nothing
-    changes among them; and those whose phase a hand decided have the one that is most frequent there.
+
+def _task_after(
+    base: Segmentation,
+    task: PixelTask,
+    done: Corrected,
+    parted: npt.NDArray[np.bool_],
+    drawn: npt.NDArray[np.bool_],
+) -> tuple[PixelTask, _Ids, _Ids]:
+    """What the pixels are to be labelled by now, and the classes that labels and old segments are of.
+
+    Labels are those of the run but in segments whose border a hand has moved. There measurements of the phase of the
+    segment have labels of their own, one for each label of the run, so that nothing changes among them; and those that
+    were moved there have the one that is most frequent.
+
+    Parameters
+    ----------
+    base : Segmentation
+    task : PixelTask
+        Of the run.
+    done : Corrected
+    parted : (N,) array of bool
+        Measurements of segments that corrections have parted.
+    drawn : (S,) array of bool
+        Segments now that hold some of these.
 
     Returns
     -------
     after : PixelTask
         With K + L labels, those of the run first.
     class_of_label : (K + L,) array of int64
-        Free pixels are of the phase of their segment, those that a hand or a constraint had a say in of the segment.
-    class_of_segment : (S + 1,) array of int64
-        Likewise, with -1 for no segment first.
+        Pixels are of the phase of their segment, or of the segment itself where a constraint or a border that has been
+        moved keeps it apart from others of its phase.
+    class_before : (B + 1,) array of int64
+        Likewise of the segments of `base`, with -1 for no segment first.
     """
-    n_labels, n_classes = len(task.names), int(base.phases.max()) + 1
-    of_segment = n_classes + np.arange(len(done.phase))
-    class_of_label, class_of_segment = np.zeros(n_labels, dtype=np.int64), of_segment.copy()
-    free = ~done.held
-    class_of_segment[free] = base.phases[done.origin[free]]
-    coarse, single = base.measurement_labels, np.zeros(len(task.labels), dtype=np.bool_)
+    n_labels, n_phases = len(task.names), int(base.phases.max()) + 1
+    before = base.measurement_labels
+    class_of_label, class_before = np.zeros(n_labels, dtype=np.int64), base.phases.astype(np.int64)
+    of_phase, single = before, np.zeros(len(task.labels), dtype=np.bool_)
     if base.measurement_phases is not None:
-        coarse = base.measurement_phases.labels
+        of_phase = base.measurement_phases.labels
         run = base.merged_from or base
         single = task.names[task.labels] >= run.n_phases  # constraints have made segments of their own
-    class_of_label[task.labels] = coarse
-    own = done.held[done.segments] & (single | (done.phases == done.phase[done.segments]))
-    lone = single & ~own
-    class_of_label[task.labels[lone]] = class_of_segment[done.segments[lone]] = of_segment[done.segments[lone]]
-    key = done.segments * n_labels + task.labels
-    usual = _most_frequent(done.segments, task.labels, own & ~done.decided, own, len(done.phase), n_labels)
-    key = np.where(done.decided, done.segments * n_labels + usual[done.segments], key)[own]
-    keys, inverse = np.unique(key, return_inverse=True)
+    class_of_label[task.labels] = np.where(single, n_phases + before, of_phase)
+    class_before[before[single]] = n_phases + before[single]
+    own = drawn[done.segments] & (single | (done.phases == done.phase[done.segments]))
+    moved = done.decided & parted
+    usual = _most_frequent(done.segments, task.labels, own & ~moved, own, len(done.phase), n_labels)
+    label = np.where(moved, usual[done.segments], task.labels)[own]
+    keys, inverse = np.unique(done.segments[own] * n_labels + label, return_inverse=True)
     labels = task.labels.copy()
     labels[own] = n_labels + inverse
     like = np.concatenate([np.arange(n_labels), keys % n_labels])
@@ -208,14 +231,14 @@ def _task_after(base: Segmentation, task: PixelTask, done: Corrected) -> tuple[P
     after = dataclasses.replace(
         task,
         labels=labels,
-        purity=np.where(done.decided, np.float32(1), task.purity),
+        purity=np.where(moved, np.float32(1), task.purity),
         brightness=brightness,
         names=np.arange(len(like)),
     )
     return (
         after,
-        np.concatenate([class_of_label, of_segment[keys // n_labels]]),
-        np.concatenate([[-1], class_of_segment]),
+        np.concatenate([class_of_label, _class_of_drawn(base, keys // n_labels)]),
+        np.concatenate([[-1], class_before]),
     )
 
 
