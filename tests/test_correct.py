@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -218,6 +220,19 @@ def test_segments_that_are_moved_as_a_whole_keep_every_border(run: Segmentation,
             # Segments become one with others, and no pixel goes another way than the rest of its segment.
             pairs = np.unique(np.stack([base.labels.ravel(), result.labels.ravel()]), axis=1)
             assert pairs.shape[1] == base.n_segments + int((base.labels == 0).any())
+
+
+def test_a_result_that_comes_without_what_pixels_were_judged_by_is_corrected_alike(sparse: list[Segmentation]) -> None:
+    """As a file brings it."""
+    for base in (sparse[0], sparse[1]):
+        run = base.merged_from or base
+        bare = dataclasses.replace(run, pixel_task=None)
+        if base is not run:
+            bare = bare.coarsened(2.0)
+        corrections = [Paint(places_of(base, largest(base, 1))[:9], places_of(base, largest(base, 2))[0])]
+        expected, found = correct(base, corrections), correct(bare, corrections)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
 
 
 def test_names_by_hand_stay_and_measured_ones_go_where_a_phase_has_changed(run: Segmentation) -> None:

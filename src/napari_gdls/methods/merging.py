@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,10 @@ from napari_gdls.spectra.windows import window_counts
 _MIXED_PURITY = 0.5
 """Weight of a mixed measurement in the labels of pixels, where a pure one has 1: it lies on a border, so that its pixel
 is of either phase. Chosen on the benchmark fields."""
+
+
+_found_again: WeakKeyDictionary[Segmentation, PixelTask] = WeakKeyDictionary()
+"""Of runs that came without, so that each of many corrections need not find it."""
 
 
 def label(prepared: Prepared) -> npt.NDArray[np.int64]:
@@ -57,7 +63,7 @@ def _purity(found: MeasurementPhases, kept: ConstrainedLabels) -> npt.NDArray[np
 
 
 def pixel_task_of(segmentation: Segmentation) -> PixelTask:
-    """What the pixels of an earlier result were judged by, found again where it was not kept with it, in a file.
+    """What the pixels of a result were judged by; found again where it was not kept, as in a file, once for each run.
 
     Parameters
     ----------
@@ -65,11 +71,16 @@ def pixel_task_of(segmentation: Segmentation) -> PixelTask:
         Of a method that keeps corrections, by a labelling that gives a confidence.
     """
     run, recipe = segmentation.merged_from or segmentation, segmentation.recipe
+    known = run.pixel_task or _found_again.get(run)
+    if known is not None:
+        return known
     labels, purity = run.measurement_labels, None
     if run.measurement_phases is not None:
         kept = constrained(run.field, run.graph, run.measurement_phases.labels, run.constraints)
         labels, purity = kept.labels, _purity(run.measurement_phases, kept)
-    return labelled_with_task(run.field, labels, purity=purity, beta=recipe.beta, reach=recipe.reach)[2]
+    task = labelled_with_task(run.field, labels, purity=purity, beta=recipe.beta, reach=recipe.reach)[2]
+    _found_again[run] = task
+    return task
 
 
 def _phases(prepared: Prepared) -> tuple[MergeTree, MeasurementPhases]:
