@@ -12,6 +12,7 @@ from napari_gdls._version import __version__
 from napari_gdls.cli.evaluation import evaluate
 from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.identifying import identify
+from napari_gdls.cli.mapping import maps
 from napari_gdls.cli.models import materials, train
 from napari_gdls.cli.printing import words_alone
 from napari_gdls.cli.quantifying import quantify
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (demo, info, convert, segment, identify, quantify, unmix, evaluate, train, materials):
+for command in (demo, info, convert, segment, identify, quantify, maps, unmix, evaluate, train, materials):
     app.command()(command)
 
 

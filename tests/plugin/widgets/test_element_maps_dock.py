@@ -110,6 +110,13 @@ def test_one_picture_of_several_elements_adds_their_colours_above_the_bse_image(
     assert [layer.colormap.name for layer in maps] == ["cyan", "magenta", "yellow"]
     assert [layer.blending for layer in maps] == ["translucent", "additive", "additive"]
     assert all(layer.visible for layer in maps)
+    assert "S net counts (magenta)" in widget.message.text()
+    assert not viewer.layers["ore: measurements"].visible
+    type_elements(widget, "Fe S")
+    make(widget, qtbot)
+    assert [layer.visible for layer in maps] == [False, True, True]
+    assert [layer.colormap.name for layer in maps[1:]] == ["magenta", "cyan"]
+    assert [layer.blending for layer in maps[1:]] == ["translucent", "additive"]
 
 
 def test_an_expression_that_cannot_be_read_says_where_and_is_not_made(viewer, dock):

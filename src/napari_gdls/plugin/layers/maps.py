@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 ROLE = "map"
 """Of layers that show amounts of something, pixel by pixel."""
-_ABOVE = ("phases", "confidence", "segments")
-"""Roles of the layers that would hide a map."""
+_ABOVE = ("phases", "confidence", "segments", "measurements")
+"""Roles of the layers that would hide a map; dots lie on the very pixels that were measured."""
 _PERCENTILES = (0.2, 99.8)
 """Of the values that become black and white: a hot measurement does not hide the rest. By eye."""
 _SAMPLED = 200_000
@@ -71,8 +71,8 @@ def show_map(
 ) -> Image:
     """Show a map of a field as a layer above its BSE image; one of the same title is taken over.
 
-    Segments and phases of the field are hidden, as they would cover it, and so are its other maps unless they are
-    overlaid; their eyes show them again.
+    Segments, phases and dots of the field are hidden, as they would cover it, and so are its other maps unless they
+    are overlaid; their eyes show them again.
 
     Parameters
     ----------

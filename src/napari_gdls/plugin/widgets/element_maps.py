@@ -191,7 +191,8 @@ class ElementMapsWidget(QWidget):
         order = maps if overlaid else maps[::-1]
         together = tuple(each.title for each in maps) if overlaid else ()
         self._waiting = [(each, colours[k], together) for k, each in enumerate(order)]
-        words = f"{len(maps)} map{'s' if len(maps) > 1 else ''}: " + ", ".join(each.title for each in maps)
+        titles = [f"{each.title} ({colours[k]})" if overlaid else each.title for k, each in enumerate(maps)]
+        words = f"{len(maps)} map{'s' if len(maps) > 1 else ''}: {', '.join(titles)}"
         if self.overlay.isChecked() and len(maps) > len(OVERLAID):
             words += f". One picture holds {len(OVERLAID)} at most; they are layers of their own."
         self._end(words)
