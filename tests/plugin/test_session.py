@@ -272,7 +272,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @rule(names=st.lists(st.sampled_from("abc"), unique=True))
     def layers_change(self, names):
-        plain = self.recipe.replace(corrections=()) if self.chosen else self.recipe
+        plain = self.recipe.replace(names=(), corrections=()) if self.chosen else self.recipe
         self.known = {name: self.known.get(name, (plain, EditHistory.of_recipe(plain))) for name in names}
         self.open = names
         if self.chosen not in names:
