@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_gdls import Recipe
-from napari_gdls.plugin.layers.contents import contents_of_run
+from napari_gdls.plugin.layers.contents import contents_of_derived, contents_of_run
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.highlight import outline_of_segments
 from napari_gdls.plugin.layers.metadata import layers_of
@@ -74,14 +74,15 @@ def test_lines_are_as_wide_when_the_map_is_small(viewer, found, qtbot):
     np.testing.assert_allclose(borders(layer), borders(segments))
 
 
-def test_the_selection_goes_with_its_field(viewer, sparse_field, zoned_field):
+def test_the_selection_goes_with_its_field(viewer, segmentation, sparse_field, zoned_field):
     known = viewer_session(viewer)
     known.session.select(known.session.chosen, segments=[1])
     for layer in field_layers(sparse_field):
         viewer.add_layer(layer)
     layer = known.display.layer
     assert not layer.visible
-    known.session.select(known.session.chosen, measurements=[3])
+    known.session.finish_run(sparse_field, Recipe(device="cpu"), contents_of_derived(segmentation, silent).result)
+    known.session.select(known.session.chosen, segments=[2])
     assert layer.visible
     (image,) = layers_of(viewer, sparse_field, "bse")
     np.testing.assert_allclose(borders(layer), borders(image))

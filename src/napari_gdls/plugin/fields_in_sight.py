@@ -24,8 +24,8 @@ _SHARE_OF_CANVAS = 0.35
 """Of the shorter edge of the canvas, that what is looked at takes; chosen by eye: its surroundings say where it is."""
 _CLOSEST = 30.0
 """Sampling distances that the canvas shows at least: closer there is nothing to see but pixels; chosen by eye."""
-_WORKED_ON = ("bse", "segments")
-"""Roles of the layers of a field that can be the active one when it was opened."""
+_COME_ALONG = ("counts", "measurements", "truth")
+"""Roles of layers that come with a field and are not what is worked on, so that they do not stay the active one."""
 
 
 class FieldsInSight:
@@ -62,7 +62,7 @@ class FieldsInSight:
         self._on_active()
         self._on_chosen()
         chosen, active = session.chosen, viewer.layers.selection.active
-        if chosen is not None and (active is None or layer_role(active) not in _WORKED_ON):
+        if chosen is not None and (active is None or layer_role(active) in _COME_ALONG):
             self._activate(viewer, chosen.field)
         self._on_fitted()
 
@@ -85,10 +85,8 @@ class FieldsInSight:
         viewer, inserted = self._viewer(), set(self._inserted)
         self._inserted.clear()
         active = None if viewer is None else viewer.layers.selection.active
-        if viewer is None or (active is not None and (active not in inserted or layer_role(active) in _WORKED_ON)):
-            return
         chosen = self._session.chosen
-        if chosen is not None and inserted & set(layers_of(viewer, chosen.field, "bse")):
+        if viewer is not None and chosen is not None and active in inserted and layer_role(active) in _COME_ALONG:
             self._activate(viewer, chosen.field)
 
     def _activate(self, viewer: napari.Viewer, field: Field) -> None:

@@ -90,18 +90,17 @@ class MapDisplay(QObject):
 
     def _picture(self, state: FieldState) -> Any:
         viewer = self._viewer()
-        assert viewer is not None
+        if viewer is None or state.shown is None:
+            return None
         self._zoom = float(viewer.scene.camera.zoom)
         height, width = state.field.shape
         pixel = self._zoom * (1.0 if state.field.pixel_size is None else state.field.pixel_size)  # px of the screen
         finest = min(_FINEST, int(np.sqrt(_MOST_PIXELS / (height * width))))
         detail = int(np.clip(pixel / _LINE, 1, max(finest, 1)))
         return highlight(
-            state.field,
-            None if state.shown is None else state.shown.segmentation,
+            state.shown.segmentation,
             segments=state.selected_segments,
             phases=state.selected_phases,
-            measurements=state.selected_measurements,
             width=int(np.clip(round(_LINE * detail / max(pixel, 1e-6)), 1, _WIDEST)),
             detail=detail,
         )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels, Layer
 
-from napari_gdls.plugin.layers.metadata import layer_field
+from napari_gdls.plugin.layers.metadata import layer_field, layer_metadata
 from napari_gdls.plugin.readers import opened
 
 
@@ -50,7 +50,11 @@ def _truth_of(layer: Layer) -> Any:
 
 
 def _truth_layer(of: Layer, name: str, labels: Any) -> Labels:
-    return Labels(labels, name=name, visible=False, scale=of.scale, units=of.units)
+    field = layer_field(of)
+    assert field is not None
+    return Labels(
+        labels, name=name, visible=False, scale=of.scale, units=of.units, metadata=layer_metadata("truth", field)
+    )
 
 
 def _sample(name: str) -> list[Layer]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_gdls.io import read_results
 from napari_gdls.plugin.layers.contents import contents_of_derived
-from napari_gdls.plugin.layers.metadata import set_saved
+from napari_gdls.plugin.layers.saved import set_saved
 from napari_gdls.plugin.layers.segments import stored_segment_layer
 from napari_gdls.progress import silent
 

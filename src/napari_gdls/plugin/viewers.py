@@ -19,9 +19,10 @@ from napari_gdls.plugin.layer_steps import LayerSteps
 from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.measurement_selection import MeasurementSelectionLayer
-from napari_gdls.plugin.layers.metadata import layer_field, layer_role, take_saved
+from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.layers.picking import Picked, Picking
 from napari_gdls.plugin.layers.placing import is_being_painted, placing, rename_layers, updating
+from napari_gdls.plugin.layers.saved import take_saved
 from napari_gdls.plugin.map_display import MapDisplay
 from napari_gdls.plugin.phase_naming import PhaseNaming
 from napari_gdls.plugin.session import Session

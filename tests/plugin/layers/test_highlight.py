@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from scipy.ndimage import binary_dilation
 
-from napari_gdls.plugin.layers.highlight import dots_of_measurements, highlight, outline_of_segments
+from napari_gdls.plugin.layers.highlight import highlight, outline_of_segments
 
 ANY_IMAGE = arrays(np.int32, array_shapes(min_dims=2, max_dims=2, max_side=12), elements=st.integers(0, 5))
 
@@ -38,28 +38,11 @@ def test_finer_outlines_are_those_of_finer_labels(labels, width, detail):
     )
 
 
-def test_segments_come_before_phases(segmentation, sparse_field):
+def test_segments_come_before_phases(segmentation):
     phase = int(segmentation.phases[0])
-    of_segment = highlight(sparse_field, segmentation, segments=[1], phases=[phase])
+    of_segment = highlight(segmentation, segments=[1], phases=[phase])
     np.testing.assert_array_equal(of_segment, outline_of_segments(segmentation.labels, [1]))
-    of_phase = highlight(sparse_field, segmentation, phases=[phase])
+    of_phase = highlight(segmentation, phases=[phase])
     chosen = np.flatnonzero(segmentation.phases == phase) + 1
     np.testing.assert_array_equal(of_phase, outline_of_segments(segmentation.labels, chosen))
-
-
-def test_measurements_are_dots_but_the_one_that_was_clicked(segmentation, sparse_field, dense_field):
-    clicked = highlight(sparse_field, segmentation, segments=[1], measurements=[7])
-    np.testing.assert_array_equal(clicked, outline_of_segments(segmentation.labels, [1]))
-    alone = highlight(sparse_field, None, measurements=[7])
-    row, column = sparse_field.locations[7]
-    assert alone[row, column] == 1
-    assert alone.sum() == 5
-    some = np.arange(10, 30)
-    pixels = np.zeros(dense_field.shape, dtype=np.uint8)
-    pixels[tuple(dense_field.locations[some].T)] = 1
-    np.testing.assert_array_equal(dots_of_measurements(dense_field, some), pixels)
-
-
-def test_nothing_selected_is_no_picture(segmentation, sparse_field):
-    assert highlight(sparse_field, segmentation) is None
-    assert highlight(sparse_field, None, segments=[3]) is None
+    assert highlight(segmentation) is None

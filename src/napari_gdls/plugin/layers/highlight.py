@@ -22,8 +22,7 @@ SELECTION = "selection"
 _LIGHT, _DARK = 1, 2
 """Values of pixels of an outline: a white line, and a black one around it, so that it is seen on any ground."""
 _COLORMAP = Colormap([[0, 0, 0, 0], [1, 1, 1, 1], [0, 0, 0, 1]], controls=[0, 0.5, 1], name="selection")
-_DOT = 0.3
-"""Radius of selected measurements, in sampling distances; chosen by eye: neighbours stay apart."""
+"""Of `_LIGHT` and `_DARK`, from 0 to the larger one: nothing, white, black."""
 
 
 def outline_of_segments(
@@ -72,59 +71,33 @@ def outline_of_segments(
     return picture
 
 
-def dots_of_measurements(field: Field, chosen: Iterable[int]) -> npt.NDArray[np.uint8]:
-    """Dots at measurements, from 0, as `outline_of_segments` draws: pixels of a dense field, discs of a sparse one."""
-    picture = np.zeros(field.shape, dtype=np.uint8)
-    places = field.locations[np.fromiter((int(each) for each in chosen), dtype=np.int64)]
-    reach = 0 if field.is_dense else max(1, round(_DOT * field.sampling_distance))
-    for row in range(-reach, reach + 1):
-        for column in range(-reach, reach + 1):
-            if row**2 + column**2 <= reach**2:
-                rows, columns = places[:, 0] + row, places[:, 1] + column
-                there = (rows >= 0) & (rows < field.shape[0]) & (columns >= 0) & (columns < field.shape[1])
-                picture[rows[there], columns[there]] = _LIGHT
-    return picture
-
-
 def highlight(
-    field: Field,
-    segmentation: Segmentation | None,
+    segmentation: Segmentation,
     *,
     segments: Iterable[int] = (),
     phases: Iterable[int] = (),
-    measurements: Iterable[int] = (),
     width: int = 1,
     detail: int = 1,
 ) -> npt.NDArray[np.uint8] | None:
-    """Picture of what is selected; None where nothing is.
+    """Outlines of the selected segments; of the selected phases where no segments are; None where nothing is.
 
-    Segments are outlined; where none are selected, phases are. Measurements are dots, but a single one of a selected
-    segment: that says no more than where the mouse was.
+    Selected measurements have a layer of their own; see `napari_gdls.plugin.layers.measurement_selection`.
 
     Parameters
     ----------
-    field : Field
-    segmentation : Segmentation or None
+    segmentation : Segmentation
     segments : iterable of int
         Labels, from 1.
     phases : iterable of int
         From 0.
-    measurements : iterable of int
-        From 0.
     width, detail : int
         As in `outline_of_segments`.
     """
-    labels, dots = list(segments), list(measurements)
-    if segmentation is not None and not labels:
+    labels = list(segments)
+    if not labels:
         of_phases = np.isin(segmentation.phases, np.fromiter(phases, dtype=np.int64))
         labels = (np.flatnonzero(of_phases) + 1).tolist()
-    picture = None
-    if segmentation is not None and labels:
-        picture = outline_of_segments(segmentation.labels, labels, width, detail)
-    if len(dots) > 1 or (dots and not labels):
-        drawn = _enlarged(dots_of_measurements(field, dots), detail)
-        picture = drawn if picture is None else np.maximum(picture, drawn)
-    return picture
+    return outline_of_segments(segmentation.labels, labels, width, detail) if labels else None
 
 
 def highlight_layer(field: Field, picture: npt.NDArray[np.uint8]) -> Image:

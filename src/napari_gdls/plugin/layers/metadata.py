@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
     from napari_gdls.field import Field
-    from napari_gdls.plugin.layers.contents import LayerContents
-    from napari_gdls.plugin.saved_session import SavedSession
     from napari_gdls.recipe import Recipe
     from napari_gdls.segmentation.result import Segmentation
 
@@ -38,9 +36,9 @@ def layer_metadata(
     Parameters
     ----------
     role : str
-        "bse", "counts", "measurements", "selected measurements" of a field; "segments", "phases", "confidence",
-        "graph", "mixed" of what is shown of it, and with "earlier " before it of what was; "score", "strokes", "earlier
-        strokes", "grain masks", "box" of overlapping phases.
+        "bse", "counts", "measurements", "truth", "selected measurements" of a field; "segments", "phases",
+        "confidence", "graph", "mixed" of what is shown of it, and with "earlier " before it of what was; "score",
+        "strokes", "earlier strokes", "grain masks", "box" of overlapping phases.
     field : Field
     segmentation : Segmentation, optional
     recipe : Recipe, optional
@@ -129,14 +127,3 @@ def set_segmentation(layer: Layer, segmentation: Segmentation) -> None:
     entry: dict[str, Any] = layer.metadata[METADATA_KEY]
     entry.pop("taken", None)
     entry |= {"segmentation": segmentation, "recipe": segmentation.recipe}
-
-
-def set_saved(layer: Layer, saved: SavedSession, contents: LayerContents) -> None:
-    """Let a layer bring what was known of its field when it was saved, and what its layers showed."""
-    layer.metadata[METADATA_KEY] |= {"saved": (saved, contents)}
-
-
-def take_saved(layer: Layer) -> tuple[SavedSession, LayerContents] | None:
-    """What `set_saved` has given to a layer; None the next time."""
-    entry = layer.metadata.get(METADATA_KEY)
-    return entry.pop("saved", None) if isinstance(entry, dict) else None

@@ -48,6 +48,7 @@ ORDER = (
     "measurements",
     "graph",
     "marks",
+    "truth",
 )
 """Roles of the layers of a field, bottom first."""
 _WITHOUT_GRAPH = ("segments", "phases", "confidence", "mixed")
@@ -192,9 +193,7 @@ def insert_in_order(viewer: napari.Viewer, field: Field, role: str, layer: Layer
     """Add a layer of a field where `ORDER` has it: above the highest of its field that is to be below."""
     rank = ORDER.index(role)
     below = [
-        index
-        for index, other in enumerate(viewer.layers)
-        if layer_field(other) is field and _rank(other) <= rank and other is not layer
+        index for index, other in enumerate(viewer.layers) if layer_field(other) is field and 0 <= _rank(other) <= rank
     ]
     above = [index for index, other in enumerate(viewer.layers) if layer_field(other) is field and _rank(other) > rank]
     place = 1 + max(below) if below else min(above, default=len(viewer.layers))
