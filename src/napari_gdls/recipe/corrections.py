@@ -221,7 +221,9 @@ def _place(value: object, kind: str) -> Place:
 
 
 def _is_pixel(value: object) -> bool:
-    return not isinstance(value, bool) and isinstance(value, Integral) and 0 <= int(value) <= _MOST_PIXELS
+    # `type` first: a lasso gives a hundred thousand places, and abstract classes take long.
+    whole = type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
+    return whole and 0 <= int(value) <= _MOST_PIXELS  # type: ignore[call-overload]
 
 
 def _pair(value: object) -> tuple[Place, Place]:

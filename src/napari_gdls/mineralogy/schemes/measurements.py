@@ -75,7 +75,7 @@ def classify_measurements(field: Field, scheme: Scheme, instrument: Instrument) 
                 f'the scheme "{scheme.name}" asks for "{quantity.text}"; single measurements have shares of net peaks '
                 f'("Si [{AREA}]") and BSE only. Apply it to phases, or write its rules in {AREA}.'
             )
-    areas, errors, symbols = net_areas(field, scheme.elements, instrument)
+    areas, errors, symbols = _net_areas(field, scheme.elements, instrument)
     found = areas > FOUND * errors
     areas = np.maximum(areas, 0.0)
     by_symbol = {symbol: areas[:, k] for k, symbol in enumerate(symbols)}
@@ -88,32 +88,10 @@ def classify_measurements(field: Field, scheme: Scheme, instrument: Instrument) 
     return np.asarray(np.where(enough, scheme.indices(quantities), -1), dtype=np.int64)
 
 
-def net_areas(
+def _net_areas(
     field: Field, named: tuple[str, ...], instrument: Instrument
 ) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
-    """Net counts of all lines of the elements of a field, in every measurement, by the fit of `classify_measurements`.
-
-    Parameters
-    ----------
-    field : Field
-    named : tuple of str
-        Elements that are fitted beside those that the sum of all spectra shows.
-    instrument : Instrument
-        See `calibrate_field`.
-
-    Returns
-    -------
-    areas : (N, E) array
-        Counts; unbiased, so that they may be negative.
-    errors : (N, E) array
-        Their standard errors of counting.
-    elements : tuple of str
-
-    Raises
-    ------
-    SchemeError
-        If no element is found, or one of those named has no line here.
-    """
+    """Counts of all lines, (N, E), their standard errors, and the E elements."""
     fit = fit_spectrum(field.total_spectrum, instrument)
     symbols = tuple(symbol for symbol in SOUGHT if symbol in fit.elements or symbol in named)
     profiles = ElementProfiles(instrument, symbols)

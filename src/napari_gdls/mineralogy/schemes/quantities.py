@@ -155,14 +155,8 @@ def percent_of(amounts: Mapping[str, Any], unit: str) -> dict[str, Any]:
     return {symbol: value * factor for symbol, value in counted.items()}
 
 
-def parse_quantity(text: str, units: tuple[str, ...] = UNITS) -> Quantity:
+def parse_quantity(text: str) -> Quantity:
     """Read a quantity as people write it.
-
-    Parameters
-    ----------
-    text : str
-    units : tuple of str
-        That it may have.
 
     Raises
     ------
@@ -175,8 +169,8 @@ def parse_quantity(text: str, units: tuple[str, ...] = UNITS) -> Quantity:
     if whole is None:
         raise SchemeError(f'"{text}" is no quantity with its unit in square brackets. {_EXAMPLES}')
     unit = whole["unit"]
-    if unit not in units:
-        raise SchemeError(f'"{text}" has the unit "{unit}"; there are {", ".join(units)}.')
+    if unit not in UNITS:
+        raise SchemeError(f'"{text}" has the unit "{unit}"; there are {", ".join(UNITS)}.')
     sides = whole["terms"].split("/")
     if len(sides) > 2:
         raise SchemeError(f'"{text}" divides more than once. {_EXAMPLES}')

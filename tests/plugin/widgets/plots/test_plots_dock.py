@@ -353,10 +353,10 @@ def test_what_cannot_be_read_is_said_and_logarithms_are_drawn(segmented):
     plots, state = segmented
     controls = plots.dock.controls
     for text, said in (
-        ("Xx [counts]", "Xx"),
-        ("Fe", "unit in square brackets"),
-        ("Fe [wt%]", "plot segments"),
-        ("Fe [counts]", "energy of the beam"),
+        ("Xx", "Xx is no element"),
+        ("Fe/", "missing"),
+        ("wt(Fe)", "plot segments"),
+        ("Fe", "beam energy"),
         ("PC9", "no PC9"),
     ):
         plots.write(controls.axes[0], text)

@@ -21,23 +21,21 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_gdls.mineralogy.schemes.quantities import ATOMS
 from napari_gdls.plugin.plot_choice import PlotChoice, Subject
-from napari_gdls.plugin.plotting.quantities import COUNTS
 
 _WIDTH = 290
-"""Pixels of the column: two buttons side by side with their texts, and "Mg / (Mg + Fe) [counts]" in a box."""
+"""Pixels of the column: two buttons side by side with their texts, and "at(Na)+at(K)+at(Ca)" in a box."""
 
 DIAGRAMS: dict[str, tuple[str, str, str]] = {
     "Feldspar: Or - Ab - An (K, Na, Ca)": ("K", "Na", "Ca"),
     "Pyroxene: Wo - En - Fs (Ca, Mg, Fe)": ("Ca", "Mg", "Fe"),
     "Fe - Mg - Ca": ("Fe", "Mg", "Ca"),
-    "Al - Si - alkalis and Ca": ("Al", "Si", "Na + K + Ca"),
-    "Al - Fe + Mg - Ca + Na + K (ACF)": ("Al", "Fe + Mg", "Ca + Na + K"),
+    "Al - Si - Na + K + Ca": ("Al", "Si", "Na K Ca"),
+    "Al - Fe + Mg - Ca + Na + K": ("Al", "Fe Mg", "Ca Na K"),
 }
-"""Ternary diagrams: sums of elements of the top, left and right corner. By atoms, shares of Ca, Na and K in a feldspar
-are those of anorthite, albite and orthoclase; Ca, Mg and Fe in a pyroxene those of wollastonite, enstatite and
-ferrosilite."""
+"""Ternary diagrams: elements whose sums are those of the top, left and right corner. By atoms, shares of Ca, Na and K
+in a feldspar are those of anorthite, albite and orthoclase; Ca, Mg and Fe in a pyroxene those of wollastonite,
+enstatite and ferrosilite."""
 
 TOOLS = {
     "lasso": ("Lasso", "Drag around points to select them. Shift adds to the selection, Ctrl or Alt removes from it."),
@@ -47,10 +45,9 @@ TOOLS = {
 """Name of a tool in `DrawingBox`: its button and tip."""
 
 _QUANTITY_TIP = (
-    "Choose, or write sums and ratios of elements with their unit: Fe [counts] (net counts by a fit of all lines), "
-    "Fe [area%] (share of all net counts), Mg / (Mg + Fe) [counts]. Of segments also Si [wt%], SiO2 [wt%], "
-    "Na + K [at%], those of their phase. BSE in grey values; counts: X-ray counts; PC1: principal components of the "
-    "embedding."
+    "Choose, or write an expression: BSE (grey values), counts (X-ray counts), symbols of elements (net counts by a "
+    "fit of all lines), of segments also wt(Fe) and at(Fe) (percents); Fe/(Fe+Mg), log10(Ti), where(Ca > 50, Na, 0). "
+    "PC1, PC2 .. alone: principal components of the embedding."
 )
 
 
@@ -135,9 +132,7 @@ class PlotControls(QWidget):
         self.diagram.addItem("Diagram…", None)
         for title, corners in DIAGRAMS.items():
             self.diagram.addItem(title, corners)
-        self.diagram.setToolTip(
-            f"Usual diagrams: of measurements by net counts, of segments by atoms ({ATOMS}) of their phase."
-        )
+        self.diagram.setToolTip("Usual diagrams: of measurements by net counts, of segments by percents of atoms.")
         self.axes = (QuantityBox(self), QuantityBox(self))
         self.logarithmic = (QCheckBox("log", self), QCheckBox("log", self))
         self.corners = (QuantityBox(self), QuantityBox(self), QuantityBox(self))
@@ -258,8 +253,8 @@ class PlotControls(QWidget):
 
 def diagram_corners(title: str, subject: Subject) -> tuple[str, str, str]:
     """Quantities of a diagram of `DIAGRAMS`."""
-    unit = ATOMS if subject == "segments" else COUNTS
-    top, left, right = (f"{terms} [{unit}]" for terms in DIAGRAMS[title])
+    form = "at({})" if subject == "segments" else "{}"
+    top, left, right = ("+".join(form.format(symbol) for symbol in each.split()) for each in DIAGRAMS[title])
     return top, left, right
 
 
