@@ -151,6 +151,9 @@ def test_later_corrections_act_on_what_earlier_ones_left():
     both = Join(((0, 0), (0, 12)))
     found = replay(stripes, both, Split(((5.5, -1), (5.5, 13.5))))
     assert len(parts(found, stripes == 1)) == 2
+    # A place of it that the line does not reach goes with what lies nearest.
+    upper = replay(stripes, both, Split(((5.5, -1), (5.5, 6.5))))
+    assert parts(upper, stripes != 1) == [90, 30]
     # Two places of one segment, each parted in two: four parts of it.
     assert len(parts(found, stripes != 1)) == 4
     assert replay(stripes, both).phase.tolist() == [0, 1]

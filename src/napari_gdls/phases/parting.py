@@ -69,11 +69,14 @@ class Piece:
     ends : (e, 2) array of int64
         Edges inside of it, as indices into `members`.
     effort : (e,) array of float64
+    places : (M, 2) array of int64
+        Rows and columns of its measurements.
     """
 
     members: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     effort: npt.NDArray[np.float64]
+    places: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, efforts: Efforts, members: npt.NDArray[np.int64]) -> Piece:
@@ -86,7 +89,9 @@ class Piece:
         reached = np.flatnonzero(b < len(number))
         a, b = number[a[reached]], number[b[reached]]
         inside = np.flatnonzero((a >= 0) & (b >= 0))
-        return cls(members, np.stack([a[inside], b[inside]], axis=1), efforts.of_edge[first:last][reached[inside]])
+        effort = efforts.of_edge[first:last][reached[inside]]
+        ends = np.stack([a[inside], b[inside]], axis=1)
+        return cls(members, ends, effort, efforts.graph.locations[members])
 
 
 def crossed(
@@ -169,11 +174,35 @@ def parted_by_stroke(
     pieces_before = len(np.unique(before))
     if len(np.unique(part)) == pieces_before:
         return None
-    # What was one segment in several places stays one: all that no stroke has parted goes with the largest part.
-    size = np.bincount(part)
-    untouched = np.setdiff1d(np.unique(before), np.unique(before[piece.ends[odd, 0]]))
-    part[np.isin(before, untouched)] = int(np.argmax(size))
+    _take_along(piece, part, before, piece.ends[odd])
     return part
+
+
+def _take_along(
+    piece: Piece, part: npt.NDArray[np.int64], before: npt.NDArray[np.int64], touched: npt.NDArray[np.int64]
+) -> None:
+    """Give what lies apart from all that is parted to the part that lies nearest, in place.
+
+    Edges need not join all of a segment: its pixels may, where measurements see past others, or a hand.
+
+    Parameters
+    ----------
+    piece : Piece
+    part : (M,) array of int64
+    before : (M,) array of int64
+        What edges join.
+    touched : array of int64
+        Members of what is parted.
+    """
+    from scipy.spatial import cKDTree
+
+    parted = np.isin(before, np.unique(before[touched]))
+    if not parted.all():
+        tree = cKDTree(piece.places[parted])
+        for each in np.unique(before[~parted]).tolist():
+            own = np.flatnonzero(before == each)
+            far, nearest = tree.query(piece.places[own])
+            part[own] = part[parted][nearest[np.argmin(far)]]
 
 
 def _without_crumbs(piece: Piece, part: npt.NDArray[np.int64], own: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -273,10 +302,7 @@ def parted_by_pairs(piece: Piece, pairs: npt.NDArray[np.int64]) -> npt.NDArray[n
     shared = np.where(shared < 0, 2 * n + before, shared)
     shared = np.unique(shared, return_inverse=True)[1]
     shared = joined_where_they_touch(piece, shared, shared[pairs], roads)
-    # Separate places of one segment that no pair lies in stay with the largest part.
-    untouched = ~np.isin(before, np.unique(before[ends]))
-    if untouched.any():
-        shared[untouched] = int(np.argmax(np.bincount(shared[~untouched])))
+    _take_along(piece, shared, before, ends)
     return np.asarray(shared)
 
 
