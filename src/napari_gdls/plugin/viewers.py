@@ -19,7 +19,7 @@ from napari_gdls.plugin.layer_steps import LayerSteps
 from napari_gdls.plugin.layers.contents import LayerContents
 from napari_gdls.plugin.layers.marks import MarksLayer
 from napari_gdls.plugin.layers.measurement_selection import MeasurementSelectionLayer
-from napari_gdls.plugin.layers.metadata import layer_field, layer_role
+from napari_gdls.plugin.layers.metadata import has_taken_labels, layer_field, layer_role, layers_of
 from napari_gdls.plugin.layers.picking import Picked, Picking
 from napari_gdls.plugin.layers.placing import is_being_painted, placing, rename_layers, updating
 from napari_gdls.plugin.layers.saved import take_saved
@@ -166,7 +166,8 @@ class ViewerSession:
             self.session.show(state, result)
             return
         before = state.shown.segmentation
-        if before is result.segmentation and state.shown.minerals is result.minerals:
+        painted = any(map(has_taken_labels, layers_of(viewer, run.field, "segments")))
+        if before is result.segmentation and state.shown.minerals is result.minerals and not painted:
             return
         self._held.pop(state, None)
         if is_being_painted(viewer, run.field):
@@ -176,7 +177,7 @@ class ViewerSession:
             return
         self.steps.finish()
         same_colours = before.colours_by_hand == result.segmentation.colours_by_hand
-        if same_colours and same_phases(before, result.segmentation):
+        if same_colours and same_phases(before, result.segmentation) and not painted:
             rename_layers(viewer, contents, before)
         else:
             self.steps.begin(updating(viewer, contents, before))

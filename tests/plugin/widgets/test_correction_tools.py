@@ -9,6 +9,7 @@ import pytest
 from mouse_on_map import MouseOnMap
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
 from napari_gdls import Recipe
 from napari_gdls.plugin.docks import open_dock
@@ -243,6 +244,14 @@ def test_paint_becomes_a_correction_when_the_mouse_is_released(dock, mouse, sess
     assert labels_at(viewer, (40, 48)) == labels_at(viewer, MATRIX_FAR)
     mouse.drag(segments, (42, 6), (42, 10))  # the same grain still, whatever its number is now
     assert labels_at(viewer, (42, 6), (42, 10)) == labels_at(viewer, DISC) * 2
+    before = segments.data.copy()
+    mouse.press(segments, 42, 34)
+    mouse.move(segments, (42, 34), (42, 38))
+    MouseOnMap.release(mouse, segments, 42, 38)
+    assert not np.array_equal(segments.data, before)
+    MouseOnMap.key(mouse, Qt.Key.Key_Z, CONTROL)  # before the result has come
+    mouse.settle()
+    np.testing.assert_array_equal(segments.data, before)
     mouse.key(Qt.Key.Key_BracketRight)
     assert segments.brush_size == 4
     mouse.key(Qt.Key.Key_Z, CONTROL)
@@ -372,10 +381,10 @@ def test_the_list_of_edits_zooms_drops_clears_and_outlives_the_dock(dock, mouse,
     assert column < 32 < column + width
     texts = [edits.list.item(k).text() for k in range(edits.list.count())]
     edits.list.setCurrentRow(0)
-    edits.drop_button.click()
+    QTest.keyClick(edits.list, Qt.Key.Key_Delete)
     left = [edits.list.item(k).text() for k in range(edits.list.count())]
     assert [text.split("  ")[1] for text in left] == [text.split("  ")[1] for text in texts[1:]]
-    edits.undo_button.click()
+    QTest.keyClick(edits.list, Qt.Key.Key_Z, CONTROL)
     assert [edits.list.item(k).text() for k in range(edits.list.count())] == texts
     viewer.window.remove_dock_widget(dock)
     again = open_dock(viewer, "corrections")

@@ -117,6 +117,11 @@ def taken_labels(layer: Labels) -> npt.NDArray[np.integer]:
     return labels
 
 
+def has_taken_labels(layer: Layer) -> bool:
+    """Whether a layer shows paint that has become corrections, and not their result yet."""
+    return "taken" in metadata_entry(layer.metadata)
+
+
 def set_taken_labels(layer: Labels, labels: npt.NDArray[np.integer]) -> None:
     """Say that what was painted on a layer has become corrections, until it shows the result of these."""
     layer.metadata[METADATA_KEY] |= {"taken": labels}

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Slot
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QGridLayout,
@@ -111,9 +111,13 @@ class EditList(QWidget):
         return gestures[row] if 0 <= row < len(gestures) else ()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Delete drops the chosen edit."""
+        """Delete drops the chosen edit; Ctrl+Z and Ctrl+Shift+Z undo and redo here as on the map."""
         if event.key() == Qt.Key.Key_Delete:
             self.drop()
+        elif event.matches(QKeySequence.StandardKey.Undo):
+            self.undo_button.click()
+        elif event.matches(QKeySequence.StandardKey.Redo):
+            self.redo_button.click()
         else:
             super().keyPressEvent(event)
 
