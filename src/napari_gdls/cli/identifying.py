@@ -132,9 +132,7 @@ def minerals_of(
 
     instrument = instrument_of(result.field, beam_energy, take_off)
     with progress_bar() as progress:
-        return identified(
-            result, library=specified_library(library), scheme=scheme, instrument=instrument, progress=progress
-        )
+        return identified(result, library=_specified(library), scheme=scheme, instrument=instrument, progress=progress)
 
 
 def with_names(
@@ -148,7 +146,7 @@ def with_names(
     from napari_gdls.mineralogy import naming_library, read_scheme
 
     # A library or scheme that cannot be read is an error, not a reason to go without.
-    naming_library(specified_library(library))
+    naming_library(_specified(library))
     if scheme is not None:
         read_scheme(scheme)
     try:
@@ -158,8 +156,7 @@ def with_names(
         return result
 
 
-def specified_library(library: list[str] | None) -> str | list[str] | None:
-    """What the option --library names, as `napari_gdls.mineralogy.naming_library` takes it."""
+def _specified(library: list[str] | None) -> str | list[str] | None:
     return library[0] if library and len(library) == 1 else library or None
 
 
@@ -177,7 +174,7 @@ def _print_each(subjects: Subjects, library: list[str] | None) -> None:
                         instrument.energy,
                         beam_energy=instrument.beam_energy,
                         take_off_angle=instrument.take_off_angle,
-                        library=specified_library(library),
+                        library=_specified(library),
                         instrument=instrument,
                     )
                 )

@@ -15,7 +15,6 @@ from napari_gdls.mineralogy.compositions_of_segments import SegmentCompositions,
 from napari_gdls.mineralogy.element_counting import element_counts
 from napari_gdls.mineralogy.instrument import Instrument
 from napari_gdls.mineralogy.measurement_maps import FILLS, filled_map
-from napari_gdls.mineralogy.phase_table import PhaseTable
 from napari_gdls.progress import Progress, silent
 from napari_gdls.segmentation import Segmentation
 
@@ -27,8 +26,7 @@ def quantity_images(
     *,
     fill: str = "nearest",
     segmentation: Segmentation | None = None,
-    minerals: PhaseTable | None = None,
-    of_phases: bool = False,
+    compositions: SegmentCompositions | None = None,
     progress: Progress = silent,
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Images of quantities.
@@ -44,10 +42,8 @@ def quantity_images(
         See `napari_gdls.mineralogy.measurement_maps.filled_map`.
     segmentation : Segmentation, optional
         For percents, and for the fill by segments.
-    minerals : PhaseTable, optional
-        What its phases were found to be.
-    of_phases : bool
-        Percents are those of phases.
+    compositions : SegmentCompositions, optional
+        Of its segments; None: they are measured where a name needs them.
     progress : Progress
 
     Returns
@@ -77,11 +73,9 @@ def quantity_images(
         for column, name in enumerate(found.elements):
             images[name] = filled_map(field, found.counts[:, column], fill, labels)
     if percents and segmentation is not None:
-        compositions = segment_compositions(
-            segmentation, instrument, minerals=minerals, of_phases=of_phases, progress=progress
-        )
+        known = compositions or segment_compositions(segmentation, instrument, progress=progress)
         for name in percents:
-            images[name] = _percents(field, segmentation, compositions, name, fill)
+            images[name] = _percents(field, segmentation, known, name, fill)
     if "counts" in wanted:
         images["counts"] = filled_map(field, field.total_counts, fill, labels)
     if "BSE" in wanted and fill == "nearest":

@@ -10,13 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import RecipeError
+from napari_gdls.plugin.field_calibration import calibration_of
 from napari_gdls.plugin.spectrum_answers import known_instrument
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
+    from napari_gdls.mineralogy.compositions_of_segments import SegmentCompositions
     from napari_gdls.mineralogy.instrument import Instrument
     from napari_gdls.plugin.field_state import FieldState, Result
     from napari_gdls.progress import Progress
+    from napari_gdls.segmentation.result import Segmentation
 
 KINDS = {
     "counts": "Net counts",
@@ -26,8 +29,10 @@ KINDS = {
 }
 """What of an element is mapped, and how it is called."""
 
-_calibrated: weakref.WeakKeyDictionary[Field, Instrument] = weakref.WeakKeyDictionary()
-"""Calibrations of open fields whose phases nobody has named, the latest of each."""
+_compositions: weakref.WeakKeyDictionary[Segmentation, dict[tuple[Instrument, bool], SegmentCompositions]] = (
+    weakref.WeakKeyDictionary()
+)
+"""Compositions of segments of results that are in use: by instrument, and whether they are those of phases."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +103,7 @@ def instrument_of(state: FieldState, field: Field, progress: Progress) -> Instru
             "The field does not say its beam energy, which lines of elements follow from. Set it in the dock Segment, "
             "under Minerals."
         )
-    known = known_instrument(state) or _calibrated.get(field)
-    if known is not None and known.beam_energy == beam_energy:
-        return known
-    progress("calibration", 0.0)
-    from napari_gdls.mineralogy import calibrate_field
-
-    known = _calibrated[field] = calibrate_field(field, beam_energy=beam_energy)
-    return known
+    return known_instrument(state) or calibration_of(field, beam_energy, progress)
 
 
 def made_maps(state: FieldState, shown: Result | None, request: MapRequest, progress: Progress) -> list[MadeMap]:
@@ -189,16 +187,32 @@ def _images(
     from napari_gdls.mineralogy.quantity_images import quantity_images
 
     measured = any(name not in ("BSE", "counts") for name in names)
+    instrument = instrument_of(state, state.field, progress) if measured else None
+    compositions = None
+    if shown is not None and instrument is not None and any("(" in name for name in names):
+        compositions = _compositions_of(shown, instrument, request.kind == "phases", progress)
     return quantity_images(
         state.field,
         names,
-        instrument_of(state, state.field, progress) if measured else None,
+        instrument,
         fill=request.fill,
         segmentation=None if shown is None else shown.segmentation,
-        minerals=None if shown is None else shown.minerals,
-        of_phases=request.kind == "phases",
+        compositions=compositions,
         progress=progress,
     )
+
+
+def _compositions_of(shown: Result, instrument: Instrument, of_phases: bool, progress: Progress) -> SegmentCompositions:
+    """Compositions of the segments of a result, measured once, in some tenths of a second each."""
+    from napari_gdls.mineralogy import segment_compositions
+
+    known = _compositions.setdefault(shown.segmentation, {})
+    key = (instrument, of_phases)
+    if key not in known:
+        known[key] = segment_compositions(
+            shown.segmentation, instrument, minerals=shown.minerals, of_phases=of_phases, progress=progress
+        )
+    return known[key]
 
 
 def possible_coordinates(shown: Result | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal, Slot
 
 from napari_gdls.errors import GdlsError
 from napari_gdls.plugin.failures import show_failure
+from napari_gdls.plugin.field_calibration import calibration_of
 from napari_gdls.plugin.field_state import FieldState, NamingSettings
 from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.task import Task
@@ -179,12 +180,12 @@ def minerals_of(
     progress : Progress
     """
     progress("calibration", 0.0)
-    from napari_gdls.mineralogy import KnownPhases, calibrate_field, identify
+    from napari_gdls.mineralogy import KnownPhases, identify
 
     phases = known.phases = known.phases or KnownPhases()
     instrument = phases.instrument
     if instrument is None or instrument.beam_energy != beam_energy:
-        instrument = calibrate_field(segmentation.field, beam_energy=beam_energy)
+        instrument = calibration_of(segmentation.field, beam_energy, progress)
     minerals = identify(segmentation, library=library or None, instrument=instrument, known=phases, progress=progress)
     _ = minerals.could_be_one  # it is kept
     return minerals

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.plugin.field_calibration import calibration_of
+
 if TYPE_CHECKING:
     from napari_gdls.field import Field
     from napari_gdls.mineralogy.composition import Composition
@@ -75,11 +77,11 @@ def answer_of_counts(
         If the spectrum has too few counts to be fitted, or the library cannot be read.
     """
     progress("calibration", 0.0)
-    from napari_gdls.mineralogy import calibrate_field, fit_spectrum, identify_fit, structural_formula
+    from napari_gdls.mineralogy import fit_spectrum, identify_fit, structural_formula
     from napari_gdls.mineralogy.naming import composition_to_name
     from napari_gdls.segmentation.names import UNKNOWN
 
-    instrument = known or calibrate_field(field, beam_energy=beam_energy)
+    instrument = known or calibration_of(field, beam_energy, progress)
     progress("composition", 0.0)
     fit = fit_spectrum(counts, instrument)
     progress("names", 0.0)

@@ -7,12 +7,15 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
-from napari_gdls import EnergyAxis, Field
+from napari_gdls import EnergyAxis, Field, Recipe
 from napari_gdls.materials.formula import composition_of
 from napari_gdls.mineralogy import element_counts
+from napari_gdls.plugin.layers.contents import contents_of_run
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.metadata import METADATA_KEY
+from napari_gdls.plugin.layers.placing import place_layers
 from napari_gdls.plugin.widgets.element_maps import ElementMapsWidget
+from napari_gdls.progress import silent
 from napari_gdls.spectra import simulate_spectra
 
 AXIS = EnergyAxis(0.0, 20.0, 600)
@@ -156,3 +159,25 @@ def test_cancelled_maps_do_not_come_and_a_dock_without_a_field_waits(viewer, doc
     assert widget.message.text() == "Cancelled."
     qtbot.wait(200)
     assert len(viewer.layers) == 2
+
+
+def test_percents_are_those_of_segments_of_the_result_that_is_shown(viewer, dock, qtbot):
+    field = ilmenite_beside_pyrite()
+    widget = dock(field)
+    recipe = Recipe(method="threshold")
+    contents = contents_of_run(field, recipe, silent)
+    place_layers(viewer, contents)
+    widget.session.finish_run(field, recipe, contents.result)
+    assert widget.fill.model().item(1).isEnabled()
+    type_elements(widget, "Ti")
+    widget.kind.setCurrentIndex(widget.kind.findData("segments"))
+    make(widget, qtbot)
+    layer = viewer.layers["ore: Ti wt% by segment"]
+    assert layer.metadata[METADATA_KEY]["unit"] == "wt%"
+    assert np.nanmedian(layer.data[:, TITANIUM]) == pytest.approx(31.6, abs=3.0)
+    assert np.nanmedian(layer.data[:, WIDTH // 2 :]) == pytest.approx(0.0, abs=0.5)
+    assert not viewer.layers["ore: segments"].visible
+    QTest.keyClicks(widget.expression, "wt(Fe) + wt(Ti) + wt(O) + wt(S)")
+    make(widget, qtbot)
+    whole = viewer.layers["ore: wt(Fe) + wt(Ti) + wt(O) + wt(S)"].data
+    assert np.nanmedian(whole) == pytest.approx(100, abs=2)
