@@ -85,6 +85,16 @@ def test_a_new_phase_comes_last_and_other_phases_keep_their_numbers(run: Segment
     assert len(assigned.phase_colours) == assigned.n_phases
 
 
+def test_all_measurements_can_be_of_one_new_phase(run: Segmentation) -> None:
+    everything = tuple((int(row), int(column)) for row, column in run.field.locations)
+    assigned = correct(run, [Assign(everything)])
+    check(assigned)
+    assert assigned.n_phases == 1
+    assert assigned.modal.percent.tolist() == [100]
+    assert assigned.phases_before is not None
+    assert set(assigned.phases_before.tolist()) == {-1}
+
+
 def test_a_run_with_a_recipe_of_corrections_is_the_corrected_run(field: Field, run: Segmentation) -> None:
     rows = run.field.locations[run.measurement_labels == largest(run, 3)]
     middle = float(rows[:, 1].mean()) + 0.3

@@ -76,7 +76,7 @@ def with_corrections(
 def _merged_pool(pool: Pool, number: npt.NDArray[np.int64], n: int) -> Pool:
     """Sums of the phases as they are numbered now, (n,); a phase that was not merged has those that it had."""
     kept = np.flatnonzero(number >= 0)
-    merged = pool[kept].regrouped(number[kept])
+    merged = pool[kept].regrouped(number[kept]) if len(kept) else pool[kept]
     room = n - len(merged)
     out = Pool(
         np.concatenate([merged.counts, np.zeros((room, merged.counts.shape[1]), dtype=np.int64)]),

@@ -112,7 +112,7 @@ def _names(base: Segmentation, done: Corrected) -> tuple[PhaseName, ...]:
     changed = changed_phases(found, done)
     kept = np.flatnonzero(done.number >= 0)
     group, size = done.number[kept], np.bincount(found.labels, minlength=found.n_phases)[kept]
-    names = list(merged_names([base.names[k] for k in kept.tolist()], group, size))
+    names = list(merged_names([base.names[k] for k in kept.tolist()], group, size))  # () where all phases are new
     names += [UNNAMED] * (done.n_phases - len(names))
     for k in np.flatnonzero(changed).tolist():
         names[k] = UNNAMED.called(names[k].name) if names[k].is_by_hand else UNNAMED
