@@ -198,7 +198,7 @@ class Day:
         with self.timed("merge grains", self.is_quiet):
             session.do(state, Join((place_of_segment(self.shown, 1), place_of_segment(self.shown, 2))))
         with self.timed("assign a grain", self.is_quiet):
-            other = place_of_phase(self.shown, int(np.argmin(self.shown.grouped.labels != self.shown.phases[2])))
+            other = place_of_phase(self.shown, int((self.shown.phases[2] + 1) % self.shown.n_phases))
             session.do(state, Assign(tuple(places_of_segment(self.shown, 3)), other))
         with self.timed("show the graph", self.is_quiet):
             for layer in list(self.viewer.layers):
@@ -249,15 +249,12 @@ _HALF = np.array([[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 1.0]])
 
 
 def settle(seconds: float) -> None:
-    """Let the window answer for some time."""
-    from qtpy.QtWidgets import QApplication
+    """Let the window answer for some time, in a loop of events as that of a user's."""
+    from qtpy.QtCore import QEventLoop, QTimer
 
-    end = time.perf_counter() + seconds
-    while True:
-        QApplication.processEvents()
-        if time.perf_counter() >= end:
-            return
-        time.sleep(0.001)
+    loop = QEventLoop()
+    QTimer.singleShot(max(round(1000 * seconds), 1), loop.quit)
+    loop.exec()
 
 
 def field_of_size(size: str) -> Field:

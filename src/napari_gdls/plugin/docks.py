@@ -66,7 +66,14 @@ def open_dock(viewer: napari.Viewer, key: str) -> QWidget:
     if dock.area == "bottom" and isinstance(main, QMainWindow) and not frame.isFloating():
         bottom = Qt.DockWidgetArea.BottomDockWidgetArea
         if main.dockWidgetArea(frame) != bottom:
+            others = [
+                each
+                for each in main.findChildren(QDockWidget)
+                if main.dockWidgetArea(each) == bottom and not each.isFloating() and not each.isHidden()
+            ]
             main.addDockWidget(bottom, frame)
+            if others:  # side by side, plots would be too narrow
+                main.tabifyDockWidget(others[-1], frame)
     frame.show()
     frame.raise_()
     return widget

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -16,7 +15,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_gdls import Recipe
-from napari_gdls.plugin.docks import DOCKS
+from napari_gdls.plugin.docks import open_dock
 from napari_gdls.plugin.layers.contents import contents_of_run
 from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.measurement_selection import ROLE
@@ -404,6 +403,11 @@ def test_points_without_phases_are_seen_in_both_themes(plots, dense_field, theme
     assert abs(image.pixelColor(at).lightnessF() - ground) > 0.3
 
 
-def test_the_dock_is_in_the_table():
-    assert DOCKS["plots"].name == "Plots"
-    assert dataclasses.astuple(DOCKS["plots"])[-1] == "bottom"
+def test_docks_at_the_bottom_are_tabs(plots, dense_field):
+    plots.add(dense_field)
+    spectrum, opened = (open_dock(plots.viewer, key) for key in ("spectrum", "plots"))
+    frames = [widget.parentWidget() for widget in (spectrum, opened)]
+    main = frames[0].parentWidget()
+    assert {main.dockWidgetArea(frame) for frame in frames} == {Qt.DockWidgetArea.BottomDockWidgetArea}
+    assert frames[0] in main.tabifiedDockWidgets(frames[1])
+    assert open_dock(plots.viewer, "plots") is opened

@@ -29,8 +29,8 @@ _PARTS = 10
 _LABELLED = (2, 4, 6, 8)  # of these parts: 20, 40, 60, 80 percent
 _MARGINS = (0.12, 0.04)
 """Below and above a triangle of side 1: for the percents at its base."""
-_HEIGHT = 230
-"""Pixels: a plot is no lower, so that a triangle can be read."""
+_WIDTH, _HEIGHT = 260, 230
+"""Pixels: a plot is no smaller, so that a triangle can be read."""
 _SIZES = (4.0, 14.0)
 """Diameters of the smallest and the largest segment, in pixels of the screen; chosen by eye."""
 
@@ -60,7 +60,7 @@ class PlotCanvas(ThemedPlot):
     def __init__(self, parent: QWidget) -> None:
         self.box = DrawingBox()
         super().__init__(parent, viewBox=self.box)
-        self.setMinimumHeight(_HEIGHT)
+        self.setMinimumSize(_WIDTH, _HEIGHT)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._points: PlotPoints | None = None
         self._shown: npt.NDArray[np.bool_] = np.empty(0, dtype=bool)
