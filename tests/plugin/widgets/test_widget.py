@@ -340,3 +340,26 @@ def test_closing_the_window_during_a_run_asks(make_napari_viewer, sparse_field, 
     main.close()
     assert catcher.caught == closes + 1  # nothing is under way any more: nobody asks
     main.removeEventFilter(catcher)
+
+
+def test_a_result_waits_for_the_end_of_a_stroke(widget, viewer, qtbot, monkeypatch):
+    run(widget, qtbot)
+    labels = layer_of(viewer, "segments")
+    first = layer_segmentation(labels)
+    chain, ends = contents.contents_of_run, []
+
+    def compute(*args, **known):
+        try:
+            return chain(*args, **known)
+        finally:
+            ends.append("computed")
+
+    monkeypatch.setattr("napari_gdls.plugin.widgets.segment.contents_of_run", compute)
+    with labels.block_history():  # as napari does from press to release
+        widget.run_button.click()
+        qtbot.waitUntil(lambda: ends == ["computed"], timeout=60_000)
+        qtbot.wait(200)
+        assert layer_segmentation(labels) is first
+        assert widget.running
+    qtbot.waitUntil(lambda: not widget.running)
+    assert layer_segmentation(labels) is not first
