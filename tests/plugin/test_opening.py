@@ -205,3 +205,10 @@ def test_maps_of_other_signals_are_listed_and_cannot_be_chosen(tmp_path, qtbot, 
     choices = file_choices(path)
     assert [each.index for each in choices.maps] == [None]
     assert "EELS" in choices.maps[0].kind
+
+
+def test_a_sample_opens_from_the_menu_of_a_window_in_use(viewer, qtbot):
+    opened: list = []
+    QTimer.singleShot(0, lambda: opened.append(viewer.open_sample("napari-gdls", "dacite-fast")))
+    qtbot.waitUntil(lambda: bool(opened), timeout=30_000)
+    assert [layer_role(layer) for layer in opened[0]] == ["bse", "counts"]

@@ -64,16 +64,21 @@ def open_dock(viewer: napari.Viewer, key: str) -> QWidget:
     frame, widget = opened
     main = frame.parentWidget()
     if dock.area == "bottom" and isinstance(main, QMainWindow) and not frame.isFloating():
-        bottom = Qt.DockWidgetArea.BottomDockWidgetArea
-        if main.dockWidgetArea(frame) != bottom:
-            others = [
-                each
-                for each in main.findChildren(QDockWidget)
-                if main.dockWidgetArea(each) == bottom and not each.isFloating() and not each.isHidden()
-            ]
-            main.addDockWidget(bottom, frame)
-            if others:  # side by side, plots would be too narrow
-                main.tabifyDockWidget(others[-1], frame)
+        _put_at_the_bottom(main, frame)
     frame.show()
     frame.raise_()
     return widget
+
+
+def _put_at_the_bottom(main: QMainWindow, frame: QDockWidget) -> None:
+    """Move a dock to the bottom, as a tab beside the others there: side by side they would be too narrow."""
+    bottom = Qt.DockWidgetArea.BottomDockWidgetArea
+    others = [
+        each
+        for each in main.findChildren(QDockWidget)
+        if each is not frame and main.dockWidgetArea(each) == bottom and not each.isFloating() and not each.isHidden()
+    ]
+    if main.dockWidgetArea(frame) != bottom:
+        main.addDockWidget(bottom, frame)
+    if others and frame not in main.tabifiedDockWidgets(others[-1]):
+        main.tabifyDockWidget(others[-1], frame)

@@ -61,28 +61,34 @@ def read(path: PathOrPaths) -> list[Any]:
     return opened(only.name, lambda **options: layers_in(only, **options), only)
 
 
-def opened(name: str, make: Callable[..., list[Layer]], path: Path | None = None) -> list[Any]:
+def opened(name: str, make: Callable[..., list[Layer]], path: Path) -> list[Any]:
     """Layer data of the layers that `make` returns, or `NOTHING` if they come later, or not at all.
-
-    A complaint of this package is shown, as text without a traceback. Raised, napari would say no more than that
-    opening has failed.
 
     Parameters
     ----------
     name : str
         What is opened.
     make : callable
-        Takes arguments of `napari_gdls.read_field`, where `path` is given.
-    path : Path, optional
-        The file, if what it leaves open can be chosen.
+        Takes arguments of `napari_gdls.read_field`.
+    path : Path
+        The file; what it leaves open can be chosen.
     """
-    from napari_gdls.plugin.failures import show_failure
     from napari_gdls.plugin.opening import open_beside, viewer_at_work
 
     viewer = viewer_at_work()
     if viewer is not None:
         open_beside(viewer, name, make, path)
         return NOTHING
+    return shown_errors(make)
+
+
+def shown_errors(make: Callable[[], list[Layer]]) -> list[Any]:
+    """Layer data of the layers that `make` returns; a complaint of this package is shown, as text without a traceback.
+
+    Raised, napari would say no more than that opening has failed.
+    """
+    from napari_gdls.plugin.failures import show_failure
+
     try:
         return [layer.as_layer_data_tuple() for layer in make()]
     except GdlsError as error:

@@ -1,4 +1,4 @@
-"""npe2 sample data: the fields that come with the package."""
+"""npe2 sample data: the fields that come with the package; napari waits for samples, and takes no later layers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 from napari.layers import Labels, Layer
 
 from napari_gdls.plugin.layers.metadata import layer_field, layer_metadata
-from napari_gdls.plugin.readers import opened
+from napari_gdls.plugin.readers import shown_errors
 
 
 def dacite() -> list[Any]:
     """Layers of the real sample, with many counts."""
-    return opened("dacite", lambda: _sample("dacite"))
+    return shown_errors(lambda: _sample("dacite"))
 
 
 def dacite_fast() -> list[Any]:
     """Layers of the same area, measured for a short time."""
-    return opened("dacite-fast", lambda: _sample("dacite-fast"))
+    return shown_errors(lambda: _sample("dacite-fast"))
 
 
 def synthetic() -> list[Any]:
     """Layers of the simulated sample, and its truth as invisible Labels."""
-    return opened("synthetic", _synthetic)
+    return shown_errors(_synthetic)
 
 
 def overlapping() -> list[Any]:
     """Layers of the simulated film, and where each grain is as invisible Labels."""
-    return opened("overlapping", _overlapping)
+    return shown_errors(_overlapping)
 
 
 def _synthetic() -> list[Layer]:
