@@ -24,10 +24,13 @@ from napari_gdls.plugin.docks import open_dock  # noqa: E402
 from napari_gdls.plugin.layers.metadata import layer_role  # noqa: E402
 from napari_gdls.plugin.viewers import viewer_session  # noqa: E402
 from napari_gdls.plugin.widgets.segment import SegmentWidget  # noqa: E402
+from napari_gdls.recipe import Split  # noqa: E402
 
 IMAGES = Path(__file__).parent / "images"
 WINDOW = (1440, 1000)
 PICTURE = (1000, 700)
+ANIMATION = 960  # px, width of the animation
+FRAME = 1500  # ms that each of its pictures stands
 GAP = 16  # px between pictures of one file
 
 
@@ -35,6 +38,7 @@ def main() -> None:
     """Make all of them."""
     IMAGES.mkdir(exist_ok=True)
     dock_with_segments()
+    workbench()
     graph_close_up()
     sparse_field()
     overlapping_phases()
@@ -58,6 +62,55 @@ def dock_with_segments() -> None:
         pictures.append(picture_of(details))
     save_beside("phase_details.png", pictures)
     viewer.close()
+
+
+def workbench() -> None:
+    """The docks at work, and a short animation: the slider, a click on a grain, a line through it."""
+    viewer, widget = opened("dacite")
+    run(widget)
+    wait_for_names(viewer)
+    session, state = widget.session, widget.session.chosen
+    frames = [frame_of(viewer)]
+    for tau_z in (0.5, 0.8, 1.2, 0.3):
+        widget.recipe_form["tau_z"]["number"].value = tau_z
+        wait_for_result(viewer)
+        frames.append(frame_of(viewer))
+    open_dock(viewer, "phases")
+    spectrum = open_dock(viewer, "spectrum")
+    found = state.shown.segmentation
+    label = int(found.labels[10, 53])  # a prism of biotite
+    session.select(state, segments={label}, phases={int(found.phases[label - 1])})
+    while spectrum.busy:
+        settle(0.02)
+    settle(1)
+    save(viewer, "workbench.png", canvas_only=False)
+    frames.append(frame_of(viewer))
+    session.do(state, Split(((12.0, 40.0), (12.0, 62.0))))
+    wait_for_result(viewer)
+    frames.append(frame_of(viewer))
+    session.undo(state)
+    wait_for_result(viewer)
+    frames.append(frame_of(viewer))
+    path = IMAGES / "workbench.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=FRAME, loop=0, optimize=True)
+    print(path)
+    viewer.close()
+
+
+def wait_for_result(viewer: napari.Viewer) -> None:
+    """Wait until what was asked for is in sight."""
+    settle(0.2)
+    while viewer_session(viewer).busy:
+        settle(0.02)
+    settle(0.3)
+
+
+def frame_of(viewer: napari.Viewer) -> Image.Image:
+    """The window as a frame of an animation."""
+    settle(0.3)
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    height = round(ANIMATION * picture.height / picture.width)
+    return picture.resize((ANIMATION, height), Image.Resampling.LANCZOS).quantize(256)
 
 
 def graph_close_up() -> None:

@@ -116,6 +116,7 @@ class PhasePanel(QWidget):
         layout.addWidget(self.phases)
         layout.addWidget(self.merges)
         layout.addLayout(_row(self.merge_button, self.spectra_button, self.undo_button))
+        layout.addStretch(1)
         self.phases.itemSelectionChanged.connect(self._on_phases_chosen)
         self.merges.itemSelectionChanged.connect(self._on_merge_chosen)
         self.merge_button.clicked.connect(self.merge_selected)
