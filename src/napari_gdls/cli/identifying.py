@@ -132,7 +132,9 @@ def minerals_of(
 
     instrument = instrument_of(result.field, beam_energy, take_off)
     with progress_bar() as progress:
-        return identified(result, library=_specified(library), scheme=scheme, instrument=instrument, progress=progress)
+        return identified(
+            result, library=specified_library(library), scheme=scheme, instrument=instrument, progress=progress
+        )
 
 
 def with_names(
@@ -146,7 +148,7 @@ def with_names(
     from napari_gdls.mineralogy import naming_library, read_scheme
 
     # A library or scheme that cannot be read is an error, not a reason to go without.
-    naming_library(_specified(library))
+    naming_library(specified_library(library))
     if scheme is not None:
         read_scheme(scheme)
     try:
@@ -156,7 +158,8 @@ def with_names(
         return result
 
 
-def _specified(library: list[str] | None) -> str | list[str] | None:
+def specified_library(library: list[str] | None) -> str | list[str] | None:
+    """What the option --library names, as `napari_gdls.mineralogy.naming_library` takes it."""
     return library[0] if library and len(library) == 1 else library or None
 
 
@@ -174,7 +177,7 @@ def _print_each(subjects: Subjects, library: list[str] | None) -> None:
                         instrument.energy,
                         beam_energy=instrument.beam_energy,
                         take_off_angle=instrument.take_off_angle,
-                        library=_specified(library),
+                        library=specified_library(library),
                         instrument=instrument,
                     )
                 )

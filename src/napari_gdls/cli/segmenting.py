@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.identifying import Library, SchemeFile, with_names
-from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, open_field, progress_bar, text_of
+from napari_gdls.cli.identifying import Library, SchemeFile, specified_library, with_names
+from napari_gdls.cli.options import (
+    BseChoice,
+    Dataset,
+    Gain,
+    MemoryLimit,
+    Overwrite,
+    open_field,
+    progress_bar,
+    reading_options,
+    text_of,
+)
 from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.cli.subjects import BeamEnergy, TakeOff
@@ -31,6 +41,7 @@ def demo(
     """Segment the real rock that comes with the package, a dacite, and show it."""
     from napari_gdls.samples import sample_field
     from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
+    from napari_gdls.segmentation.script import opening_of_sample
 
     recipe = Recipe()
     _make_folder(output)
@@ -38,7 +49,7 @@ def demo(
     require_writable_files(files, overwrite=True)
     field = sample_field("dacite")
     result = with_names(_segmented(field, recipe))
-    write_results(result, files, overwrite=True)
+    write_results(result, files, overwrite=True, opening=opening_of_sample("dacite"))
     with words_after_results():
         typer.echo(f"A real rock: {field!r}")
         print_summary(result)
@@ -95,6 +106,7 @@ def segment(
     """
     from napari_gdls.phases.constraints import Constraints
     from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
+    from napari_gdls.segmentation.script import NamingChoices, opening_of_file
 
     for given in filter(None, (recipe_file, constraints_file)):
         warn_of_mixed_results(given)
@@ -114,7 +126,13 @@ def segment(
         result = with_names(result, library, scheme, beam_energy, take_off)
     if not result.names:
         files.pop("minerals", None)
-    write_results(result, files, overwrite=overwrite)
+    write_results(
+        result,
+        files,
+        overwrite=overwrite,
+        opening=opening_of_file(path, reading_options(bse, memory_limit, gain, dataset)),
+        naming=NamingChoices(specified_library(library), scheme, beam_energy, take_off),
+    )
     with words_after_results():
         print_summary(result)
         print_files(files)

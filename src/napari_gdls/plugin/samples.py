@@ -59,6 +59,10 @@ def _truth_layer(of: Layer, name: str, labels: Any) -> Labels:
 
 def _sample(name: str) -> list[Layer]:
     from napari_gdls.plugin.layers.fields import field_layers
+    from napari_gdls.plugin.openings import remember_opening
     from napari_gdls.samples import sample_field
+    from napari_gdls.segmentation.script import opening_of_sample
 
-    return field_layers(sample_field(name))
+    field = sample_field(name)
+    remember_opening(field, opening_of_sample(name))
+    return field_layers(field)

@@ -1,4 +1,6 @@
+from .files import result_files as result_files
 from .files import write_labels as write_labels
+from .files import write_results as write_results
 from .grain_edits import grown as grown
 from .grain_edits import holes_of as holes_of
 from .grain_edits import place_of_segment as place_of_segment
@@ -13,6 +15,7 @@ from .picture import segmentation_picture as segmentation_picture
 from .places import phase_at as phase_at
 from .places import place_of_phase as place_of_phase
 from .result import Segmentation as Segmentation
+from .script import NamingChoices as NamingChoices
 from .stored_segmentations import read_segmentation as read_segmentation
 from .stored_segmentations import write_segmentation as write_segmentation
 from .tables import mineral_table as mineral_table

@@ -19,6 +19,7 @@ from napari_gdls.io.manifest import remove_set, write_manifest
 from napari_gdls.io.tables import write_table
 from napari_gdls.recipe import LABELLINGS, METHODS
 from napari_gdls.segmentation.picture import segmentation_picture
+from napari_gdls.segmentation.script import NamingChoices, reproducing_script
 from napari_gdls.segmentation.tables import mineral_table, phase_merge_table, phase_table, segment_table
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _COMPANION_ENDINGS = {
     "picture": ".picture.png",
     "recipe": ".recipe.json",
     "constraints": ".constraints.json",
+    "script": ".script.py",
     MANIFEST: MANIFEST_ENDING,
 }
 """What stands beside the label image NAME.ome.tif, and what is put behind NAME."""
@@ -141,7 +143,8 @@ def result_files(
     companions = ["labels", "segments"]
     if recipe.method_row.makes_phases:
         companions += ["phases"] + ["minerals"] * minerals + ["phase merges", "phase map"]
-    companions += ["confidence"] * confidence + ["picture", "recipe"] + ["constraints"] * constraints + [MANIFEST]
+    companions += ["confidence"] * confidence + ["picture", "recipe"] + ["constraints"] * constraints
+    companions += ["script", MANIFEST]
     return {what: target.with_name(names[what]) for what in companions}
 
 
@@ -184,7 +187,14 @@ def require_writable_files(
         require_writable(path, overwrite=overwrite)
 
 
-def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite: bool) -> None:
+def write_results(
+    result: Segmentation,
+    files: Mapping[str, Path],
+    *,
+    overwrite: bool,
+    opening: str | None = None,
+    naming: NamingChoices | None = None,
+) -> None:
     """Write the files of a result, the manifest last: a set without one that fits is not whole.
 
     Parameters
@@ -193,6 +203,8 @@ def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite:
     files : map of str to Path
         From `result_files`.
     overwrite : bool
+    opening, naming
+        For the script that makes the result again; see `napari_gdls.segmentation.script.reproducing_script`.
 
     Raises
     ------
@@ -225,6 +237,8 @@ def write_results(result: Segmentation, files: Mapping[str, Path], *, overwrite:
     write_text(files["recipe"], result.recipe.to_json() + "\n", overwrite=overwrite)
     if "constraints" in files:
         write_text(files["constraints"], result.constraints.to_json() + "\n", overwrite=overwrite)
+    script = reproducing_script(result, files, opening=opening, naming=naming)
+    write_text(files["script"], script, overwrite=overwrite)
     written = {what: path for what, path in files.items() if what != MANIFEST}
     write_manifest(manifest, written, json.loads(result.recipe.to_json()))
 

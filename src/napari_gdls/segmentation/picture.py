@@ -28,6 +28,9 @@ _GAP = 12
 """Between two columns."""
 _LONGEST_TITLE = 36  # characters; longer names of phases are cut
 _MOST_LINES = 6  # of a column of the legend
+_SCALE_BAR = 0.25
+"""Share of the width of a panel that the scale bar takes at most; by eye."""
+_BAR = 6  # height of the scale bar, pixels
 _SHADE = 0.6
 """Share of a colour that does not depend on the BSE image below it; by eye."""
 _BORDER = 0.35
@@ -57,11 +60,49 @@ def segmentation_picture(segmentation: Segmentation) -> npt.NDArray[np.uint8]:
     right = colours[labels] * (_SHADE + (1 - _SHADE) * grey[..., None])
     right[border_pixels(labels) & (labels > 0)] *= _BORDER
     left = np.repeat(grey[..., None], 3, axis=2)
+    if field.pixel_size is not None:
+        left = _with_scale_bar(left, field.pixel_size / factor)
     gap = np.ones((len(left), 4 * factor if factor < 4 else 12, 3))
     picture = np.round(255 * np.concatenate([left, gap, right], axis=1)).astype(np.uint8)
     if not segmentation.has_phases:
         return picture
     return np.concatenate([picture, _legend(segmentation, picture.shape[1])])
+
+
+def _with_scale_bar(panel: npt.NDArray[np.float64], pixel_size: float) -> npt.NDArray[np.float64]:
+    """The panel, (h, w, 3) from 0 to 1, with a bar of a round length in its lower left corner.
+
+    Parameters
+    ----------
+    panel : (h, w, 3) array
+    pixel_size : float
+        Edge of one of its pixels, um.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width, _ = panel.shape
+    if height < 3 * _LINE:
+        return panel
+    length = scale_bar_length(_SCALE_BAR * width * pixel_size)
+    image = Image.fromarray(np.round(255 * panel).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    top, right = height - _GAP - _BAR, _GAP + round(length / pixel_size)
+    draw.rectangle((_GAP, top, right, top + _BAR), fill=(255, 255, 255), outline=(0, 0, 0))
+    draw.text(
+        (_GAP, top - _LINE),
+        f"{length:g} µm" if length >= 1 else f"{1000 * length:g} nm",
+        fill=(255, 255, 255),
+        font=ImageFont.load_default(size=_LINE // 2),
+        stroke_width=2,
+        stroke_fill=(0, 0, 0),
+    )
+    return np.asarray(image, dtype=np.float64) / 255
+
+
+def scale_bar_length(longest: float) -> float:
+    """The largest of 1, 2, 5, 10, 20 and so on, or of their tenths, that is no longer; in the same unit."""
+    decade = 10.0 ** np.floor(np.log10(longest))
+    return float(max(step * decade for step in (1, 2, 5) if step * decade <= longest * (1 + 1e-9)))
 
 
 def _legend(segmentation: Segmentation, width: int) -> npt.NDArray[np.uint8]:

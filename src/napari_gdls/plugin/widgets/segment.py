@@ -32,6 +32,7 @@ from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.closing import AskBeforeClosing
 from napari_gdls.plugin.widgets.dock_buttons import DockButtons
+from napari_gdls.plugin.widgets.export import ExportButton
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.minerals import MineralsPanel
 from napari_gdls.plugin.widgets.parameter_fields import readable
@@ -99,6 +100,7 @@ class SegmentWidget(QWidget):
         self.result_label.setWordWrap(True)
         self.minerals = MineralsPanel(self.session, followed.naming, self)
         self.docks = DockButtons(napari_viewer, self)
+        self.export = ExportButton(self.session, self)
         self.session_files = SessionFiles(napari_viewer, self.session, self)
         self.save_button = QPushButton("Save recipe…", self)
         self.load_button = QPushButton("Load recipe…", self)
@@ -138,6 +140,7 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.result_label)
         inner.addWidget(self.minerals_section)
         inner.addStretch(1)
+        inner.addWidget(self.export)
         inner.addWidget(self.session_files)
         inner.addLayout(_row(self.load_button, self.save_button))
         scroll = VerticalScrollArea(parts, self)
