@@ -139,9 +139,10 @@ def test_show(segmentation, dense_field):
         "phases",
         "confidence",
         "segments",
-        "graph",
         "measurements",
+        "graph",
     ]
+    assert not viewer.layers[4].visible  # the dots
     assert viewer.canvas.overlays.scale_bar.visible
     viewer = gdls.show(dense_field, ViewerModel())
     assert [layer_role(layer) for layer in viewer.layers] == ["bse", "counts"]

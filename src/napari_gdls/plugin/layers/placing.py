@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Layer, Shapes
@@ -187,6 +187,11 @@ def is_being_painted(viewer: napari.Viewer, field: Field) -> bool:
     """Whether a stroke of the brush is under way on the segments of a field; a result would take its ground away."""
     layers = layers_of(viewer, field, "segments")
     return any(isinstance(layer, Labels) and stroke_under_way(layer) for layer in layers)
+
+
+def in_order(layers: Iterable[Layer]) -> list[Layer]:
+    """Layers of a field as `ORDER` has them, bottom first."""
+    return sorted(layers, key=_rank)
 
 
 def insert_in_order(viewer: napari.Viewer, field: Field, role: str, layer: Layer) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from napari_gdls.field import Field
 from napari_gdls.plugin.layers.fields import field_layers
+from napari_gdls.plugin.layers.metadata import layer_role
+from napari_gdls.plugin.layers.placing import in_order
 from napari_gdls.plugin.layers.segments import segmentation_layers
 from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.segmentation.result import Segmentation
@@ -46,8 +48,10 @@ def show(segmentation_or_field: Segmentation | Field, viewer: napari.Viewer | No
         layers = field_layers(field)
     elif isinstance(segmentation_or_field, Segmentation):
         field = segmentation_or_field.field
-        bse, *others = field_layers(field)
-        layers = [bse, *segmentation_layers(segmentation_or_field), *others]
+        layers = in_order([*field_layers(field), *segmentation_layers(segmentation_or_field)])
+        for layer in layers:
+            if layer_role(layer) == "measurements":
+                layer.visible = False
     else:
         raise TypeError(f"show() takes a Segmentation or a Field, not a {type(segmentation_or_field).__name__}")
     shown_in = napari.Viewer() if viewer is None else viewer
