@@ -9,7 +9,6 @@ from qtpy.QtCore import Slot
 from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -21,6 +20,7 @@ from superqt.utils import signals_blocked
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.widgets.parameter_fields import NameField
 from napari_gdls.plugin.widgets.problems import problem_text
+from napari_gdls.plugin.widgets.rows import row_of
 from napari_gdls.plugin.widgets.watching import watch
 
 if TYPE_CHECKING:
@@ -97,11 +97,11 @@ class MineralsPanel(QWidget):
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        first = _row(self.wanted, self.library.native)
+        first = row_of(self.wanted, self.library.native)
         first.setStretch(1, 1)
         layout.addLayout(first)
-        layout.addLayout(_row(self.beam_label, self.beam_energy))
-        layout.addLayout(_row(self.progress_bar, self.cancel_button))
+        layout.addLayout(row_of(self.beam_label, self.beam_energy))
+        layout.addLayout(row_of(self.progress_bar, self.cancel_button))
         layout.addWidget(self.message)
         layout.addWidget(self.again_button)
 
@@ -188,10 +188,3 @@ def _libraries(progress: Progress) -> tuple[str, ...]:
     from napari_gdls.mineralogy.rock_types import rock_types
 
     return tuple(rock_types())
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

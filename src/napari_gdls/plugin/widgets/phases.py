@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QColorDialog,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -27,6 +26,7 @@ from napari_gdls.plugin.field_state import Result, same_phases
 from napari_gdls.plugin.session import Session
 from napari_gdls.plugin.widgets.phase_name_cells import NameEditing, name_cell, probability_cell
 from napari_gdls.plugin.widgets.phase_order import NAME, PROBABILITY, list_in_words, ordered_phases
+from napari_gdls.plugin.widgets.rows import row_of
 from napari_gdls.plugin.widgets.tables import cell, fit_height, read_only_table, wide_table
 from napari_gdls.plugin.widgets.watching import watch
 
@@ -112,10 +112,10 @@ class PhasePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.message)
-        layout.addLayout(_row(self.search, self.only_button, self.all_button))
+        layout.addLayout(row_of(self.search, self.only_button, self.all_button))
         layout.addWidget(self.phases)
         layout.addWidget(self.merges)
-        layout.addLayout(_row(self.merge_button, self.spectra_button, self.undo_button))
+        layout.addLayout(row_of(self.merge_button, self.spectra_button, self.undo_button))
         layout.addStretch(1)
         self.phases.itemSelectionChanged.connect(self._on_phases_chosen)
         self.merges.itemSelectionChanged.connect(self._on_merge_chosen)
@@ -377,13 +377,6 @@ class PhasePanel(QWidget):
                 item = cell(text, right=column > 0)
                 item.setToolTip("\n".join(f"{k + 1}: {titles[k]}" for k in merge.first + merge.second))
                 self.merges.setItem(row, column, item)
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row
 
 
 def _numbered(merge: PhaseMerge) -> str:

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -37,6 +36,7 @@ from napari_gdls.plugin.widgets.field_choice import FieldChoice
 from napari_gdls.plugin.widgets.minerals import MineralsPanel
 from napari_gdls.plugin.widgets.parameter_fields import readable
 from napari_gdls.plugin.widgets.recipe_form import RecipeForm
+from napari_gdls.plugin.widgets.rows import row_of
 from napari_gdls.plugin.widgets.run_progress import RunProgress
 from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
 from napari_gdls.plugin.widgets.section import Section
@@ -135,14 +135,14 @@ class SegmentWidget(QWidget):
         inner.addLayout(form)
         inner.addWidget(self.recipe_form)
         inner.addWidget(self.keep_earlier)
-        inner.addLayout(_row(self.run_button, self.cancel_button))
+        inner.addLayout(row_of(self.run_button, self.cancel_button))
         inner.addWidget(self.progress_bar)
         inner.addWidget(self.result_label)
         inner.addWidget(self.minerals_section)
         inner.addStretch(1)
         inner.addWidget(self.export)
         inner.addWidget(self.session_files)
-        inner.addLayout(_row(self.load_button, self.save_button))
+        inner.addLayout(row_of(self.load_button, self.save_button))
         scroll = VerticalScrollArea(parts, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -285,13 +285,6 @@ class SegmentWidget(QWidget):
             self.session.set_recipe(Recipe.from_json(Path(path).read_text(encoding="utf-8")))
         except (OSError, UnicodeError, RecipeError) as error:
             show_error(f"{path}: no recipe was loaded: {error}")
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row
 
 
 def described(field: Field) -> str:

@@ -43,11 +43,6 @@ class ThemedPlot(pg.PlotWidget):
         """Of napari's theme, as "#rrggbb"."""
         return str(get_theme(get_settings().appearance.theme).text.as_hex("long"))
 
-    @property
-    def ground_colour(self) -> str:
-        """Of napari's theme, as "#rrggbb"."""
-        return str(get_theme(get_settings().appearance.theme).background.as_hex("long"))
-
     def _follow_theme(self, event: object = None) -> None:
         theme = get_theme(get_settings().appearance.theme)
         self.setBackground(theme.background.as_hex("long"))

@@ -8,7 +8,6 @@ from qtpy.QtCore import Slot
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QProgressBar,
@@ -32,6 +31,7 @@ from napari_gdls.plugin.widgets.overlap.export import ExportPanel
 from napari_gdls.plugin.widgets.overlap.masks import MasksPanel
 from napari_gdls.plugin.widgets.overlap.separation import SeparationPanel
 from napari_gdls.plugin.widgets.overlap.traces import TracesPanel
+from napari_gdls.plugin.widgets.rows import row_of
 from napari_gdls.plugin.widgets.scrolling import VerticalScrollArea
 from napari_gdls.plugin.widgets.segment import described
 from napari_gdls.plugin.widgets.watching import watch
@@ -116,7 +116,7 @@ class OverlapWidget(QWidget):
         form.addRow("Field", self.field_choice)
         form.addRow(self.field_label)
         form.addRow("Artefacts", self.artefacts)
-        form.addRow("Components", _row(self.n_components, self.method))
+        form.addRow("Components", row_of(self.n_components, self.method))
         self.tabs = QTabWidget(self)
         self.tabs.setUsesScrollButtons(False)
         for number, (panel, title) in enumerate(
@@ -132,7 +132,7 @@ class OverlapWidget(QWidget):
             self.tabs.addTab(VerticalScrollArea(panel, self.tabs), f"{number} {title}")
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addLayout(_row(self.unmix_button, self.decompose_button, self.cancel_button))
+        layout.addLayout(row_of(self.unmix_button, self.decompose_button, self.cancel_button))
         layout.addWidget(self.progress_bar)
         layout.addWidget(self.status)
         layout.addWidget(self.tabs, 1)
@@ -213,10 +213,3 @@ class OverlapWidget(QWidget):
 def _in_words(field: Field) -> str:
     text = described(field)
     return text if field.is_dense else f"{text}. Overlapping phases need a spectrum at every pixel."
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

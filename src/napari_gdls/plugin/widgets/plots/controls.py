@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QCompleter,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
@@ -22,7 +21,9 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_gdls.plugin.plot_choice import PlotChoice, Subject
+from napari_gdls.plugin.widgets.rows import row_of
 
+_GAP = 3  # pixels between the buttons of a row, which is narrow
 _WIDTH = 290
 """Pixels of the column: two buttons side by side with their texts, and "at(Na)+at(K)+at(Ca)" in a box."""
 
@@ -173,7 +174,7 @@ class PlotControls(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
-        column.addLayout(_row(self.kind, self.subject))
+        column.addLayout(row_of(self.kind, self.subject, spacing=_GAP))
         self.scatter_part, self.ternary_part = QWidget(self), QWidget(self)
         grid = QGridLayout(self.scatter_part)
         for row, (name, box, tick) in enumerate(zip("xy", self.axes, self.logarithmic, strict=True)):
@@ -191,10 +192,10 @@ class PlotControls(QWidget):
             part.setColumnStretch(1, 1)
         column.addWidget(self.scatter_part)
         column.addWidget(self.ternary_part)
-        column.addLayout(_row(*self.tool_buttons.values(), self.all))
+        column.addLayout(row_of(*self.tool_buttons.values(), self.all, spacing=_GAP))
         column.addWidget(self.selection)
-        column.addLayout(_row(self.new_phase, self.assign))
-        column.addLayout(_row(self.clear, self.save))
+        column.addLayout(row_of(self.new_phase, self.assign, spacing=_GAP))
+        column.addLayout(row_of(self.clear, self.save, spacing=_GAP))
         column.addWidget(self.message)
         column.addStretch(1)
 
@@ -263,11 +264,3 @@ def _button(text: str, tip: str, parent: QWidget) -> QPushButton:
     button.setToolTip(tip)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(3)
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

@@ -57,11 +57,6 @@ class Crowd:
         return sum(len(each.data) for each in self._dots)
 
     @property
-    def has_image(self) -> bool:
-        """Whether density is drawn."""
-        return bool(self._image.isVisible())
-
-    @property
     def bounds(self) -> tuple[float, float, float, float] | None:
         """Left, bottom, right, top of all points; None where there are none."""
         if len(self._x) == 0:

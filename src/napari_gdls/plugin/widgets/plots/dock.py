@@ -113,10 +113,6 @@ class PlotsWidget(QWidget):
         """Let the selected measurements be a phase of their own."""
         self._assign(None)
 
-    def assign_to(self, phase: int) -> None:
-        """Give the selected measurements a phase of the shown result, from 0."""
-        self._assign(phase)
-
     @Slot()
     def clear_selection(self) -> None:
         """Select nothing."""

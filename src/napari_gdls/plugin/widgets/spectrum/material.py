@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import weakref
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -89,7 +88,6 @@ class SpectrumFits(QObject):
         self.answer: SpectrumAnswer | None = None
         self.problem = ""
         self._asked: tuple[FieldState, bytes, float, str] | None = None
-        self._calibrated: weakref.WeakKeyDictionary[FieldState, Instrument] = weakref.WeakKeyDictionary()
         self._latest = Latest(self)
         self._latest.succeeded.connect(self._on_answer)
         self._latest.failed.connect(self._on_failure)
@@ -121,19 +119,15 @@ class SpectrumFits(QObject):
         if self._asked is not None and self._asked[0] is state and self._asked[1:] == asked[1:]:
             self.changed.emit()
             return
-        known = known_instrument(state) or self._calibrated.get(state)
-        if known is not None and known.beam_energy != state.beam_energy:
-            known = None
         self._asked, self.answer, self.problem = asked, None, "Fitting…"
         self._latest.ask(
-            partial(_answered, asked, np.array(spectrum.counts), known),
+            partial(_answered, asked, np.array(spectrum.counts), known_instrument(state)),
         )
         self.changed.emit()
 
     @Slot(object)
     def _on_answer(self, found: tuple[tuple[FieldState, bytes, float, str], SpectrumAnswer]) -> None:
         asked, answer = found
-        self._calibrated[asked[0]] = answer.instrument
         if asked is self._asked:
             self.answer, self.problem = answer, ""
             self.changed.emit()
