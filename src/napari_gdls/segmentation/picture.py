@@ -90,7 +90,7 @@ def _with_scale_bar(panel: npt.NDArray[np.float64], pixel_size: float) -> npt.ND
     draw.rectangle((_GAP, top, right, top + _BAR), fill=(255, 255, 255), outline=(0, 0, 0))
     draw.text(
         (_GAP, top - _LINE),
-        f"{length:g} µm" if length >= 1 else f"{1000 * length:g} nm",
+        f"{length:g} um" if length >= 1 else f"{1000 * length:g} nm",
         fill=(255, 255, 255),
         font=ImageFont.load_default(size=_LINE // 2),
         stroke_width=2,
