@@ -74,6 +74,7 @@ def test_segment_writes_what_it_found(store, tmp_path):
         "out.phases.ome.tif",
         "out.picture.png",
         "out.recipe.json",
+        "out.script.py",
         "out.segments.csv",
     ]
     labels, phase_map = read_labels(tmp_path / "out.ome.tif"), read_labels(tmp_path / "out.phases.ome.tif")
@@ -103,6 +104,7 @@ def test_methods_without_phases_write_none(store, tmp_path):
         "out.picture.png",
         "out.png",
         "out.recipe.json",
+        "out.script.py",
         "out.segments.csv",
     ]
     assert "phase" not in table(tmp_path / "out.segments.csv")[0]

@@ -99,9 +99,9 @@ def segment(
 ) -> None:
     """Segment a field; write labels, phases, tables, a picture and the recipe.
 
-    For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png, NAME.recipe.json and
-    NAME.manifest.json (which files belong together); and where the method makes phases NAME.phases.ome.tif (phase map),
-    NAME.phases.csv (modal composition), NAME.phase_merges.csv (which
+    For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png, NAME.recipe.json,
+    NAME.script.py (makes all of it again) and NAME.manifest.json (which files belong together); and where the method
+    makes phases NAME.phases.ome.tif (phase map), NAME.phases.csv (modal composition), NAME.phase_merges.csv (which
     phases could be one), and NAME.minerals.csv (names, compositions, formulas).
     """
     from napari_gdls.phases.constraints import Constraints
