@@ -292,7 +292,10 @@ class SessionMachine(RuleBasedStateMachine):
         self.session.set_recipe(recipe)
         self.recipe = recipe
         if self.chosen:
-            self.known[self.chosen] = (recipe, self.known[self.chosen][1].replaced_by(recipe))
+            history = self.known[self.chosen][1]
+            if (recipe.names, recipe.corrections) != (history.names, history.corrections):  # else there is nothing new
+                history = history.replaced_by(recipe)
+            self.known[self.chosen] = (recipe, history)
 
     @precondition(lambda self: self.chosen)
     @rule(step=st.sampled_from([CUT, OTHER_CUT, Naming(0, 1, "quartz"), Naming(0, 1, ""), "undo", "redo", 0, "drop"]))
