@@ -18,11 +18,13 @@ from napari_gdls.field import Field
 from napari_gdls.io import describe, read_field
 from napari_gdls.io.bse_choice import NAMED_OR_COUNTS, choose_bse
 from napari_gdls.io.contracts import ReadOptions
+from napari_gdls.io.counts_source import ArrayCounts
+from napari_gdls.io.map_files import SpectralMap, _map_called
 from napari_gdls.io.rosetta import process as rosetta_process
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS
 from napari_gdls.io.rosetta.reader import ROSETTA_READERS
-from napari_gdls.io.rosetta.reading import _chosen_map, describe_here, read_here
-from napari_gdls.io.rosetta.signals import SignalMap, as_image, as_map
+from napari_gdls.io.rosetta.reading import describe_here, read_here
+from napari_gdls.io.rosetta.signals import as_image, as_map
 from napari_gdls.io.sparse_spectra import collected_in_one_pass, spectra_of_cube
 
 rsciio = pytest.importorskip("rsciio", reason="needs the extra formats")
@@ -240,12 +242,12 @@ def test_phenom(shared_data: Path) -> None:
 
 
 def test_one_of_several_maps_is_chosen() -> None:
-    maps = [SignalMap(title, np.zeros((1, 1, 1)), EnergyAxis(0, 1, 1), None, None, {}) for title in "aab"]
-    assert _chosen_map(Path("x"), maps, 1) is maps[1]
-    assert _chosen_map(Path("x"), maps, "b") is maps[2]
+    maps = [SpectralMap(title, ArrayCounts(np.zeros((1, 1, 1))), EnergyAxis(0, 1, 1)) for title in "aab"]
+    assert _map_called(Path("x"), maps, 1) is maps[1]
+    assert _map_called(Path("x"), maps, "b") is maps[2]
     for choice in (3, -1, "a", "c", None):
         with pytest.raises(FieldReadError, match=r"option dataset.*0: 'a' \(1 x 1 x 1\)"):
-            _chosen_map(Path("x"), maps, choice)
+            _map_called(Path("x"), maps, choice)
 
 
 def ripple(folder: Path, cube: np.ndarray, **header: Any) -> Path:

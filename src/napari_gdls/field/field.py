@@ -303,6 +303,18 @@ class Field:
         other.spectra = smaller_form(counts)
         return other
 
+    def with_beam_energy(self, beam_energy: float | None) -> Field:
+        """Field with another energy of the beam (keV), None for unknown; everything else the same.
+
+        Raises
+        ------
+        FieldError
+            If no microscope has such a beam.
+        """
+        other = copy.copy(self)
+        other.beam_energy = number_within("beam_energy", beam_energy, "keV", *_BEAM_ENERGIES)
+        return other
+
     def with_artefacts(self, artefacts: Iterable[str]) -> Field:
         """Field with other elements declared as no part of the specimen; everything else the same.
 

@@ -49,6 +49,8 @@ class ReadOptions:
     energy : (float, float) or None
         Energy of the first channel and width of a channel, in eV, in place of the calibration of the file. None: as the
         file says.
+    beam_energy : float or None
+        Energy of the beam in keV, in place of that of the file. None: as the file says.
     """
 
     memory_limit: int = DEFAULT_MEMORY_LIMIT
@@ -56,6 +58,7 @@ class ReadOptions:
     dataset: str | int | None = None
     gain: float | None = None
     energy: tuple[float, float] | None = None
+    beam_energy: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

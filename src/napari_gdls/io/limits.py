@@ -141,6 +141,17 @@ def checked_energy(energy: object) -> tuple[float, float] | None:
     return first, checked_number("width of a channel", width, "in eV", positive=True)
 
 
+def checked_beam_energy(beam_energy: float | None) -> float | None:
+    """Energy of the beam in keV, or None.
+
+    Raises
+    ------
+    RecipeError
+        If it is no positive, finite number. Whether a microscope can have it is asked where the field is made.
+    """
+    return None if beam_energy is None else checked_number("beam_energy", beam_energy, "in keV", positive=True)
+
+
 def existing_path(path: str | os.PathLike[str]) -> Path:
     """The path, after checking that it names something that exists.
 

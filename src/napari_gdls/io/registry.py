@@ -6,12 +6,13 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from napari_gdls.errors import FieldError, FieldReadError, GdlsWarning
 from napari_gdls.field import Field
 from napari_gdls.io.contracts import FieldReader, FieldSummary, FileChoices, ReadOptions
-from napari_gdls.io.limits import checked_energy, checked_memory_limit, existing_path
+from napari_gdls.io.limits import checked_beam_energy, checked_energy, checked_memory_limit, existing_path
 
 
 def readers() -> tuple[FieldReader, ...]:
@@ -37,6 +38,7 @@ def read_field(
     dataset: str | int | None = None,
     gain: float | None = None,
     energy: tuple[float, float] | None = None,
+    beam_energy: float | None = None,
 ) -> Field:
     """Read a field from a file or folder of any supported format.
 
@@ -61,6 +63,8 @@ def read_field(
     energy : (float, float), optional
         Energy of the first channel and width of a channel, in eV, for files of other programs whose calibration is
         missing or wrong. None: as the file says. Native stores and TIMA folders keep their own.
+    beam_energy : float, optional
+        Energy of the beam, in keV, for files that do not say it or say it wrongly. None: as the file says.
 
     Returns
     -------
@@ -73,13 +77,14 @@ def read_field(
         If nothing is there, the format is unknown, the file is damaged, or it needs more memory; where a choice is
         needed, a `ReadChoiceError`.
     RecipeError
-        If `memory_limit` is no positive number, or `energy` no pair of numbers.
+        If `memory_limit` or `beam_energy` is no positive number, or `energy` no pair of numbers.
     """
     file = existing_path(path)
-    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain, checked_energy(energy))
+    options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
     with_reader = find_reader(file, reader)
     with _explained(file, with_reader):
-        return with_reader.read(file, options)
+        field = with_reader.read(file, options)
+        return field if options.beam_energy is None else field.with_beam_energy(options.beam_energy)
 
 
 def describe(
@@ -91,12 +96,13 @@ def describe(
     dataset: str | int | None = None,
     gain: float | None = None,
     energy: tuple[float, float] | None = None,
+    beam_energy: float | None = None,
 ) -> FieldSummary:
     """What a file holds: images, spectra, calibration, counts; also where `read_field` would ask for a choice.
 
     Parameters
     ----------
-    path, reader, memory_limit, bse, dataset, gain, energy
+    path, reader, memory_limit, bse, dataset, gain, energy, beam_energy
         As in `read_field`. A file that needs more than `memory_limit` is described without its counts.
 
     Raises
@@ -105,11 +111,12 @@ def describe(
         As in `read_field`.
     """
     file = existing_path(path)
-    options = ReadOptions(checked_memory_limit(memory_limit), bse, dataset, gain, checked_energy(energy))
+    options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
     with_reader = find_reader(file, reader)
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
-        return with_reader.describe(file, options)
+        found = with_reader.describe(file, options)
+        return found if options.beam_energy is None else replace(found, beam_energy=options.beam_energy)
 
 
 def file_choices(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> FileChoices:
@@ -131,6 +138,24 @@ def file_choices(path: str | os.PathLike[str], *, memory_limit: int | None = Non
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # reading says it
         return with_reader.choices(file, options)
+
+
+def _options(
+    memory_limit: int | None,
+    bse: str | int | os.PathLike[str] | None,
+    dataset: str | int | None,
+    gain: float | None,
+    energy: tuple[float, float] | None,
+    beam_energy: float | None,
+) -> ReadOptions:
+    return ReadOptions(
+        checked_memory_limit(memory_limit),
+        bse,
+        dataset,
+        gain,
+        checked_energy(energy),
+        checked_beam_energy(beam_energy),
+    )
 
 
 @contextmanager

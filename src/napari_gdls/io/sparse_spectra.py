@@ -11,10 +11,37 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.field import Counts
+from napari_gdls.io.counts_source import BLOCK_BYTES, CountsSource
 from napari_gdls.io.limits import require_memory
 
-BLOCK_BYTES = 64 * 1024**2
-"""Raw size of the blocks that a cube is worked through in."""
+
+def spectra_from(source: CountsSource, path: Path, limit: int) -> Counts:
+    """Spectra of a map.
+
+    Parameters
+    ----------
+    source : CountsSource
+        Of (H, W, D) counts.
+    path : Path
+        For messages.
+    limit : int
+        Most bytes that the spectra may take.
+
+    Returns
+    -------
+    (H * W, D) array or csr_array
+
+    Raises
+    ------
+    FieldReadError
+        If they need more than `limit`.
+    """
+    height, width, channels = source.shape
+    if source.all_at_once:
+        n_bytes = height * width * channels * source.dtype.itemsize
+        require_memory(path, n_bytes + n_bytes // 2, limit, "the spectra")
+        return spectra_of_cube(np.concatenate(list(source.blocks())))
+    return collected_in_one_pass(source.blocks(), (height * width, channels), path, limit)
 
 
 def spectra_of_cube(cube: npt.NDArray[Any]) -> Counts:

@@ -24,8 +24,9 @@ import scipy.sparse as sp
 
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Counts
+from napari_gdls.io.counts_source import BLOCK_BYTES
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
-from napari_gdls.io.sparse_spectra import BLOCK_BYTES, collected, stored_bytes
+from napari_gdls.io.sparse_spectra import collected, stored_bytes
 
 MAGIC = b"Tescan X-ray map"
 GZIP_MAGIC = b"\x1f\x8b"

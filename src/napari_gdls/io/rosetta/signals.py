@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import ReadChoiceError
+from napari_gdls.io.counts_source import ArrayCounts, DaskCounts
 from napari_gdls.io.limits import require_memory, require_plausible_energies
+from napari_gdls.io.map_files import MapImage, SpectralMap
 from napari_gdls.io.text_numbers import number_in
 
 _TO_EV = {"ev": 1.0, "kev": 1000.0}
 _TO_UM = {"m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "μm": 1.0, "um": 1.0, "nm": 1e-3, "å": 1e-4, "pm": 1e-6}
 """eV and um in the units that files state, by their names in lower case."""
-
-_STAND_IN = (0.0, 10.0)
-"""Calibration, in eV, of a map whose own cannot be taken, so that it can be listed: the usual one."""
 
 _CATHODOLUMINESCENCE = "cathodoluminescence (CL)"
 _OTHER_SIGNALS = {
@@ -34,50 +31,7 @@ _OTHER_SIGNALS = {
 """By the signal types of HyperSpy and its extensions."""
 
 
-@dataclass(frozen=True)
-class SignalImage:
-    """An image: title and (H, W) pixels."""
-
-    title: str
-    pixels: npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class SignalMap:
-    """A map of spectra.
-
-    Attributes
-    ----------
-    title : str
-    counts : (H, W, D) numpy or dask array
-    energy : EnergyAxis
-    pixel_size : float or None, um
-    beam_energy : float or None, keV
-    acquisition : dict
-        What the file says of the instrument, as plain values.
-    notes : tuple of str
-        What the user should know.
-    measured : str
-        What it is a map of, if not of X-rays.
-    """
-
-    title: str
-    counts: Any
-    energy: EnergyAxis
-    pixel_size: float | None
-    beam_energy: float | None
-    acquisition: dict[str, Any]
-    notes: tuple[str, ...] = ()
-    measured: str = ""
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        height, width, channels = self.counts.shape
-        return int(height), int(width), int(channels)
-
-
-def as_image(path: Path, signal: Mapping[str, Any], limit: int) -> SignalImage | None:
+def as_image(path: Path, signal: Mapping[str, Any], limit: int) -> MapImage | None:
     """The image in a signal, the mean of its frames if it has several; None when it holds something else.
 
     Raises
@@ -92,23 +46,18 @@ def as_image(path: Path, signal: Mapping[str, Any], limit: int) -> SignalImage |
         return None
     require_memory(path, 2 * math.prod(data.shape) * data.dtype.itemsize, limit, "an image")
     pixels = np.asarray(data)
-    return SignalImage(_title(signal), pixels if pixels.ndim == 2 else pixels.mean(axis=0, dtype=np.float32))
+    return MapImage(_title(signal), pixels if pixels.ndim == 2 else pixels.mean(axis=0, dtype=np.float32))
 
 
-def as_map(path: Path, signal: Mapping[str, Any], energy: tuple[float, float] | None = None) -> SignalMap | None:
+def as_map(path: Path, signal: Mapping[str, Any], *, sparse: bool = False) -> SpectralMap | None:
     """The map of spectra in a signal; None when it holds something else.
 
     Parameters
     ----------
     path : Path
     signal : mapping
-    energy : (float, float), optional
-        See `ReadOptions`.
-
-    Raises
-    ------
-    FieldReadError
-        If it is a map without an energy calibration.
+    sparse : bool
+        Whether lazy data are sparse inside.
     """
     data, axes = signal["data"], signal["axes"]
     if data.ndim != 3 or len(axes) != 3 or data.dtype.kind not in "uif":
@@ -122,33 +71,18 @@ def as_map(path: Path, signal: Mapping[str, Any], energy: tuple[float, float] | 
     size, notes = _pixel_size(rows, columns)
     measured = _measured(signal)
     instrument = _plain(signal.get("metadata", {}).get("Acquisition_instrument") or {})
-    return SignalMap(
+    energy, refused = _energy(path, signal, axes[last], plausible=not measured)
+    return SpectralMap(
         title=_title(signal),
-        counts=counts,
-        energy=_energy(path, signal, axes[last], plausible=not measured, given=energy),
+        counts=ArrayCounts(counts) if isinstance(counts, np.ndarray) else DaskCounts(counts, sparse),
+        energy=energy,
         pixel_size=size,
         beam_energy=_beam_energy(signal, instrument),
         acquisition=instrument,
         notes=notes,
         measured=measured,
+        refused=refused,
     )
-
-
-def as_map_to_choose(path: Path, signal: Mapping[str, Any]) -> tuple[SignalMap, tuple[float, float] | None, str] | None:
-    """The map of spectra in a signal, its energy axis (see `MapChoice`), and what is wrong with that.
-
-    None when the signal holds something else.
-    """
-    try:
-        found = as_map(path, signal)
-    except ReadChoiceError as error:
-        found = as_map(path, signal, _STAND_IN)
-        assert found is not None  # that is what was refused
-        (axis,) = (axis for axis in signal["axes"] if _is_energy(axis))
-        width, offset = _number(axis.get("scale")), _number(axis.get("offset"))
-        known = None if width is None or offset is None else (offset, width)
-        return found, known, error.problem
-    return None if found is None else (found, (found.energy.offset, found.energy.width), "")
 
 
 def _beam_energy(signal: Mapping[str, Any], instrument: Mapping[str, Any]) -> float | None:
@@ -191,23 +125,15 @@ def _unit(axis: Mapping[str, Any]) -> str:
 
 
 def _energy(
-    path: Path,
-    signal: Mapping[str, Any],
-    axis: Mapping[str, Any],
-    *,
-    plausible: bool,
-    given: tuple[float, float] | None,
-) -> EnergyAxis:
-    if given is not None:
-        chosen = EnergyAxis(*given, int(axis["size"]))
-        require_plausible_energies(path, chosen, may_be_given=True)
-        return chosen
+    path: Path, signal: Mapping[str, Any], axis: Mapping[str, Any], *, plausible: bool
+) -> tuple[EnergyAxis | None, ReadChoiceError | None]:
+    """The energy axis where there is one, and why it cannot be taken as it is."""
     unit = _unit(axis)
     if unit not in _TO_EV and "ev-per-chan" in signal.get("original_metadata", {}):
         unit = "ev"  # the one calibration that Ripple files have names its unit in the key
     width, offset = _number(axis.get("scale")), _number(axis.get("offset"))
-    if unit not in _TO_EV or width is None or offset is None:
-        raise ReadChoiceError(
+    if unit not in _TO_EV or width is None or offset is None or width <= 0:
+        return None, ReadChoiceError(
             path,
             "has no energy calibration: the unit of the energy axis is "
             f"{axis.get('units') or 'missing'}, its channel width {axis.get('scale')}",
@@ -218,8 +144,11 @@ def _energy(
     # Rounded to 1e-9 eV, so that 0.010001 keV is 10.001 eV and not its neighbour.
     found = EnergyAxis(round(offset * _TO_EV[unit], 9), round(width * _TO_EV[unit], 9), int(axis["size"]))
     if plausible:
-        require_plausible_energies(path, found, may_be_given=True)
-    return found
+        try:
+            require_plausible_energies(path, found, may_be_given=True)
+        except ReadChoiceError as error:
+            return found, error
+    return found, None
 
 
 def _pixel_size(rows: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[float | None, tuple[str, ...]]:
