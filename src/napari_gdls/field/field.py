@@ -332,6 +332,84 @@ class Field:
         other.artefacts = checked_artefacts(artefacts)
         return other
 
+    @classmethod
+    def from_hyperspy(
+        cls,
+        signal: Any,
+        bse: Any = None,
+        *,
+        energy: tuple[float, float] | None = None,
+        gain: float | None = None,
+        memory_limit: int | None = None,
+    ) -> Field:
+        """The field in a signal of HyperSpy, lazy or not: what `napari_gdls.read_field` finds in the file of one.
+
+        Parameters
+        ----------
+        signal : hyperspy.signals.BaseSignal
+            Map of spectra: two axes of pixels, one of energy with its unit.
+        bse : (H, W) array, hyperspy Signal2D or "counts", optional
+            BSE image in the frame of the map. "counts", or None: the map of total counts as a stand-in.
+        energy, gain, memory_limit
+            As in `napari_gdls.read_field`.
+
+        Raises
+        ------
+        FieldError
+            If it is no map of X-ray spectra with an energy axis, or the image has another size.
+
+        Examples
+        --------
+        >>> import hyperspy.api as hs  # doctest: +SKIP
+        >>> field = Field.from_hyperspy(hs.load("map.hspy"), bse=hs.load("bse.tif"))  # doctest: +SKIP
+        """
+        from napari_gdls.io.hyperspy_signals import field_from_signal
+
+        return field_from_signal(signal, bse, energy=energy, gain=gain, memory_limit=memory_limit)
+
+    def to_hyperspy(self, *, lazy: bool | None = None) -> Any:
+        """The spectra as a signal of HyperSpy, ``EDSSEMSpectrum`` or ``EDSTEMSpectrum`` where eXSpy is installed.
+
+        Axes ``y``, ``x`` (µm, px where the pixel size is not known) and ``Energy`` (keV); the energy of the beam, the
+        instrument and the title stand in the metadata where HyperSpy has them. Pixels without a measurement hold
+        zeros; a field whose measurements lie apart gives one spectrum per measurement instead, along one axis.
+        `from_hyperspy` with `bse` gives back an equal field.
+
+        Parameters
+        ----------
+        lazy : bool, optional
+            Whether the data are an array of dask. None: where the spectra of the field are not in memory.
+
+        Raises
+        ------
+        FieldError
+            If HyperSpy is not installed.
+        """
+        from napari_gdls.io.hyperspy_signals import signal_of_field
+
+        return signal_of_field(self, lazy=lazy)
+
+    def to_xarray(self, *, lazy: bool | None = None) -> Any:
+        """The field as an `xarray.Dataset`.
+
+        Variables ``counts`` (y, x, energy; or measurement, energy where measurements lie apart), ``bse`` and ``valid``
+        (y, x); coordinates ``energy`` (eV), ``y`` and ``x`` (um, px where the pixel size is not known), and ``row`` and
+        ``column`` (px) of the measurements; everything else among the attributes.
+
+        Parameters
+        ----------
+        lazy : bool, optional
+            As in `to_hyperspy`.
+
+        Raises
+        ------
+        FieldError
+            If xarray is not installed.
+        """
+        from napari_gdls.io.xarray_datasets import dataset_of_field
+
+        return dataset_of_field(self, lazy=lazy)
+
     def __repr__(self) -> str:
         height, width = self.shape
         title = f" {self.name!r}" if self.name else ""
