@@ -14,7 +14,9 @@ from .manifest import manifest_of as manifest_of
 from .mindif import MindifField as MindifField
 from .mindif import MindifPhase as MindifPhase
 from .mindif import read_mindif as read_mindif
+from .mindif_writing import write_mindif as write_mindif
 from .msa import write_msa as write_msa
+from .parquet import write_parquet as write_parquet
 from .registry import describe as describe
 from .registry import file_choices as file_choices
 from .registry import read_field as read_field
@@ -27,6 +29,7 @@ from .store import read_field_store as read_field_store
 from .store import read_results as read_results
 from .store import write_field as write_field
 from .stored_results import StoredResults as StoredResults
+from .summed_spectra import write_hspy as write_hspy
 from .tables import write_table as write_table
 from .tima import read_tima_field as read_tima_field
 from .tima import write_tima_field as write_tima_field
