@@ -6,6 +6,7 @@
 # make oldest the same, and then the tests of the sdist on what was installed
 # make bench  quality and speed of segmentations, of overlapping phases taken apart, and of names, on small fields;
 #             python -m benchmarks.segmentation, benchmarks.overlap and benchmarks.mineralogy for all
+# make fuzz   look for input that the project's own parsers do not survive, a minute for each; SECONDS=600 for longer
 # Each can be repeated; what is done already is not done again.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ INSTALL = $(PIP) install --quiet -c constraints.txt
 DATA = $(or $(GDLS_DATA),$(abspath ../shared/data))
 XVFB = $(shell command -v xvfb-run >/dev/null && echo 'xvfb-run -a -s "-screen 0 1280x1024x24"')
 
-.PHONY: demo test test-slow lint packages smoke oldest bench screenshots clean
+.PHONY: demo test test-slow lint packages smoke oldest bench fuzz screenshots clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/napari-gdls demo
@@ -65,6 +66,12 @@ bench: $(VENV)/.tests-installed
 	$(VENV)/bin/python -m benchmarks.segmentation --quick
 	$(VENV)/bin/python -m benchmarks.overlap --quick
 	$(VENV)/bin/python -m benchmarks.mineralogy --quick
+
+SECONDS ?= 60
+
+fuzz: $(VENV)/.tests-installed
+	-@$(INSTALL) --group fuzz
+	$(VENV)/bin/python tools/fuzz.py --seconds $(SECONDS)
 
 screenshots: $(VENV)/.tests-installed
 	@tools/system-packages
