@@ -10,6 +10,8 @@ import h5py
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import tifffile
+from PIL import Image
 
 from napari_gdls.errors import FieldReadError, OutputError, RecipeError
 from napari_gdls.io import (
@@ -256,3 +258,73 @@ def test_memory_limits_are_positive_numbers(tmp_path: Path, limit: object) -> No
     for function in (read_field, describe):
         with pytest.raises(RecipeError, match="memory_limit"):
             function(path, memory_limit=limit)  # type: ignore[operator]
+
+
+def hspy(path: Path, data: np.ndarray) -> Path:
+    rows, columns, depth = data.shape
+    axes = [
+        {"name": name, "units": units, "scale": scale, "offset": 0.0, "size": size, "navigate": navigate,
+         "_type": "UniformDataAxis", "index_in_array": index}
+        for index, (name, units, scale, size, navigate) in enumerate(
+            (("y", "um", 1.0, rows, True), ("x", "um", 1.0, columns, True), ("Energy", "keV", 0.01, depth, False))
+        )
+    ]  # fmt: skip
+    metadata = {"General": {"title": "EDS"}, "Signal": {"signal_type": "EDS_SEM"}}
+    from rsciio.hspy import file_writer
+
+    signal = {"data": data, "axes": axes, "metadata": metadata, "original_metadata": {}, "learning_results": {},
+              "attributes": {"_lazy": False, "ragged": False}, "tmp_parameters": {}, "models": {},
+              "package_info": {"package": "", "package_version": ""}}  # fmt: skip
+    file_writer(str(path), signal)
+    return path
+
+
+def test_spectra_of_nan_are_pixels_that_were_not_measured(tmp_path: Path) -> None:
+    shifted = counts().astype("f4")
+    shifted[1], shifted[4, 5] = np.nan, np.nan
+    path = hspy(tmp_path / "map.hspy", shifted)
+    field = read_field(path, bse="counts", gain=1)
+    expected = np.ones((HEIGHT, WIDTH), bool)
+    expected[1], expected[4, 5] = False, False
+    np.testing.assert_array_equal(field.valid, expected)
+    assert field.n_measurements == HEIGHT * WIDTH - 9
+    np.testing.assert_array_equal(np.asarray(field.total_spectrum), np.nansum(shifted, axis=(0, 1)))
+    assert any("counts of 9 pixels are NaN" in text for text in describe(path).warnings)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "nan"), (np.inf, "inf")])
+def test_counts_that_are_no_numbers_are_blamed_where_they_are(tmp_path: Path, value: float, word: str) -> None:
+    broken = counts().astype("f8")
+    broken[3, 2, 17] = value
+    with pytest.raises(FieldReadError, match=f"its counts are {word} at row 3, column 2, channel 17") as caught:
+        read_field(hspy(tmp_path / "map.hspy", broken), bse="counts")
+    assert ".." not in str(caught.value)
+    assert "valid" not in str(caught.value)
+    with pytest.raises(FieldReadError, match="no spectrum that was measured"):
+        read_field(hspy(tmp_path / "all.hspy", np.full_like(broken, np.nan)), bse="counts")
+
+
+def test_an_image_with_nan_is_blamed_itself(tmp_path: Path) -> None:
+    image = np.ones((HEIGHT, WIDTH), np.float32)
+    image[2, 3:5] = np.nan
+    tifffile.imwrite(tmp_path / "bse.tif", image)
+    with pytest.raises(
+        FieldReadError, match="2 pixels that are NaN or infinite, the first at row 2, column 3"
+    ) as caught:
+        read_field(ripple(tmp_path), bse=tmp_path / "bse.tif")
+    assert caught.value.path == str(tmp_path / "bse.tif")
+
+
+def test_a_grey_image_is_taken_from_any_kind_of_file(tmp_path: Path) -> None:
+    grey = (np.arange(HEIGHT * WIDTH) * 5).astype(np.uint8).reshape(HEIGHT, WIDTH)
+    rgb = np.repeat(grey[..., None], 3, axis=-1)
+    tifffile.imwrite(tmp_path / "bse.tif", rgb, photometric="rgb")
+    Image.fromarray(rgb).save(tmp_path / "bse.png")
+    Image.fromarray(grey).save(tmp_path / "bse.jpg", quality=95)
+    path = ripple(tmp_path)
+    for name in ("bse.tif", "bse.png"):
+        field = read_field(path, bse=tmp_path / name)
+        np.testing.assert_array_equal(field.bse, grey)
+        assert "warnings" not in field.metadata
+    (note,) = read_field(path, bse=tmp_path / "bse.jpg").metadata["warnings"]
+    assert "JPEG" in note

@@ -56,7 +56,7 @@ def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts
         raise FieldError(f"spectra have {counts.shape[1]} channels and the energy axis {energy.size}; they must agree.")
     if not sp.issparse(counts):
         counts = _numbers(counts)
-    _check_values(counts.data if sp.issparse(counts) else counts)
+    _check_values(counts)
     return counts
 
 
@@ -192,11 +192,16 @@ def _numbers(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return native_numbers(counts, "spectra have dtype {dtype}; counts must be real numbers.")
 
 
-def _check_values(values: npt.NDArray[Any]) -> None:
+def _check_values(counts: Counts) -> None:
+    values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and not np.isfinite(values).all():
+        wrong = ~np.isfinite(values)
+        first = int(np.argmax(wrong))
+        sparse = values.ndim == 1
+        spectrum = int(np.searchsorted(counts.indptr, first, "right")) - 1 if sparse else first // counts.shape[1]
         raise FieldError(
-            f"{np.count_nonzero(~np.isfinite(values))} counts are NaN or infinite; "
-            "replace them by 0 or drop the spectra."
+            f"spectra hold {np.count_nonzero(wrong)} counts that are NaN or infinite, the first in spectrum "
+            f"{spectrum}; replace them by 0 or drop the spectra."
         )
     if values.dtype.kind in "if" and values.size and values.min() < 0:
         raise FieldError(

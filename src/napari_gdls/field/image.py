@@ -31,9 +31,11 @@ def checked_bse(bse: npt.ArrayLike) -> npt.NDArray[Any]:
         raise FieldError(f"bse has shape {image.shape}; a single-channel image (height, width) is needed.")
     image = native_numbers(image, "bse has dtype {dtype}; real numbers are needed.")
     if image.dtype.kind == "f" and not np.isfinite(image).all():
-        row, column = np.argwhere(~np.isfinite(image))[0]
+        wrong = ~np.isfinite(image)
+        row, column = np.argwhere(wrong)[0]
         raise FieldError(
-            f"bse is {image[row, column]} at row {row}, column {column}; mark such pixels in `valid` instead."
+            f"bse is {image[row, column]} in {np.count_nonzero(wrong)} pixels, the first at row {row}, column "
+            f"{column}; give these pixels a number, and mark them in `valid` as no part of the specimen."
         )
     return image
 

@@ -12,11 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import FieldReadError, ReadChoiceError
+from napari_gdls.io.image_frames import require_finite, size_in_words
 from napari_gdls.io.images import read_image
+from napari_gdls.io.jpeg_images import is_jpeg
 from napari_gdls.io.limits import existing_path
 
 COUNTS = "counts"
 """Choice of the map of total counts as a stand-in for the BSE image."""
+
+COUNTS_NOTE = "the map of total counts stands in for the BSE image: another contrast, and the noise of the counts"
+"""What the user should know of that."""
 
 NAMED_OR_COUNTS = "named or counts"
 """Choice of the image that the file calls by a name of the detector, and of `COUNTS` where there is none: for what does
@@ -119,22 +124,35 @@ def choose_bse(
         except FieldReadError:
             return None
     if isinstance(choice, str | os.PathLike) and Path(choice).is_file():
-        file = existing_path(choice)
-        pixels = read_image(file, limit)
-        if pixels.shape != shape:
-            raise FieldReadError(
-                file,
-                f"has {_size(pixels.shape)} px; the map of spectra has {_size(shape)}",
-                remedy="Crop or scale it to the map.",
-            )
-        return BseImage(pixels.astype(np.uint8) if pixels.dtype == bool else pixels, _full_scale(pixels), file.name)
+        return bse_of_file(existing_path(choice), limit, shape)
     raise _undecided(path, f"has no image {os.fspath(choice)!r}, nor is there such a file", images, shape)
+
+
+def bse_of_file(file: Path, limit: int, expected: tuple[int, int] | None = None) -> BseImage:
+    """The BSE image in an image file.
+
+    Parameters
+    ----------
+    file : Path
+    limit : int
+        Most bytes that it may take.
+    expected : (int, int), optional
+        Height and width of the map of spectra; None: any.
+
+    Raises
+    ------
+    FieldReadError
+        If it is no image of finite grey values, or of another size.
+    """
+    pixels = read_image(file, limit, expected=expected)
+    require_finite(file, pixels)
+    note = f"{file.name} is a JPEG image: its compression has changed the grey values" if is_jpeg(file) else ""
+    return BseImage(pixels.astype(np.uint8) if pixels.dtype == bool else pixels, _full_scale(pixels), file.name, note)
 
 
 def bse_from_counts(totals: npt.NDArray[Any]) -> BseImage:
     """Map of total counts, (H, W), as a stand-in for the BSE image."""
-    note = "the map of total counts stands in for the BSE image: another contrast, and the noise of the counts"
-    return BseImage(totals.astype(np.float32), max(float(totals.max(initial=0)), 1.0), COUNTS, note)
+    return BseImage(totals.astype(np.float32), max(float(totals.max(initial=0)), 1.0), COUNTS, COUNTS_NOTE)
 
 
 def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
@@ -151,9 +169,12 @@ def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape
 def _fitting(path: Path, title: str, pixels: npt.NDArray[Any], shape: tuple[int, int]) -> BseImage:
     if pixels.shape != shape:
         raise ReadChoiceError(
-            path, f"its image {title!r} has {_size(pixels.shape)} px, the map of spectra {_size(shape)}", option="bse",
+            path,
+            f"its image {title!r} has {size_in_words(pixels.shape)} px, the map of spectra {size_in_words(shape)}",
+            option="bse",
             remedy="Choose an image in the frame of the map, or give a cropped image file.",
         )  # fmt: skip
+    require_finite(path, pixels, title)
     return BseImage(pixels, _full_scale(pixels), title)
 
 
@@ -168,13 +189,12 @@ def _full_scale(pixels: npt.NDArray[Any]) -> float | None:
 def _undecided(
     path: Path, problem: str, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]
 ) -> ReadChoiceError:
-    held = "; ".join(f"{i}: {title!r} ({_size(pixels.shape)})" for i, (title, pixels) in enumerate(images)) or "none"
+    held = (
+        "; ".join(f"{i}: {title!r} ({size_in_words(pixels.shape)})" for i, (title, pixels) in enumerate(images))
+        or "none"
+    )
     remedy = (
-        f"Choose with the option bse: an image of the file by name or index, an image file of {_size(shape)} px, or "
-        f"'counts' for the map of total counts. Images in the file: {held}."
+        f"Choose with the option bse: an image of the file by name or index, an image file of "
+        f"{size_in_words(shape)} px, or 'counts' for the map of total counts. Images in the file: {held}."
     )
     return ReadChoiceError(path, problem, option="bse", remedy=remedy)
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -31,6 +31,10 @@ Deflate cannot exceed 1,032; BSE images and X-ray maps reach 2 to 50.
 """
 
 
+DEFLATE_EXPANSION = 1032
+"""Bytes that one byte of deflate can stand for at most: a repetition of 258 bytes takes two bits (RFC 1951)."""
+
+
 def format_bytes(n_bytes: float) -> str:
     """Size in the largest binary unit that keeps it at or above 1: ``1.5 GiB``."""
     size = float(n_bytes)
@@ -87,6 +91,32 @@ def require_plausible_expansion(path: str | os.PathLike[str], declared: int, com
             f"{what} would expand from {format_bytes(compressed)} to {format_bytes(declared)}, "
             f"more than {MAX_EXPANSION} times; this is a damaged or malicious file",
             remedy="Export it again from the instrument.",
+        )
+
+
+def require_packed_bytes(path: str | os.PathLike[str], declared: int, stored: int, most: int, what: str) -> None:
+    """Refuse data that declare more than their bytes could ever unpack to: they are cut short.
+
+    Parameters
+    ----------
+    path : path-like
+    declared, stored : int
+        Bytes unpacked and packed.
+    most : int
+        Largest factor between them that the packing can reach.
+    what : str
+        What it is, for the message: "PNG image".
+
+    Raises
+    ------
+    FieldReadError
+    """
+    if declared > most * stored:
+        raise FieldReadError(
+            path,
+            f"is a {what} that was cut short or damaged: it declares {format_bytes(declared)} and holds "
+            f"{format_bytes(stored)}, which cannot be so much",
+            remedy="Export or copy it again.",
         )
 
 

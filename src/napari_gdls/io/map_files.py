@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.field import Field
-from napari_gdls.io.bse_choice import COUNTS, BseImage, bse_from_counts, choose_bse
+from napari_gdls.io.bse_choice import COUNTS, COUNTS_NOTE, BseImage, bse_from_counts, choose_bse
 from napari_gdls.io.contracts import (
     FieldReader,
     FieldSummary,
@@ -32,6 +32,7 @@ from napari_gdls.io.contracts import (
     thumbnail_of,
 )
 from napari_gdls.io.counts_source import CountsSource
+from napari_gdls.io.finite_counts import FiniteCounts
 from napari_gdls.io.limits import require_plausible_energies
 from napari_gdls.io.sparse_spectra import spectra_from
 
@@ -186,7 +187,8 @@ def summary_of(path: Path, title: str, contents: FileContents, options: ReadOpti
             warnings=(*warnings, *chosen.notes, error.problem),
         )
     summary = summarise(path, title, found, infos)
-    return replace(summary, images=infos, warnings=(*warnings, *chosen.notes))
+    said = (text for text in summary.warnings if text != COUNTS_NOTE)  # nobody has chosen them
+    return replace(summary, images=infos, warnings=(*warnings, *said))
 
 
 def choices_of(contents: FileContents) -> FileChoices:
@@ -233,14 +235,21 @@ def _field(path: Path, title: str, images: Sequence[MapImage], chosen: SpectralM
     height, width, _ = chosen.shape
     bse = _bse(path, images, chosen, options)
     assert chosen.energy is not None  # else it is refused
-    spectra = spectra_from(chosen.counts, path, options.memory_limit)
+    counts = FiniteCounts(chosen.counts, path)
+    spectra = spectra_from(counts, path, options.memory_limit)
     if bse is None:
         above = chosen.energy.index(ZERO_PEAK_END) + 1
         bse = bse_from_counts(np.asarray(spectra[:, max(above, 0) :].sum(axis=1)).reshape(height, width))
     notes = [*chosen.notes, *([bse.note] if bse.note else [])]
     locations = np.indices((height, width)).reshape(2, -1).T
-    if chosen.valid is not None:
-        measured = chosen.valid.ravel()
+    valid = chosen.valid
+    if counts.missing.any():
+        valid = ~counts.missing if valid is None else valid & ~counts.missing
+        notes.append(f"the counts of {int(counts.missing.sum()):,} pixels are NaN: taken as not measured")
+    if valid is not None:
+        if not valid.any():
+            raise FieldReadError(path, "holds no spectrum that was measured", remedy="Export the map again.")
+        measured = valid.ravel()
         spectra, locations = spectra[measured], locations[measured]
     return Field(
         bse.pixels,
@@ -250,7 +259,7 @@ def _field(path: Path, title: str, images: Sequence[MapImage], chosen: SpectralM
         sampling_distance=1.0,
         pixel_size=chosen.pixel_size,
         beam_energy=chosen.beam_energy,
-        valid=chosen.valid,
+        valid=valid,
         bse_full_scale=bse.full_scale,
         gain=options.gain,
         name=path.stem,

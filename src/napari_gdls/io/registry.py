@@ -164,7 +164,9 @@ def _explained(path: Path, reader: FieldReader) -> Iterator[None]:
     try:
         yield
     except FieldError as error:
-        raise FieldReadError(path, f"read as {reader.title}, it is no consistent field: {error}") from error
+        raise FieldReadError(
+            path, f"read as {reader.title}, it is no consistent field: {str(error).rstrip('.')}"
+        ) from error
     except MemoryError:
         raise _out_of_memory(path) from None
     except OSError as error:

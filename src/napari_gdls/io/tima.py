@@ -30,8 +30,9 @@ from napari_gdls.io.contracts import (
     ReadOptions,
     summarise,
 )
-from napari_gdls.io.images import png_bytes, png_header, read_image
+from napari_gdls.io.images import png_bytes, read_image
 from napari_gdls.io.limits import TooLargeError, checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.png_images import png_header
 from napari_gdls.io.text_numbers import number_in
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
 

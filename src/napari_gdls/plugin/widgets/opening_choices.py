@@ -29,9 +29,10 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.bse_choice import COUNTS
 from napari_gdls.io.contracts import THUMBNAIL, FileChoices, ImageChoice, MapChoice
+from napari_gdls.io.images import IMAGE_ENDINGS
 from napari_gdls.io.limits import CHANNEL_WIDTHS, MOST_TOP, require_plausible_energies
 
-_IMAGES = "Images (*.png *.tif *.tiff *.bmp)"
+_IMAGES = f"Images ({' '.join(f'*{ending}' for ending in IMAGE_ENDINGS)})"
 _USUAL_WIDTH = 10.0
 """eV of a channel, where the file says nothing: what most instruments record."""
 _MOST_ROWS = 6
@@ -140,7 +141,7 @@ class OpeningChoices(QDialog):
         counts.setData(_CHOICE, COUNTS)
         self.images.addItem(counts)
         other = QListWidgetItem(self._drawn("…"), "Image file…")
-        other.setToolTip("A greyscale PNG, TIFF or BMP image with as many pixels as the map.")
+        other.setToolTip("A greyscale PNG, TIFF, JPEG or BMP image with as many pixels as the map.")
         self.images.addItem(other)
         items = [self.images.item(row) for row in range(self.images.count())]
         self.images.setCurrentItem(next(item for item in items if item.flags() & Qt.ItemFlag.ItemIsEnabled))
