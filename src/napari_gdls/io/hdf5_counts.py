@@ -1,0 +1,133 @@
+"""Counts of a map in an HDF5 file, in bands of whole chunks, so that none is unpacked twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.errors import FieldReadError
+from napari_gdls.io.counts_source import BLOCK_BYTES, rows_of_a_block
+
+if TYPE_CHECKING:
+    import h5py
+
+_MOST_BAND_BYTES = 8 * BLOCK_BYTES
+"""Largest band of one row of chunks that is unpacked at a time; where a row of chunks is larger, all is unpacked at
+once, which the memory limit then has to allow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hdf5Counts:
+    """Counts of a data set of three axes, or of two axes of arrays of channels (an HDF5 array type).
+
+    Attributes
+    ----------
+    data : h5py.Dataset
+    spectral : int
+        Axis of `data` along which the spectra lie; the other two are rows and columns, in this order.
+    """
+
+    data: h5py.Dataset
+    spectral: int = 2
+
+    @property
+    def ndim(self) -> int:
+        """Three."""
+        return len(self.shape)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height and width in pixels, and channels."""
+        rows, columns = self._across
+        whole = whole_shape(self.data)
+        return whole[rows], whole[columns], whole[self.spectral]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the counts in the blocks, in the machine's own byte order."""
+        dtype: np.dtype[Any] = self.data.dtype.base.newbyteorder("=")
+        return dtype
+
+    @property
+    def all_at_once(self) -> bool:
+        """Whether the counts are unpacked as a whole, however few of them are asked for."""
+        return self._rows_of_a_chunk < self.shape[0] and self._rows_of_a_band == self.shape[0] and self._is_large
+
+    def blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """Spectra as (n, D) arrays in raster order."""
+        height, _, channels = self.shape
+        band, most = self._rows_of_a_band, rows_of_a_block(self.shape, self.dtype.itemsize)
+        for first in range(0, height, band):
+            cube = self._rows(first, min(first + band, height))
+            for row in range(0, len(cube), most):
+                yield cube[row : row + most].reshape(-1, channels)
+
+    @property
+    def _across(self) -> tuple[int, int]:
+        rows, columns = (axis for axis in range(3) if axis != self.spectral)
+        return rows, columns
+
+    @property
+    def _rows_of_a_chunk(self) -> int:
+        return 1 if self.data.chunks is None else int(self.data.chunks[self._across[0]])
+
+    @property
+    def _is_large(self) -> bool:
+        _, width, channels = self.shape
+        return self._rows_of_a_chunk * width * channels * self.dtype.itemsize > _MOST_BAND_BYTES
+
+    @property
+    def _rows_of_a_band(self) -> int:
+        if self._is_large:
+            return self.shape[0]
+        most, chunk = rows_of_a_block(self.shape, self.dtype.itemsize), self._rows_of_a_chunk
+        return min(max(most // chunk, 1) * chunk, self.shape[0])
+
+    def _rows(self, first: int, end: int) -> npt.NDArray[Any]:
+        at = [slice(None)] * len(self.data.shape)
+        at[self._across[0]] = slice(first, end)
+        cube = np.moveaxis(self.data[tuple(at)], self.spectral, 2)
+        return np.ascontiguousarray(cube, self.dtype)
+
+
+def whole_shape(data: h5py.Dataset) -> tuple[int, ...]:
+    """Shape of a data set with the axes that its type has, if that is an array; () for one without values."""
+    return tuple(int(n) for n in (*(data.shape or ()), *data.dtype.shape))
+
+
+def unwritten(path: Path, data: h5py.Dataset) -> str:
+    """What the user should know of parts of a data set that were never written; "" where all are there.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    data : h5py.Dataset
+
+    Raises
+    ------
+    FieldReadError
+        If nothing was written at all, or what stands for the missing is not zero.
+    """
+    remedy = "Save it again, or copy it again from its source."
+    if data.chunks is None:
+        there, parts = int(data.id.get_storage_size() > 0), 1
+    else:
+        there = int(data.id.get_num_chunks())
+        parts = math.prod(-(-size // chunk) for size, chunk in zip(data.shape, data.chunks, strict=True))
+    if there >= parts:
+        return ""
+    if there == 0:
+        raise FieldReadError(path, "holds no counts: the data set was made and never filled", where=str(data.name))
+    if np.any(data.fillvalue):
+        raise FieldReadError(
+            path, f"holds {there:,} of the {parts:,} parts of a data set, and no zeros for the rest",
+            where=str(data.name), remedy=remedy,
+        )  # fmt: skip
+    return f"{parts - there:,} of {parts:,} parts of {data.name} were never written; there is no count in them"
