@@ -250,70 +250,9 @@ def test_one_of_several_maps_is_chosen() -> None:
             _map_called(Path("x"), maps, choice)
 
 
-def ripple(folder: Path, cube: np.ndarray, **header: Any) -> Path:
-    height, width, depth = cube.shape
-    keys = {
-        "width": width,
-        "height": height,
-        "depth": depth,
-        "offset": 0,
-        "data-length": cube.itemsize,
-        "data-type": "unsigned",
-        "byte-order": "little-endian" if cube.itemsize > 1 else "dont-care",
-        "record-by": "vector",
-        "width-units": "um",
-        "width-scale": 0.5,
-        "height-units": "um",
-        "height-scale": 0.5,
-        "depth-units": "keV",
-        "depth-scale": 0.02,
-        "depth-origin": -0.1,
-        **header,
-    }
-    (folder / "map.rpl").write_text("key\tvalue\n" + "".join(f"{k}\t{v}\n" for k, v in keys.items() if v is not None))
-    data = cube if keys["record-by"] == "vector" else np.moveaxis(cube, 2, 0)
-    (folder / "map.raw").write_bytes(np.ascontiguousarray(data).tobytes())
-    return folder / "map.rpl"
-
-
 @pytest.fixture
 def cube() -> np.ndarray:
     return np.random.default_rng(0).poisson(0.3, (6, 7, 50)).astype(np.uint16)
-
-
-@pytest.mark.parametrize("order", ["vector", "image"])
-def test_ripple(tmp_path: Path, cube: np.ndarray, order: str) -> None:
-    field = read_field(ripple(tmp_path, cube, **{"record-by": order}), bse="counts")
-    assert np.array_equal(
-        field.spectra.toarray() if sp.issparse(field.spectra) else field.spectra, cube.reshape(42, 50)
-    )
-    assert field.energy == EnergyAxis(-100, 20, 50)
-    assert field.pixel_size == 0.5
-
-
-def test_ripple_with_the_one_calibration_of_the_old_format(tmp_path: Path, cube: np.ndarray) -> None:
-    old = dict.fromkeys(("depth-units", "depth-scale", "depth-origin", "width-units", "height-units"))
-    field = read_field(ripple(tmp_path, cube, **old, **{"ev-per-chan": 10}), bse="counts")
-    assert field.energy == EnergyAxis(0, 10, 50)
-    assert field.pixel_size is None
-    with pytest.raises(FieldReadError, match="no energy calibration"):
-        read_field(ripple(tmp_path, cube, **old), bse="counts")
-
-
-def test_pixels_that_are_not_square(tmp_path: Path, cube: np.ndarray) -> None:
-    field = read_field(ripple(tmp_path, cube, **{"width-scale": 2.0}), bse="counts")
-    assert field.pixel_size == pytest.approx(1.0)
-    assert "2 um wide and 0.5 um high" in field.metadata["warnings"][0]
-
-
-def test_a_ripple_that_is_cut_off(tmp_path: Path, cube: np.ndarray) -> None:
-    path = ripple(tmp_path, cube)
-    (tmp_path / "map.raw").write_bytes(cube.tobytes()[:-2])
-    with pytest.raises(FieldReadError):
-        read_field(path, bse="counts")
-    (tmp_path / "map.raw").unlink()
-    with pytest.raises(FieldReadError):
-        read_field(path, bse="counts")
 
 
 def test_edax(tmp_path: Path, cube: np.ndarray) -> None:
@@ -393,29 +332,29 @@ def test_without_the_optional_packages(bruker: Path, hspy: Path, monkeypatch: py
             read_field(path)
 
 
-def test_a_package_that_a_reader_needs_is_missing(hspy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rsciio import hspy as reader
+def test_a_package_that_a_reader_needs_is_missing(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rsciio import phenom as reader
 
     def file_reader(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'sparse'")
 
     monkeypatch.setattr(reader, "file_reader", file_reader)
     with pytest.raises(FieldReadError, match=r"needs? a package.*'sparse'.*pip install"):
-        read_field(hspy)
+        read_field(shared_data / "vendor_files" / "phenom" / "Elid2Version4.elid")
 
 
 @pytest.mark.parametrize(
     "error", [KeyError("a"), RuntimeError("b"), IndexError(), AssertionError("c"), RecursionError("d")]
 )
-def test_errors_of_all_classes_become_one(hspy: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    from rsciio import hspy as reader
+def test_errors_of_all_classes_become_one(shared_data: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    from rsciio import phenom as reader
 
     def file_reader(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(reader, "file_reader", file_reader)
     with pytest.raises(FieldReadError, match=type(error).__name__):
-        read_field(hspy)
+        read_field(shared_data / "vendor_files" / "phenom" / "Elid2Version4.elid")
 
 
 def test_damaged_bruker_maps_do_not_take_the_program_along(bruker: Path, tmp_path: Path) -> None:

@@ -4,15 +4,61 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.limits import SAFE_BYTES, format_bytes
+
+if TYPE_CHECKING:
+    import h5py
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 
 _MAX_OBJECTS = 100_000  # groups and data sets of a file that is read; far beyond what vendors write
 # Deflate cannot expand more than 1,032 times, and maps with a few counts per pixel come close to that.
 _MAX_EXPANSION = 1100
+
+
+def begins_as_hdf5(path: Path) -> bool:
+    """Whether a file begins as HDF5 files do; False for what cannot be opened."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
+
+
+def require_all_chunks(path: Path, dataset: h5py.Dataset) -> None:
+    """Refuse a data set of which parts were never written: they would be read as zeros.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    dataset : h5py.Dataset
+
+    Raises
+    ------
+    FieldReadError
+    """
+    if dataset.shape is None or 0 in dataset.shape:
+        return
+    if dataset.chunks is None:
+        n_bytes = math.prod(dataset.shape) * dataset.dtype.itemsize
+        whole = dataset.id.get_storage_size() >= n_bytes
+        problem = f"holds {dataset.id.get_storage_size():,} bytes of the {n_bytes:,} of a data set"
+    else:
+        pairs = zip(dataset.shape, dataset.chunks, strict=True)
+        declared, there = math.prod(-(-n // chunk) for n, chunk in pairs), dataset.id.get_num_chunks()
+        whole = there >= declared
+        problem = f"holds {there:,} of {declared:,} parts of a data set"
+    if not whole:
+        raise FieldReadError(
+            path,
+            f"{problem}; the rest was never written",
+            where=str(dataset.name),
+            remedy="Copy it again from its source, or save it again.",
+        )
 
 
 def require_self_contained(path: Path) -> None:

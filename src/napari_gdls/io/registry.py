@@ -18,11 +18,13 @@ from napari_gdls.io.limits import checked_beam_energy, checked_energy, checked_m
 def readers() -> tuple[FieldReader, ...]:
     """All readers, in the order in which they are asked whether a file is theirs."""
     from napari_gdls.io.edax import EDAX_READER
+    from napari_gdls.io.hyperspy_files import HYPERSPY_READER
+    from napari_gdls.io.ripple import RIPPLE_READER
     from napari_gdls.io.rosetta.reader import ROSETTA_READERS
     from napari_gdls.io.store import STORE_READER
     from napari_gdls.io.tima import TIMA_READER
 
-    return (STORE_READER, TIMA_READER, EDAX_READER, *ROSETTA_READERS)
+    return (STORE_READER, TIMA_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER, *ROSETTA_READERS)
 
 
 def supported_formats() -> list[tuple[str, str, tuple[str, ...]]]:

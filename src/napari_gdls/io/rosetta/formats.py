@@ -47,7 +47,7 @@ ROSETTA_FORMATS = (
     RosettaFormat("jeol", "JEOL .pts", (".pts",), sparse=True, compiled=True, keywords={"SI_dtype": np.uint32}),
     RosettaFormat("emd", "Thermo Fisher Velox .emd", (".emd",), hdf5.MAGIC, sparse=True, compiled=True),
     RosettaFormat("phenom", "Phenom .elid", (".elid",), b"BZh", lazy=False),
-    RosettaFormat("ripple", "Ripple .rpl with .raw", (".rpl",)),
-    RosettaFormat("hspy", "HyperSpy .hspy", (".hspy",), hdf5.MAGIC),
+    RosettaFormat("digitalmicrograph", "DigitalMicrograph .dm3, .dm4", (".dm3", ".dm4")),
+    RosettaFormat("tia", "FEI TIA .emi with .ser", (".emi", ".ser")),
 )
 """In the order in which they are listed."""

@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.field import Field
 from napari_gdls.io import hdf5
@@ -24,7 +22,7 @@ from napari_gdls.io.limits import require_memory, require_plausible_expansion
 from napari_gdls.io.map_files import FileContents, choices_of, field_of, summary_of
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import RosettaFormat
-from napari_gdls.io.rosetta.signals import as_image, as_map
+from napari_gdls.io.rosetta.signals import contents_of
 
 _INSTALL = 'Install the optional readers: pip install "napari-gdls[formats]"'
 
@@ -60,15 +58,7 @@ def _whole(kind: RosettaFormat, path: Path) -> Iterator[None]:
 
 def _contents(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileContents:
     signals = _signals(kind, path, options.memory_limit)
-    try:
-        images = [image for signal in signals if (image := as_image(path, signal, options.memory_limit))]
-        maps = [found for signal in signals if (found := as_map(path, signal, sparse=kind.sparse))]
-    except FieldReadError:
-        raise
-    except Exception as error:  # what a damaged file leaves in axes and metadata is not to be foreseen
-        raise FieldReadError(path, f"its axes or metadata cannot be understood: {error!r}") from error
-    shapes = ", ".join(str(tuple(np.shape(signal["data"]))) for signal in signals) or "none"
-    return FileContents(tuple(images), tuple(maps), f"its data have the shapes {shapes}")
+    return contents_of(path, signals, options.memory_limit, sparse=kind.sparse)
 
 
 def require_installed(kind: RosettaFormat, path: Path) -> None:
