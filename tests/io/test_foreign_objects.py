@@ -99,7 +99,7 @@ def test_a_saved_signal_reads_as_the_field(tmp_path: Path) -> None:
     [
         (lambda: np.zeros((3, 3, 3)), "no signal of HyperSpy"),
         (lambda: hs.signals.Signal2D(np.zeros((3, 3))), "no map of spectra"),
-        (lambda: hs.signals.Signal1D(np.ones((3, 3, 9))), "no map of spectra"),
+        (lambda: hs.signals.Signal1D(np.ones((3, 3, 9))), "no energy calibration"),
     ],
 )
 def test_other_signals_are_refused(signal: object, problem: str) -> None:

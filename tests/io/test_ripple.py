@@ -235,31 +235,3 @@ def test_damaged_headers_are_refused_or_read(tmp_path: Path, cube: np.ndarray) -
         path.write_bytes(damaged)
         found.add(outcome(lambda: read_field(path, bse="counts")))
     assert found == {"read", "refused"}
-
-
-@pytest.mark.parametrize("pixels", [[(0, 0), (5, 6)], [(r, c) for r in range(2) for c in range(7)]])
-def test_pixels_without_numbers_are_not_measured(
-    tmp_path: Path, cube: np.ndarray, pixels: list[tuple[int, int]]
-) -> None:
-    counts = np.maximum(cube, 1).astype("f4")
-    counts[tuple(np.transpose(pixels))] = np.nan
-    path = ripple(tmp_path, counts)
-    field = read_field(path, bse="counts")
-    assert sorted(zip(*np.nonzero(~field.valid), strict=True)) == sorted(pixels)
-    assert field.n_measurements == 42 - len(pixels)
-    note = f"the counts of {len(pixels)} pixels are no numbers"
-    assert any(note in warning for warning in field.metadata["warnings"])
-    assert any(note in warning for warning in describe(path).warnings)
-
-
-def test_a_map_without_any_number(tmp_path: Path, cube: np.ndarray) -> None:
-    with pytest.raises(FieldReadError, match="all of them are no numbers"):
-        read_field(ripple(tmp_path, cube.astype("f4") * np.nan), bse="counts")
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_single_counts_that_are_no_numbers_are_refused(tmp_path: Path, cube: np.ndarray, value: float) -> None:
-    counts = np.maximum(cube, 1).astype("f4")
-    counts[3, 5, 7] = value
-    with pytest.raises(FieldReadError, match=r"holds counts that are no numbers.*row 3, column 5"):
-        read_field(ripple(tmp_path, counts), bse="counts")

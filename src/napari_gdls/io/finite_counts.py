@@ -1,4 +1,4 @@
-"""Counts of maps in floating point, where what was not measured may be NaN."""
+"""Counts in numbers that the machine works with; in floating point, what was not measured may be NaN."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from napari_gdls.io.counts_source import CountsSource
 
 class FiniteCounts:
     """A `CountsSource` whose spectra of NaN alone are empty, and remembered: a program has shifted the map, or cut it.
+
+    Counts in another byte order are turned, and floating-point numbers of 16 bits widened: scipy and numba need it.
 
     Parameters
     ----------
@@ -40,8 +42,9 @@ class FiniteCounts:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the counts as they are stored."""
-        return self._source.dtype
+        """Of the counts in the blocks."""
+        dtype = self._source.dtype.newbyteorder("=")
+        return np.dtype(np.float32) if dtype == np.float16 else dtype
 
     @property
     def all_at_once(self) -> bool:
@@ -57,7 +60,8 @@ class FiniteCounts:
             If counts are infinite, or NaN in some channels of a spectrum only.
         """
         first = 0
-        for block in self._source.blocks():
+        for stored in self._source.blocks():
+            block = stored.astype(self.dtype, copy=False)
             yield self._cleaned(block, first) if block.dtype.kind == "f" else block
             first += len(block)
 
