@@ -10,26 +10,20 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 
-def summed_by_group(spectra: Any, group: npt.NDArray[np.int64], n_groups: int) -> npt.NDArray[np.float64]:
-    """Sum spectra by group.
+def add_by_group(spectra: Any, group: npt.NDArray[np.int64], out: npt.NDArray[np.float64]) -> None:
+    """Add spectra to the sums of their groups.
 
     Parameters
     ----------
     spectra : (N, D) array or csr_array of counts
     group : (N,) array of int64
-        0..n_groups - 1; negative: in no group.
-    n_groups : int
-
-    Returns
-    -------
-    (n_groups, D) array of float64
+        Rows of `out`; negative: in no group.
+    out : (K, D) array of float64
     """
-    out = np.zeros((n_groups, spectra.shape[1]))
     if sp.issparse(spectra):
         _add_csr(spectra.data, spectra.indices, spectra.indptr, group, out)
     else:
         _add_dense(spectra, group, out)
-    return out
 
 
 @nb.njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.errors import OutputError
+from napari_gdls.field.rows import row_blocks, rows_are_sparse
 from napari_gdls.io.atomic import atomic_file
 from napari_gdls.io.cached_files import cache_folder, keep_latest
 
@@ -79,8 +80,10 @@ class EmbeddingCache:
         axis = field.energy
         digest.update(f"{embedding.fingerprint} {axis.offset!r} {axis.width!r} {axis.size}".encode())
         spectra = field.spectra
-        arrays = (spectra.indptr, spectra.indices, spectra.data) if sp.issparse(spectra) else (spectra,)
-        for array in arrays:
-            digest.update(f" {array.dtype.str} {array.shape} ".encode())
-            digest.update(np.ascontiguousarray(array).data)
+        digest.update(f" {spectra.dtype.str} {spectra.shape} {rows_are_sparse(spectra)}".encode())
+        for _, block in row_blocks(spectra):
+            arrays = (np.diff(block.indptr), block.indices, block.data) if sp.issparse(block) else (block,)
+            for array in arrays:
+                digest.update(f" {array.dtype.str} {array.shape} ".encode())
+                digest.update(np.ascontiguousarray(array).data)
         return self.folder / f"{digest.hexdigest()}{_ENDING}"

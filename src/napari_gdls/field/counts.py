@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,16 +12,16 @@ import scipy.sparse as sp
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError
 from napari_gdls.field.numbers import native_numbers
+from napari_gdls.field.rows import lowest_and_highest, mapped, row_blocks, rows_are_sparse, window_sums
+from napari_gdls.field.spectra_on_disk import SpectraOnDisk
 
 Counts: TypeAlias = Any
-"""(N, D) array or `scipy.sparse.csr_array`; scipy has no types to say so."""
+"""(N, D) array, `scipy.sparse.csr_array` or `SpectraOnDisk`; scipy has no types to say so."""
 
 MOST_COUNTS = 2**31 - 1
 """Most counts of one spectrum: counts in energy windows are held as int32, up to all counts in one window."""
 MOST_COUNTS_OF_FIELD = 2**53
 """Most counts of a field: sums of spectra are held as int64 and as float64, which is exact up to here."""
-
-_ROWS_AT_A_TIME = 8192  # spectra that are summed at a time: bounds the memory
 
 
 def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts:
@@ -28,7 +29,7 @@ def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts
 
     Parameters
     ----------
-    spectra : (N, D) array or scipy sparse matrix
+    spectra : (N, D) array, scipy sparse matrix or SpectraOnDisk
     n_locations : int
         N.
     energy : EnergyAxis
@@ -36,7 +37,7 @@ def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts
 
     Returns
     -------
-    (N, D) array or csr_array
+    (N, D) array, csr_array or SpectraOnDisk
         Of native byte order, whole numbers or float32 or float64, finite and not negative. Rows of a csr_array are
         sorted by channel, with each channel once.
 
@@ -47,13 +48,20 @@ def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts
     """
     if not isinstance(energy, EnergyAxis):
         raise FieldError(f"energy is a {type(energy).__name__}; give an EnergyAxis(offset, width, size) in eV.")
-    counts: Counts = _sparse_rows(spectra) if sp.issparse(spectra) else np.asarray(spectra)
+    counts: Counts = spectra
+    if not isinstance(spectra, SpectraOnDisk):
+        counts = _sparse_rows(spectra) if sp.issparse(spectra) else np.asarray(spectra)
     if counts.ndim != 2:
         raise FieldError(f"spectra have shape {counts.shape}; one spectrum per row, (N, channels), is needed.")
     if counts.shape[0] != n_locations:
         raise FieldError(f"{counts.shape[0]} spectra for {n_locations} locations; give one location per spectrum.")
     if counts.shape[1] != energy.size:
         raise FieldError(f"spectra have {counts.shape[1]} channels and the energy axis {energy.size}; they must agree.")
+    if isinstance(counts, SpectraOnDisk):
+        if not (math.isfinite(counts.highest) and counts.lowest >= 0):
+            for _, block in row_blocks(counts):  # the first that is refused says why
+                _check_values(block.data)
+        return counts
     if not sp.issparse(counts):
         counts = _numbers(counts)
     _check_values(counts)
@@ -68,10 +76,11 @@ def check_sums(counts: Counts) -> None:
     FieldError
         If a spectrum has more than `MOST_COUNTS`, or all have more than `MOST_COUNTS_OF_FIELD` together.
     """
-    values = counts.data if sp.issparse(counts) else counts
-    largest = float(values.max(initial=0))
-    longest = int(np.diff(counts.indptr).max(initial=0)) if sp.issparse(counts) else counts.shape[1]
-    if largest * longest <= MOST_COUNTS and largest * values.size <= MOST_COUNTS_OF_FIELD:
+    _, largest = lowest_and_highest(counts)
+    sparse = rows_are_sparse(counts)
+    longest = int(np.diff(counts.indptr).max(initial=0)) if sparse else counts.shape[1]
+    n_values = counts.nnz if sparse else counts.size
+    if largest * longest <= MOST_COUNTS and largest * n_values <= MOST_COUNTS_OF_FIELD:
         return  # as for any map of one- or two-byte counts: no sums are needed
     total = total_counts(counts)
     if not total.max() <= MOST_COUNTS:
@@ -88,13 +97,7 @@ def check_sums(counts: Counts) -> None:
 
 def total_counts(counts: Counts) -> npt.NDArray[np.float64]:
     """Counts of every spectrum in all channels, (N,)."""
-    total = np.zeros(counts.shape[0])
-    # Some thousand spectra at a time, as scipy widens all that it sums.
-    for first in range(0, len(total), _ROWS_AT_A_TIME):
-        rows = counts[first : first + _ROWS_AT_A_TIME]
-        with np.errstate(over="ignore"):
-            total[first : first + _ROWS_AT_A_TIME] = np.asarray(rows.sum(axis=1, dtype=np.float64)).ravel()
-    return total
+    return window_sums(counts, slice(None))
 
 
 def thinned_counts(counts: Counts, fraction: float, rng: np.random.Generator) -> Counts:
@@ -102,7 +105,7 @@ def thinned_counts(counts: Counts, fraction: float, rng: np.random.Generator) ->
 
     Parameters
     ----------
-    counts : (N, D) array or csr_array
+    counts : (N, D) array, csr_array or SpectraOnDisk
         Whole numbers.
     fraction : float
         0 to 1.
@@ -110,7 +113,7 @@ def thinned_counts(counts: Counts, fraction: float, rng: np.random.Generator) ->
 
     Returns
     -------
-    (N, D) array of int64 or csr_array of int64
+    (N, D) array, csr_array or SpectraOnDisk, of int64
         Entries of a csr_array stay where they are, also those that become 0.
 
     Raises
@@ -118,6 +121,8 @@ def thinned_counts(counts: Counts, fraction: float, rng: np.random.Generator) ->
     FieldError
         If there are fractional counts.
     """
+    if isinstance(counts, SpectraOnDisk):
+        return mapped(counts, lambda _, block: thinned_counts(block, fraction, rng), np.int64)
     values = counts.data if sp.issparse(counts) else counts
     whole = values.astype(np.int64)
     if not np.array_equal(whole, values):
@@ -127,7 +132,9 @@ def thinned_counts(counts: Counts, fraction: float, rng: np.random.Generator) ->
 
 
 def smaller_form(counts: Counts) -> Counts:
-    """CSR or dense, whichever takes less memory; the values are the same."""
+    """CSR or dense, whichever takes less memory; the values are the same. What lies on disk stays there."""
+    if isinstance(counts, SpectraOnDisk):
+        return counts
     if sp.issparse(counts):
         n_stored, itemsize = counts.nnz, counts.dtype.itemsize
     else:

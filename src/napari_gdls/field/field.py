@@ -21,6 +21,8 @@ from napari_gdls.field.geometry import checked_locations, checked_sampling_dista
 from napari_gdls.field.image import checked_bse, checked_full_scale
 from napari_gdls.field.measured import not_measured, pixels_not_measured, without_counts
 from napari_gdls.field.numbers import number_within
+from napari_gdls.field.rows import mapped, row_blocks, taken, window_sums
+from napari_gdls.field.spectra_on_disk import SpectraOnDisk
 
 _PIXEL_SIZES = (1e-6, 1e5)
 """um: from 1 pm, less than what any microscope resolves, to 10 cm, more than the chamber of one takes."""
@@ -43,8 +45,9 @@ class Field:
     ----------
     bse : (H, W) array
         Backscattered-electron image, any real dtype.
-    spectra : (N, D) array or scipy sparse matrix
-        EDS counts, one spectrum per row. Held as CSR when that takes less memory.
+    spectra : (N, D) array, scipy sparse matrix or SpectraOnDisk
+        EDS counts, one spectrum per row. In memory they are held as CSR where that takes less; see
+        `napari_gdls.field.spectra_on_disk.SpectraOnDisk` for what does not fit there.
     locations : (N, 2) array of int
         Row and column of every measurement; all distinct.
     energy : EnergyAxis
@@ -74,7 +77,8 @@ class Field:
     Attributes
     ----------
     bse : (H, W) array
-    spectra : (N, D) array or csr_array
+    spectra : (N, D) array, csr_array or SpectraOnDisk
+        Rows are had by ``spectra[rows]`` of any, `napari_gdls.field.rows.row_blocks` gives them some at a time.
     locations : (N, 2) array of int64, in raster order
     energy : EnergyAxis
     sampling_distance : float, px
@@ -130,7 +134,7 @@ class Field:
         check_sums(counts)
         order = np.lexsort((places[:, 1], places[:, 0]))
         if not np.array_equal(order, np.arange(len(order))):
-            places, counts = places[order], counts[order]
+            places, counts = places[order], taken(counts, order)
         self.input_order = order
         self.locations = places
         self.spectra = counts
@@ -168,7 +172,7 @@ class Field:
             return
         self.unmeasured, measured = self.locations[missing], self.locations[~missing]
         self.valid = self.valid & ~pixels_not_measured(self.shape, measured, self.unmeasured, self.sampling_distance)
-        self.locations, self.spectra = measured, self.spectra[~missing]
+        self.locations, self.spectra = measured, taken(self.spectra, ~missing)
         self.input_order = self.input_order[~missing]
 
     @property
@@ -208,12 +212,11 @@ class Field:
     @cached_property
     def total_spectrum(self) -> npt.NDArray[np.float64]:
         """Sum of all spectra, shape (D,)."""
-        return np.asarray(self.spectra.sum(axis=0, dtype=np.float64)).ravel()
+        return np.asarray(self.summed_spectra(np.zeros(self.n_measurements, np.int64), 1)[0])
 
     def window_counts(self, low: float, high: float) -> npt.NDArray[np.float64]:
         """Counts in the channels centred in ``low <= energy < high`` (eV), shape (N,)."""
-        channels = self.energy.window(low, high)
-        return np.asarray(self.spectra[:, channels].sum(axis=1, dtype=np.float64)).ravel()
+        return window_sums(self.spectra, self.energy.window(low, high))
 
     def to_map(self, values: npt.ArrayLike, fill: float = math.nan) -> npt.NDArray[Any]:
         """Put one value per measurement at its pixel.
@@ -245,7 +248,10 @@ class Field:
 
     def rebinned(self, energy: EnergyAxis) -> Counts:
         """Spectra on another energy axis, shape (N, energy.size); see `napari_gdls.energy.rebin`."""
-        return rebin(self.spectra, self.energy, energy)
+        if not isinstance(self.spectra, SpectraOnDisk) or energy == self.energy:
+            return rebin(self.spectra, self.energy, energy)
+        dtype = rebin(self.spectra[:0], self.energy, energy).dtype
+        return mapped(self.spectra, lambda _, block: rebin(block, self.energy, energy), dtype, energy.size)
 
     def summed_spectra(self, labels: npt.ArrayLike, n_groups: int | None = None) -> npt.NDArray[np.float64]:
         """Cumulative spectra of groups of measurements.
@@ -264,12 +270,15 @@ class Field:
         group = np.asarray(labels)
         if group.shape != (self.n_measurements,) or not np.issubdtype(group.dtype, np.integer):
             raise FieldError(f"labels must be {self.n_measurements} integers, one per measurement.")
-        from napari_gdls.summing import summed_by_group
+        from napari_gdls.summing import add_by_group
 
         largest = int(group.max(initial=-1))
         if n_groups is not None and largest >= n_groups:
             raise FieldError(f"labels go up to {largest}; with {n_groups} groups they must be less than that.")
-        return summed_by_group(self.spectra, group.astype(np.int64), largest + 1 if n_groups is None else n_groups)
+        out = np.zeros((largest + 1 if n_groups is None else n_groups, self.energy.size))
+        for first, block in row_blocks(self.spectra):
+            add_by_group(block, group[first : first + block.shape[0]].astype(np.int64), out)
+        return out
 
     def thinned(self, fraction: float, seed: int = 0) -> Field:
         """The field as a shorter measurement would have given it: each count is kept with probability `fraction`.
@@ -288,7 +297,10 @@ class Field:
         if not 0 <= fraction <= 1:
             raise FieldError(f"cannot keep {fraction} of the counts; the fraction lies between 0 and 1.")
         rng = np.random.default_rng(seed)
-        counts = thinned_counts(self.spectra, fraction, rng).astype(self.spectra.dtype)
+        counts = thinned_counts(self.spectra, fraction, rng)
+        if isinstance(counts, SpectraOnDisk):
+            return self.with_spectra(mapped(counts, lambda _, block: block, self.spectra.dtype))
+        counts = counts.astype(self.spectra.dtype)
         if sp.issparse(counts):
             counts.eliminate_zeros()
         return self.with_spectra(counts)

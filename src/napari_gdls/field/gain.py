@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.errors import GdlsWarning
+from napari_gdls.field.rows import mapped, row_blocks
 
 _SAMPLE = 500
 """Spectra that are looked at, spread evenly over the field: enough for any of the tests here, and quick."""
@@ -66,7 +69,7 @@ def estimated_gain(counts: Any) -> float | npt.NDArray[np.float64]:
 
     Parameters
     ----------
-    counts : (N, D) array or csr_array
+    counts : (N, D) array, csr_array or SpectraOnDisk
         Finite, not negative, neighbouring spectra next to each other as far as possible.
 
     Returns
@@ -109,30 +112,40 @@ def as_counts(counts: Any, gain: float | npt.NDArray[np.float64], *, whole: bool
 
     Parameters
     ----------
-    counts : (N, D) array or csr_array
+    counts : (N, D) array, csr_array or SpectraOnDisk
     gain : float or (N,) array
     whole : bool
         Whether whole numbers stay whole, as they do after a division by a gain that was found from them.
 
     Returns
     -------
-    (N, D) array or csr_array
+    (N, D) array, csr_array or SpectraOnDisk
         Of the dtype of `counts` where the counts are whole, else float32 or float64.
     """
-    per_value: Any = gain
-    if isinstance(gain, np.ndarray):
-        per_value = np.repeat(gain, np.diff(counts.indptr)) if sp.issparse(counts) else gain[:, None]
-    values = counts.data if sp.issparse(counts) else counts
-    exact = values / per_value
-    nearest = np.rint(exact)
-    relative = 64 * np.finfo(values.dtype).eps if values.dtype.kind == "f" else 1e-12
-    if (whole and values.dtype.kind != "f") or (np.abs(exact - nearest) <= np.maximum(nearest, 1) * relative).all():
-        divided = nearest.astype(values.dtype)
-    else:
-        divided = exact.astype(values.dtype if values.dtype.kind == "f" else np.float32)
-    if sp.issparse(counts):
-        return sp.csr_array((divided, counts.indices, counts.indptr), shape=counts.shape)
-    return divided
+    given: np.dtype[Any] = counts.dtype
+    relative = 64 * np.finfo(given).eps if given.kind == "f" else 1e-12
+
+    def exact(first: int, block: Any) -> tuple[Any, Any]:
+        values = block.data if sp.issparse(block) else block
+        per_value: Any = gain
+        if isinstance(gain, np.ndarray):
+            own = gain[first : first + block.shape[0]]
+            per_value = np.repeat(own, np.diff(block.indptr)) if sp.issparse(block) else own[:, None]
+        divided = values / per_value
+        return divided, np.rint(divided)
+
+    def is_whole(first: int, block: Any) -> bool:
+        divided, nearest = exact(first, block)
+        return bool((np.abs(divided - nearest) <= np.maximum(nearest, 1) * relative).all())
+
+    whole = (whole and given.kind != "f") or all(is_whole(*each) for each in row_blocks(counts))
+    dtype = given if whole or given.kind == "f" else np.dtype(np.float32)
+
+    def divided(first: int, block: Any) -> Any:
+        values = exact(first, block)[whole].astype(dtype)
+        return sp.csr_array((values, block.indices, block.indptr), shape=block.shape) if sp.issparse(block) else values
+
+    return mapped(counts, divided, dtype)
 
 
 def _spread(counts: Any, number: int) -> Any:
@@ -192,8 +205,8 @@ def _rounded_unit(distinct: npt.NDArray[np.float64]) -> float | None:
 
 
 def _holds_all(unit: float, counts: Any) -> bool:
-    values = counts.data if sp.issparse(counts) else counts
-    return bool((np.abs(values - np.rint(np.rint(values / unit) * unit)) <= 1).all())
+    blocks = (block.data if sp.issparse(block) else block for _, block in row_blocks(counts))
+    return all((np.abs(values - np.rint(np.rint(values / unit) * unit)) <= 1).all() for values in blocks)
 
 
 def _common_unit(distinct: npt.NDArray[np.float64], error: npt.NDArray[np.float64]) -> float | None:
@@ -243,10 +256,12 @@ def _gains_of_spectra(counts: Any, relative: float) -> npt.NDArray[np.float64] |
     return gains
 
 
-def _rows(counts: Any) -> Any:
-    if sp.issparse(counts):
-        return (counts.data[a:b] for a, b in zip(counts.indptr[:-1], counts.indptr[1:], strict=True))
-    return iter(counts)
+def _rows(counts: Any) -> Iterator[npt.NDArray[Any]]:
+    for _, block in row_blocks(counts):
+        if sp.issparse(block):
+            yield from (block.data[a:b] for a, b in pairwise(block.indptr))
+        else:
+            yield from block
 
 
 def _gain_of_row(row: npt.NDArray[Any], relative: float) -> float | None:

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from napari_gdls.field.rows import rows_are_sparse
+
 _FALSE_ALARMS = 1e-3
 """Share of fields in which a measured spectrum may be taken for one that was not: small, as a map is not to lose pixels
 by chance; the price is that 7 more counts per spectrum are needed to find a single gap than with 1."""
@@ -30,10 +32,10 @@ for the lowest quarter of the surroundings to lie in it."""
 
 def without_counts(counts: Any) -> npt.NDArray[np.bool_]:
     """Spectra without a single count, (N,)."""
-    if not sp.issparse(counts):
+    if not rows_are_sparse(counts):
         return np.asarray(~counts.any(axis=1))
     empty = np.asarray(np.diff(counts.indptr) == 0)
-    if not counts.data.all():  # zeros are stored, too
+    if sp.issparse(counts) and not counts.data.all():  # zeros are stored, too
         empty = np.asarray((counts != 0).sum(axis=1)).ravel() == 0
     return empty
 

@@ -32,6 +32,10 @@ class SpectraOnDisk:
     dtype : dtype
     indptr : (N + 1,) array of int64
         Where each spectrum begins.
+    lowest, highest : float
+        Smallest of 0 and the counts, and the largest; NaN where one is NaN.
+    folder : Path
+        Of the temporary file.
     """
 
     ndim = 2
@@ -45,10 +49,16 @@ class SpectraOnDisk:
         indptr: npt.NDArray[np.int64],
         n_channels: int,
         dtype: np.dtype[Any],
+        *,
+        lowest: float,
+        highest: float,
+        folder: Path,
     ) -> None:
         self.shape = (len(indptr) - 1, n_channels)
         self.dtype = dtype
         self.indptr = indptr
+        self.lowest, self.highest = lowest, highest
+        self.folder = folder
         self._files = (values, channels)
         self._channel_dtype = channel_dtype(n_channels)
         self._lock = threading.Lock()
@@ -91,7 +101,8 @@ class SpectraOnDisk:
 
     def sum(self, axis: int | None = None, dtype: Any = None) -> Any:
         """Sum over all, over the spectra (axis 0) or over the channels (axis 1), as that of arrays."""
-        total = [np.asarray(block.sum(axis=axis, dtype=dtype)) for _, block in self.blocks()]
+        # Sparse arrays sum in their own dtype, whatever is asked for.
+        total = [np.asarray(block.astype(dtype or block.dtype).sum(axis=axis)) for _, block in self.blocks()]
         if axis in (1, -1):
             return np.concatenate(total) if total else np.zeros(0, dtype)
         return np.sum(total, axis=0)
@@ -150,12 +161,19 @@ class SpectraWriter:
         self._files = tuple(tempfile.TemporaryFile(dir=folder, prefix="spectra-") for _ in range(2))  # noqa: SIM115, kept open
         self._ends = [np.zeros(1, np.int64)]
         self._n_stored = 0
+        self._lowest = self._highest = 0.0
+        self._folder = folder
 
     def append(self, block: Any) -> None:
         """Add (n, D) spectra: an array, or a csr_array whose rows are sorted by channel."""
         rows = block if sp.issparse(block) else sp.csr_array(block)
+        if not rows.data.all():  # so that empty rows are those without entries
+            rows = rows.copy()
+            rows.eliminate_zeros()
         if rows.shape[1] != self.n_channels:
             raise FieldError(f"a block has {rows.shape[1]} channels; {self.n_channels} are needed.")
+        self._lowest = float(np.minimum(self._lowest, rows.data.min(initial=0)))
+        self._highest = float(np.maximum(self._highest, rows.data.max(initial=0)))
         values, channels = self._files
         values.write(np.ascontiguousarray(rows.data, self.dtype).data)
         channels.write(np.ascontiguousarray(rows.indices, channel_dtype(self.n_channels)).data)
@@ -167,7 +185,16 @@ class SpectraWriter:
         for file in self._files:
             file.flush()
         values, channels = self._files
-        return SpectraOnDisk(values, channels, np.concatenate(self._ends), self.n_channels, self.dtype)
+        return SpectraOnDisk(
+            values,
+            channels,
+            np.concatenate(self._ends),
+            self.n_channels,
+            self.dtype,
+            lowest=self._lowest,
+            highest=self._highest,
+            folder=self._folder,
+        )
 
 
 def channel_dtype(n_channels: int) -> np.dtype[Any]:

@@ -195,7 +195,7 @@ def write_tima_field(
     if not field.valid.all():
         raise OutputError("a TIMA field has no specimen mask; write the native store to keep it.")
     dense = field.is_dense
-    data = encode_map(field.spectra, field.shape if dense else (1, field.n_measurements))
+    data = encode_map(field.spectra[:], field.shape if dense else (1, field.n_measurements))
     measured = field.to_map(np.ones(field.n_measurements, bool), fill=False)
     with atomic_folder(folder, overwrite=overwrite) as target:
         target.joinpath("bse.png").write_bytes(png_bytes(field.bse))

@@ -52,7 +52,6 @@ def _bands(field: Field, used: slice, progress: Progress) -> npt.NDArray[np.floa
     ends = np.geomspace(energies[0], energies[-1] + 1.0, _BANDS + 1)
     band = np.searchsorted(ends, energies, side="right") - 1
     places = np.flatnonzero(np.diff(band, prepend=-1))
-    sparse = sp.issparse(field.spectra)
     inside = np.zeros((field.energy.size, len(places)), dtype=np.float32)
     inside[np.arange(field.energy.size)[used], np.cumsum(np.diff(band, prepend=-1) > 0) - 1] = 1.0
     members = sp.csr_array(inside)
@@ -61,7 +60,7 @@ def _bands(field: Field, used: slice, progress: Progress) -> npt.NDArray[np.floa
         progress("alike measurements", first / field.n_measurements)
         rows = slice(first, first + _ROWS_AT_A_TIME)
         block: Any = field.spectra[rows]
-        if sparse:
+        if sp.issparse(block):
             result[rows] = (block.astype(np.float32) @ members).toarray()
         else:
             result[rows] = np.add.reduceat(block[:, used], places, axis=1, dtype=np.float32)

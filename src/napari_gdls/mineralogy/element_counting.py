@@ -196,11 +196,11 @@ def _filtered(
         padded = np.zeros((spectra.shape[1], len(each)), dtype=np.float32)
         padded[used] = each.T
         whole.append(padded)
-    sparse = sp.issparse(spectra)
     for first in range(0, n, _ROWS_AT_A_TIME):
         progress("net counts", first / n)
         rows = slice(first, min(first + _ROWS_AT_A_TIME, n))
         block: Any = spectra[rows]
+        sparse = sp.issparse(block)
         block = block.astype(np.float32) if sparse else np.ascontiguousarray(block[:, used], dtype=np.float32)
         here = groups[rows]
         for group in np.unique(here):

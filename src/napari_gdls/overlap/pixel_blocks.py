@@ -116,10 +116,10 @@ def summed_blocks(
     for first in range(0, len(blocks.block), _ROWS_AT_A_TIME):
         progress("summing spectra", first / len(blocks.block))
         last = min(first + _ROWS_AT_A_TIME, len(blocks.block))
-        if sp.issparse(spectra):
-            ends = spectra.indptr[first : last + 1]
-            add_rows_csr(spectra.data, spectra.indices, ends, blocks.block[first:last], group, out)
+        rows = spectra[first:last]
+        if sp.issparse(rows):
+            add_rows_csr(rows.data, rows.indices, rows.indptr, blocks.block[first:last], group, out)
         else:
-            add_rows_dense(spectra[first:last], blocks.block[first:last], group, out)
+            add_rows_dense(rows, blocks.block[first:last], group, out)
     progress("summing spectra", 1.0)
     return out

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from napari_gdls.checks import checked_kind
 from napari_gdls.errors import FieldError, GdlsWarning, RecipeError
 from napari_gdls.field import Field
+from napari_gdls.field.rows import mapped
 from napari_gdls.overlap.decomposition import Decomposition, decompose
 from napari_gdls.overlap.first_masks import first_masks
 from napari_gdls.overlap.layout import Layout, pixels_to_sum, pure_matrix_pixels
@@ -354,7 +356,11 @@ def _halves(prepared: PreparedMap, seed: int) -> list[PreparedMap]:
     """The map as two measurements of half the time, every count in one of them."""
     field = prepared.field
     first = field.thinned(0.5, seed)
-    rest = field.with_spectra(field.spectra.astype(np.int64) - first.spectra.astype(np.int64))
+
+    def without_first(start: int, block: Any) -> Any:
+        return block.astype(np.int64) - first.spectra[start : start + block.shape[0]].astype(np.int64)
+
+    rest = field.with_spectra(mapped(field.spectra, without_first, np.int64))
     return [replace(prepared, field=half, binned=wide_counts(half, prepared.channels)) for half in (first, rest)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_gdls.bse import MAD_TO_SIGMA
 from napari_gdls.energy import EnergyAxis, rebinning_matrix
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
+from napari_gdls.field.rows import mapped
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -168,18 +170,22 @@ def without_drift(field: Field, drift: Drift) -> Field:
     coarse_offset = np.round(offset / _STEP) * _STEP
     coarse_gain = np.round(gain * field.energy.edges[-1] / _STEP) * _STEP / field.energy.edges[-1]
     settings, group = np.unique(np.stack([coarse_offset, coarse_gain], axis=1), axis=0, return_inverse=True)
-    parts: list[Any] = []
-    order: list[npt.NDArray[np.int64]] = []
-    for k, (shift, stretch) in enumerate(settings):
-        here = np.flatnonzero(group == k)
-        axis = field.energy
+    axis = field.energy
+
+    @cache
+    def matrix(k: int) -> sp.csr_array:
+        shift, stretch = settings[k]
         # A count that the drifted detector put at E(1 + gain) + offset belongs at E.
         true_axis = EnergyAxis((axis.offset - shift) / (1 + stretch), axis.width / (1 + stretch), axis.size)
-        moved = sp.csr_array(field.spectra[here]).astype(np.float32) @ rebinning_matrix(true_axis, axis)
-        parts.append(moved)
-        order.append(here)
-    spectra = sp.csr_array(sp.vstack(parts, format="csr"))[np.argsort(np.concatenate(order))]
-    return field.with_spectra(spectra)
+        return rebinning_matrix(true_axis, axis)
+
+    def moved(first: int, block: Any) -> sp.csr_array:
+        here = group[first : first + block.shape[0]]
+        rows = sp.csr_array(block).astype(np.float32)
+        parts = [rows[here == k] @ matrix(int(k)) for k in np.unique(here)]
+        return sp.csr_array(sp.vstack(parts, format="csr"))[np.argsort(np.argsort(here, kind="stable"))]
+
+    return field.with_spectra(mapped(field.spectra, moved, np.float32))
 
 
 def _strong_lines(total: FloatArray, axis: EnergyAxis) -> list[tuple[int, int]]:

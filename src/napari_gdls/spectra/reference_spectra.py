@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import GdlsError, RecipeError
+from napari_gdls.field.rows import row_blocks
 from napari_gdls.materials.composition import Composition
 from napari_gdls.materials.confusability import merge_confusable
 from napari_gdls.materials.formula import composition_of
@@ -97,7 +98,7 @@ def most_likely_reference(
 
     Parameters
     ----------
-    counts : (n, D) array or csr_array
+    counts : (n, D) array, csr_array or SpectraOnDisk
     references : (M, D) array
         From `reference_spectra`.
     energy : EnergyAxis
@@ -117,10 +118,13 @@ def most_likely_reference(
     rates = references[:, channels]
     rates = (1 - _FLOOR) * rates + _FLOOR * rates.mean(axis=0)
     logarithms = np.log(np.maximum(rates, _LEAST_OF_FLOOR * _FLOOR / rates.shape[1]))
-    seen = counts[:, channels]
-    best = np.argmax(np.asarray(seen @ logarithms.T), axis=1)
-    empty = np.asarray(seen.sum(axis=1)).ravel() <= 0
-    return np.where(empty, len(references), best)
+    best = np.empty(counts.shape[0], dtype=np.int64)
+    for first, block in row_blocks(counts):
+        seen = block[:, channels]
+        likeliest = np.argmax(np.asarray(seen @ logarithms.T), axis=1)
+        empty = np.asarray(seen.sum(axis=1)).ravel() <= 0
+        best[first : first + block.shape[0]] = np.where(empty, len(references), likeliest)
+    return best
 
 
 def _channels(energy: EnergyAxis) -> slice:

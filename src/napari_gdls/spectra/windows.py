@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
+from napari_gdls.field.rows import row_blocks
 from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_BEAM_ENERGY
 from napari_gdls.spectra.lines import main_lines
 
@@ -108,8 +109,12 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
     GdlsError
         If the limits do not rise.
     """
-    # `Field` has no more than 2**31 - 1 counts in a spectrum.
-    return np.rint(_in_windows(field.spectra, *_windows_of_channels(field, limits))).astype(np.int32)
+    window, n_windows = _windows_of_channels(field, limits)
+    out = np.empty((field.n_measurements, n_windows), dtype=np.int32)
+    for first, block in row_blocks(field.spectra):
+        # `Field` has no more than 2**31 - 1 counts in a spectrum.
+        out[first : first + block.shape[0]] = np.rint(_in_windows(block, window, n_windows))
+    return out
 
 
 def window_counts_of_groups(field: Field, groups: npt.NDArray[np.int64], n_groups: int) -> npt.NDArray[np.int64]:
@@ -130,10 +135,12 @@ def window_counts_of_groups(field: Field, groups: npt.NDArray[np.int64], n_group
     if spectra.dtype.kind in "ui":  # nothing is rounded, so that sums come first
         summed = _in_windows(field.summed_spectra(groups, n_groups), *_windows_of_channels(field, None))
         return np.rint(summed).astype(np.int64)
-    chosen = np.flatnonzero(groups >= 0)
     window, n_windows = _windows_of_channels(field, None)
     out = np.zeros((n_groups, n_windows), dtype=np.int64)
-    np.add.at(out, groups[chosen], np.rint(_in_windows(spectra[chosen], window, n_windows)).astype(np.int64))
+    for first, block in row_blocks(spectra):
+        here = groups[first : first + block.shape[0]]
+        chosen = np.flatnonzero(here >= 0)
+        np.add.at(out, here[chosen], np.rint(_in_windows(block[chosen], window, n_windows)).astype(np.int64))
     return out
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from napari_gdls.energy import ZERO_PEAK_END
 from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
+from napari_gdls.field.rows import rows_are_sparse
 from napari_gdls.graph.construction import nearest_measurement
 from napari_gdls.methods.baselines.flooding import FloatImage
 from napari_gdls.spectra.lines import element_window
@@ -106,7 +106,7 @@ def _covered(window: ElementWindow, other: ElementWindow) -> bool:
 
 
 def _counts(field: Field, windows: Sequence[ElementWindow]) -> npt.NDArray[np.float64]:
-    if not sp.issparse(field.spectra):
+    if not rows_are_sparse(field.spectra):
         counts = [field.window_counts(window.low, window.high) for window in windows]
         return np.stack(counts, axis=1) if counts else np.zeros((field.n_measurements, 0))
     # One product instead of a selection of columns for every window, which is twenty times slower.

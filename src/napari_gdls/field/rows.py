@@ -1,0 +1,99 @@
+"""Working through spectra some thousand rows at a time, whether they lie in memory or on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from napari_gdls.field.spectra_on_disk import SpectraOnDisk, SpectraWriter
+
+ROWS_AT_A_TIME = 8192
+"""Spectra in memory that are worked through at a time: few enough to be copied and widened without being noticed."""
+
+
+def row_blocks(counts: Any) -> Iterator[tuple[int, Any]]:
+    """All spectra in order: number of the first of a block, and the block, an array or a csr_array.
+
+    Parameters
+    ----------
+    counts : (N, D) array, csr_array or SpectraOnDisk
+    """
+    if isinstance(counts, SpectraOnDisk):
+        yield from counts.blocks()
+        return
+    for first in range(0, counts.shape[0], ROWS_AT_A_TIME):
+        yield first, counts[first : first + ROWS_AT_A_TIME]
+
+
+def rows_are_sparse(counts: Any) -> bool:
+    """Whether rows of the spectra come as csr_array."""
+    return sp.issparse(counts) or isinstance(counts, SpectraOnDisk)
+
+
+def taken(counts: Any, rows: npt.NDArray[Any]) -> Any:
+    """The spectra of these rows, numbers or a mask, where the others lie: in memory or on disk."""
+    if not isinstance(counts, SpectraOnDisk):
+        return counts[rows]
+    places = np.flatnonzero(rows) if rows.dtype == bool else rows
+    writer = SpectraWriter(counts.shape[1], counts.dtype, counts.folder)
+    for first in range(0, len(places), ROWS_AT_A_TIME):
+        writer.append(counts[places[first : first + ROWS_AT_A_TIME]])
+    return writer.finish()
+
+
+def mapped(
+    counts: Any,
+    function: Callable[[int, Any], Any],
+    dtype: npt.DTypeLike,
+    n_channels: int | None = None,
+) -> Any:
+    """Spectra that are made of others row by row, where the others lie.
+
+    Parameters
+    ----------
+    counts : (N, D) array, csr_array or SpectraOnDisk
+    function : callable
+        From the number of the first row of a block and the block to as many other rows.
+    dtype : dtype
+        Of the result.
+    n_channels : int, optional
+        Of the result. None: D.
+
+    Returns
+    -------
+    (N, n_channels) array, csr_array or SpectraOnDisk
+    """
+    width = counts.shape[1] if n_channels is None else n_channels
+    if isinstance(counts, SpectraOnDisk):
+        writer = SpectraWriter(width, np.dtype(dtype), counts.folder)
+        for first, block in row_blocks(counts):
+            writer.append(function(first, block).astype(dtype, copy=False))
+        return writer.finish()
+    parts = [function(first, block).astype(dtype, copy=False) for first, block in row_blocks(counts)]
+    if not parts:
+        return np.zeros((0, width), dtype)
+    return sp.csr_array(sp.vstack(parts, format="csr")) if sp.issparse(parts[0]) else np.concatenate(parts)
+
+
+def window_sums(counts: Any, channels: slice) -> npt.NDArray[np.float64]:
+    """Sum of the counts in some channels, (N,)."""
+    total = np.zeros(counts.shape[0])
+    for first, block in row_blocks(counts):
+        with np.errstate(over="ignore"):  # `Field` refuses such counts afterwards
+            found = block if channels == slice(None) else block[:, channels]
+            if sp.issparse(found):  # sums of these are made in their own dtype, whatever is asked for
+                found = found.astype(np.float64)
+            total[first : first + block.shape[0]] = np.asarray(found.sum(axis=1, dtype=np.float64)).ravel()
+    return total
+
+
+def lowest_and_highest(counts: Any) -> tuple[float, float]:
+    """Smallest of 0 and the counts, and the largest; NaN where one is NaN."""
+    if isinstance(counts, SpectraOnDisk):
+        return counts.lowest, counts.highest
+    values = counts.data if sp.issparse(counts) else counts
+    return float(values.min(initial=0)), float(values.max(initial=0))
