@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_gdls.errors import FieldReadError
+from napari_gdls.io.hdf5_watch import require_an_end
 from napari_gdls.io.limits import SAFE_BYTES, format_bytes
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def require_all_chunks(path: Path, dataset: h5py.Dataset) -> None:
 def require_self_contained(path: Path) -> None:
     """Refuse a file with links to other files, or with datasets that claim far more than the file holds.
 
+    And one on which the HDF5 library crashes or does not come to an end: so it is asked first of all.
+
     Raises
     ------
     FieldReadError
@@ -71,6 +74,7 @@ def require_self_contained(path: Path) -> None:
     """
     import h5py
 
+    require_an_end(path)
     try:
         with h5py.File(path, "r") as file:
             _check_groups(path, file)
