@@ -18,13 +18,14 @@ from napari_gdls.io.limits import checked_beam_energy, checked_energy, checked_m
 def readers() -> tuple[FieldReader, ...]:
     """All readers, in the order in which they are asked whether a file is theirs."""
     from napari_gdls.io.edax import EDAX_READER
+    from napari_gdls.io.hdf5_maps import HDF5_READER
     from napari_gdls.io.hyperspy_files import HYPERSPY_READER
     from napari_gdls.io.ripple import RIPPLE_READER
     from napari_gdls.io.rosetta.reader import ROSETTA_READERS
     from napari_gdls.io.store import STORE_READER
     from napari_gdls.io.tima import TIMA_READER
 
-    return (STORE_READER, TIMA_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER, *ROSETTA_READERS)
+    return (STORE_READER, TIMA_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER, *ROSETTA_READERS, HDF5_READER)
 
 
 def supported_formats() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -59,7 +60,8 @@ def read_field(
         For formats with several images or none: name or index of the BSE image in the file, path of a PNG or TIFF image
         in the frame of the map, or "counts" for the map of total counts. None: the image that the file calls so.
     dataset : str or int, optional
-        For files that hold several maps: name or index of the one to read.
+        For files that hold several maps: name or index of the one to read; ``"h5:/path"`` for a data set of three axes
+        in any HDF5 file.
     gain : float, optional
         Value of one count in the spectra of the file, by which they are divided; 1 for counts. None: found, with a
         warning where it is not 1. Fields in the native store hold counts.
@@ -84,7 +86,7 @@ def read_field(
     """
     file = existing_path(path)
     options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
-    with_reader = find_reader(file, reader)
+    with_reader = _reader_for(file, reader, dataset)
     with _explained(file, with_reader):
         field = with_reader.read(file, options)
         return field if options.beam_energy is None else field.with_beam_energy(options.beam_energy)
@@ -115,7 +117,7 @@ def describe(
     """
     file = existing_path(path)
     options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
-    with_reader = find_reader(file, reader)
+    with_reader = _reader_for(file, reader, dataset)
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
         found = with_reader.describe(file, options)
@@ -174,6 +176,13 @@ def _explained(path: Path, reader: FieldReader) -> Iterator[None]:
         raise _out_of_memory(path) from None
     except OSError as error:
         raise FieldReadError(path, f"cannot be read: {error.strerror or error}") from error
+
+
+def _reader_for(path: Path, name: str | None, dataset: str | int | None) -> FieldReader:
+    """The reader for a file: that of HDF5 where a data set is chosen by its path, else as `find_reader` has it."""
+    from napari_gdls.io.hdf5_maps import HDF5_READER, is_path_in_hdf5
+
+    return HDF5_READER if name is None and is_path_in_hdf5(path, dataset) else find_reader(path, name)
 
 
 def find_reader(path: str | os.PathLike[str], name: str | None = None) -> FieldReader:
