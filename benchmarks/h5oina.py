@@ -38,7 +38,7 @@ GRAIN = 40.0  # px
 NOISE = 0.01  # of the full scale of the BSE image
 BRIGHTEST = 0.5  # backscatter coefficient that is the full scale of the BSE image, that of gold
 SPECTRA_A_CHUNK = 256  # 1 MiB of 1,024 channels, what h5py keeps unpacked
-CHUNKS_A_BLOCK = 16
+CHUNKS_A_BLOCK = 16  # 16 MiB of counts are drawn at a time
 CHOICES = 1 << 16  # entries of the tables that channels are drawn from: what 16 random bits can choose
 
 
