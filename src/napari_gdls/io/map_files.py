@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.field import Field
-from napari_gdls.io.bse_choice import COUNTS, COUNTS_NOTE, BseImage, bse_from_counts, choose_bse
+from napari_gdls.io.bse_choice import COUNTS, COUNTS_NOTE, NAMED_OR_COUNTS, BseImage, bse_from_counts, choose_bse
 from napari_gdls.io.contracts import (
     FieldReader,
     FieldSummary,
@@ -47,11 +47,14 @@ class MapImage:
     pixels : (H, W) array
     note : str
         What the user should know if it is taken, as that it was cropped or resampled; may be empty.
+    bse_of : tuple of str
+        Titles of the maps whose BSE image it is, where the file says so otherwise than by its title.
     """
 
     title: str
     pixels: npt.NDArray[Any]
     note: str = ""
+    bse_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,7 +279,15 @@ def _field(path: Path, title: str, images: Sequence[MapImage], chosen: SpectralM
 
 def _bse(path: Path, images: Sequence[MapImage], chosen: SpectralMap, options: ReadOptions) -> BseImage | None:
     named = [(image.title, image.pixels) for image in images]
-    bse = choose_bse(path, options.bse, named, chosen.shape[:2], options.memory_limit)
+    choice = options.bse
+    if choice is None or choice == NAMED_OR_COUNTS:
+        said = [
+            index
+            for index, image in enumerate(images)
+            if chosen.title in image.bse_of and image.pixels.shape == chosen.shape[:2]
+        ]
+        choice = said[0] if len(said) == 1 else choice
+    bse = choose_bse(path, choice, named, chosen.shape[:2], options.memory_limit)
     if bse is None:
         return None
     notes = (image.note for image in images if image.pixels is bse.pixels and image.note)
