@@ -42,5 +42,6 @@ from .recipe import Recipe as Recipe
 from .samples import sample_field as sample_field
 from .segmentation import Segmentation as Segmentation
 from .segmentation import write_labels as write_labels
+from .segmentation import write_result as write_result
 from .simulation import simulate_field as simulate_field
 from .spectra import simulate_spectra as simulate_spectra

@@ -17,7 +17,7 @@ from napari_gdls.cli.options import (
     open_field,
     reading_options,
 )
-from napari_gdls.cli.printing import words_after_results
+from napari_gdls.cli.printing import print_files, words_after_results
 from napari_gdls.errors import FieldReadError, GdlsError
 
 
@@ -36,7 +36,7 @@ def info(
     from napari_gdls.overlap.files import manifest_in
     from napari_gdls.segmentation.files import is_result
 
-    manifest = manifest_in(path) if path.is_dir() else manifest_of(path)
+    manifest = (manifest_in(path) if path.is_dir() else None) or manifest_of(path)
     if manifest is None and is_result(path) and path.is_file() and not _is_field(path):
         raise GdlsError(
             f"{path}: looks like a file of results, and no *.manifest.json beside it names it: the run that wrote it "
@@ -46,8 +46,7 @@ def info(
         typer.echo(str(describe(path, **reading_options(bse, memory_limit, gain, dataset))))
         return
     faults = faults_of_set(manifest)
-    for what, file in files_of_set(manifest).items():
-        typer.echo(f"{what:>12}: {file}")
+    print_files(files_of_set(manifest))
     if faults:
         raise GdlsError("; ".join(faults) + " Run the command again, or do not use them together.")
     typer.echo("All of one run, and unchanged.")
@@ -65,7 +64,15 @@ def _is_field(path: Path) -> bool:
 
 def convert(
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Native store: NAME.gdls.zarr or NAME.gdls.zarr.zip.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Native store: NAME.gdls.zarr or NAME.gdls.zarr.zip. For the result in a store also NAME.ome.zarr, "
+            ".geojson, .ome.tif, .png, .csv, .parquet, .svg (legend), .spectra, .hspy or .mindif.",
+        ),
+    ],
     bse: BseChoice = None,
     memory_limit: MemoryLimit = None,
     gain: Gain = None,
@@ -81,7 +88,17 @@ def convert(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Turn any readable field into the native store."""
+    """Turn any readable field into the native store, or the result in a store into a format of other programs."""
+    if _is_format_of_results(output):
+        reading = {"--bse": bse, "--gain": gain, "--dataset": dataset, "--artefacts": artefacts}
+        given = [option for option, value in reading.items() if value is not None]
+        if given:
+            raise GdlsError(
+                f"{', '.join(given)}: these are for reading a field, and {output} is a format of results; leave them "
+                "out, or write a store (NAME.gdls.zarr)."
+            )
+        _convert_result(path, output, memory_limit, overwrite=overwrite)
+        return
     from napari_gdls.io.store import require_writable_store, write_field
 
     require_writable_store(output, overwrite=overwrite)
@@ -91,3 +108,24 @@ def convert(
     write_field(output, field, overwrite=overwrite)
     with words_after_results():
         typer.echo(f"{output}: {field!r}")
+
+
+def _is_format_of_results(output: Path) -> bool:
+    from napari_gdls.io import STORE_ENDINGS
+
+    if str(output).lower().endswith(STORE_ENDINGS):
+        return False
+    from napari_gdls.segmentation.single_files import is_result_name
+
+    return is_result_name(output)
+
+
+def _convert_result(path: Path, output: Path, memory_limit: float | None, *, overwrite: bool) -> None:
+    from napari_gdls.segmentation.single_files import require_writable_result, write_result
+    from napari_gdls.segmentation.stored_segmentations import read_segmentation
+
+    require_writable_result(output, overwrite=overwrite)
+    result = read_segmentation(path, memory_limit=reading_options(None, memory_limit)["memory_limit"])
+    write_result(output, result, overwrite=overwrite)
+    with words_after_results():
+        typer.echo(f"{output}: {result!r}")

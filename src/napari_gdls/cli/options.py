@@ -76,6 +76,24 @@ def element_symbols(text: str) -> tuple[str, ...]:
 ELEMENTS: dict[str, Any] = {"parser": element_symbols, "metavar": "Cu,Ga|none"}
 """Arguments of `typer.Option` for symbols of elements."""
 
+
+Also = Annotated[
+    str | None,
+    typer.Option(
+        "--also",
+        help="Formats to write besides, with commas: ome-zarr, geojson (polygons for QuPath and GIS), legend (SVG), "
+        "parquet (tables), msa (spectrum of each phase), hspy (these as one signal), mindif, ome-tiff, png.",
+        metavar="FORMAT,...",
+        show_default=False,
+    ),
+]
+
+
+def formats_in(text: str | None) -> tuple[str, ...]:
+    """Names of formats in what was given to ``--also``."""
+    return tuple(part.strip().lower() for part in (text or "").split(",") if part.strip())
+
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 
 

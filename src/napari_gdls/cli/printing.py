@@ -64,8 +64,9 @@ def _printing(problem: str) -> Iterator[None]:
 
 def print_files(files: Mapping[str, Path]) -> None:
     """Where the results are."""
+    width = max(map(len, files), default=0)
     for what, path in files.items():
-        typer.echo(f"{what:>12}: {path}")
+        typer.echo(f"{what:>{width}}: {path}")
 
 
 def warn_of_mixed_results(file: Path) -> None:

@@ -10,11 +10,13 @@ import typer
 
 from napari_gdls.cli.identifying import Library, SchemeFile, specified_library, with_names
 from napari_gdls.cli.options import (
+    Also,
     BseChoice,
     Dataset,
     Gain,
     MemoryLimit,
     Overwrite,
+    formats_in,
     open_field,
     progress_bar,
     reading_options,
@@ -73,7 +75,15 @@ def demo(
 def segment(
     *,
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Labels: NAME.ome.tif or NAME.png.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Labels: NAME.ome.tif, NAME.png, NAME.ome.zarr (with the BSE image) or NAME.geojson (polygons).",
+        ),
+    ],
+    also: Also = None,
     recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe saved by an earlier run (JSON).")] = None,
     recipe_changes: dict[str, Any],
     constraints_file: Annotated[
@@ -102,10 +112,16 @@ def segment(
     For -o NAME.ome.tif these are NAME.ome.tif (segments), NAME.segments.csv, NAME.picture.png, NAME.recipe.json,
     NAME.script.py (makes all of it again) and NAME.manifest.json (which files belong together); and where the method
     makes phases NAME.phases.ome.tif (phase map), NAME.phases.csv (modal composition), NAME.phase_merges.csv (which
-    phases could be one), and NAME.minerals.csv (names, compositions, formulas).
+    phases could be one), and NAME.minerals.csv (names, compositions, formulas). --also adds other formats.
     """
     from napari_gdls.phases.constraints import Constraints
-    from napari_gdls.segmentation.files import require_writable_files, result_files, write_results
+    from napari_gdls.segmentation.files import (
+        require_field_fits,
+        require_writable_files,
+        result_files,
+        without_content,
+        write_results,
+    )
     from napari_gdls.segmentation.script import NamingChoices, opening_of_file
 
     for given in filter(None, (recipe_file, constraints_file)):
@@ -118,14 +134,22 @@ def segment(
             "method and a labelling that give one, such as --labelling local."
         )
     constraints = None if constraints_file is None else Constraints.from_json(text_of(constraints_file))
-    files = result_files(output, recipe, confidence=confidence, constraints=constraints is not None, minerals=names)
+    files = result_files(
+        output,
+        recipe,
+        confidence=confidence,
+        constraints=constraints is not None,
+        minerals=names,
+        also=formats_in(also),
+    )
     require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
     field = open_field(path, bse, memory_limit, gain, dataset)
+    require_field_fits(files, field)
     result = _segmented(field, recipe, constraints=constraints, cache=cache)
     if names and result.has_phases:
         result = with_names(result, library, scheme, beam_energy, take_off)
     if not result.names:
-        files.pop("minerals", None)
+        files = without_content(files, "minerals")
     write_results(
         result,
         files,

@@ -193,7 +193,8 @@ def _block(field: Field, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
     return out
 
 
-def _is_transmission(field: Field) -> bool:
+def is_transmission(field: Field) -> bool:
+    """Whether a field was measured in a transmission microscope: as its file says, else by the energy of the beam."""
     kept = field.metadata.get("acquisition")
     if isinstance(kept, dict) and ("TEM" in kept) != ("SEM" in kept):
         return "TEM" in kept
@@ -201,7 +202,7 @@ def _is_transmission(field: Field) -> bool:
 
 
 def _metadata(field: Field) -> dict[str, Any]:
-    column = "TEM" if _is_transmission(field) else "SEM"
+    column = "TEM" if is_transmission(field) else "SEM"
     return {
         "General": {"title": field.name},
         "Signal": {"signal_type": f"EDS_{column}"},

@@ -16,8 +16,10 @@ from napari_gdls._version import __version__
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Field
 from napari_gdls.io.atomic import atomic_file, write_bytes
+from napari_gdls.io.described_labels import checked_labels
 from napari_gdls.io.images import png_bytes, read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, read_bounded, require_memory
+from napari_gdls.io.ome_zarr import is_ome_zarr, read_ome_zarr_labels
 
 LABEL_ENDINGS = (".ome.tiff", ".ome.tif", ".tiff", ".tif", ".png")
 """Endings of the names of label images that can be written, longer ones before those that end alike."""
@@ -65,7 +67,7 @@ def write_labels(
         the system refuses; what stood at the target is untouched.
     """
     name = os.fspath(path)
-    image = _checked_labels(name, labels)
+    image = checked_labels(name, np.asarray(labels))
     if field is not None and image.shape != field.shape:
         raise OutputError(f"{name}: the labels have shape {image.shape} and the field {field.shape}; they must agree.")
     size = pixel_size if pixel_size is not None or field is None else field.pixel_size
@@ -88,7 +90,8 @@ def read_labels(path: str | os.PathLike[str], *, memory_limit: int | None = None
     Parameters
     ----------
     path : path-like
-        TIFF, PNG or BMP of one channel (recognised by content; the numbers of a palette image), or ``.npy``.
+        TIFF, PNG or BMP of one channel (recognised by content; the numbers of a palette image), ``.npy``, or OME-Zarr
+        of this program, see `napari_gdls.io.ome_zarr.read_ome_zarr_labels`.
     memory_limit : int, optional
         Most bytes that the image may take. None: 4 GiB.
 
@@ -103,9 +106,16 @@ def read_labels(path: str | os.PathLike[str], *, memory_limit: int | None = None
     """
     file = existing_path(path)
     limit = checked_memory_limit(memory_limit)
-    if file.is_dir():
-        raise FieldReadError(file, "is a folder; a label image is needed", remedy="Give a TIFF, PNG or .npy file.")
-    image = _read_npy(file, limit) if file.name.lower().endswith(".npy") else read_image(file, limit, raw=True)
+    if is_ome_zarr(file):
+        image = read_ome_zarr_labels(file, memory_limit=limit)
+    elif file.is_dir():
+        raise FieldReadError(
+            file, "is a folder; a label image is needed", remedy="Give a TIFF, PNG or .npy file, or NAME.ome.zarr."
+        )
+    elif file.name.lower().endswith(".npy"):
+        image = _read_npy(file, limit)
+    else:
+        image = read_image(file, limit, raw=True)
     if image.ndim != 2 or image.size == 0:
         raise FieldReadError(file, f"has shape {image.shape}; a label image (height, width) is needed")
     if image.dtype.kind not in "uib" or int(image.min()) < 0 or int(image.max()) >= 2**63:
@@ -175,15 +185,6 @@ def _resolution(pixel_size: float | None) -> dict[str, Any]:
     if pixel_size is None:
         return {}
     return {"resolution": (1e4 / pixel_size, 1e4 / pixel_size), "resolutionunit": "CENTIMETER"}
-
-
-def _checked_labels(name: str, labels: npt.ArrayLike) -> npt.NDArray[Any]:
-    image = np.asarray(labels)
-    if image.ndim != 2 or image.size == 0 or image.dtype.kind not in "uib":
-        raise OutputError(f"{name}: {image.dtype} of shape {image.shape} is no label image (height, width).")
-    if int(image.min()) < 0 or int(image.max()) >= 2**32:
-        raise OutputError(f"{name}: labels run from {image.min()} to {image.max()}; 0 to 4,294,967,295 can be written.")
-    return image
 
 
 def _write_ome_tiff(

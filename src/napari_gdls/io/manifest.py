@@ -2,7 +2,8 @@
 
 A run writes several files, each whole or not at all; a run that is killed between two of them leaves files of two runs
 side by side. The manifest names every file with its SHA-256, and is written when all of them are there. So a set whose
-files do not fit its manifest, or that has none, is not of one run.
+files do not fit its manifest, or that has none, is not of one run. A folder counts as one file: its digest is that of
+what ``sha256sum`` prints for all files in it, by their path inside of it, in the order of these paths.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ def write_manifest(path: str | os.PathLike[str], files: Mapping[str, Path], reci
     """
     try:
         entries = [
-            {"content": content, "name": file.name, "bytes": file.stat().st_size, "sha256": _digest(file)}
+            {"content": content, "name": file.name, "bytes": _size(file), "sha256": _digest(file)}
             for content, file in files.items()
         ]
     except OSError as error:
@@ -64,7 +66,7 @@ def manifest_of(file: str | os.PathLike[str]) -> Path | None:
     path = Path(file)
     if path.name.endswith(ENDING):
         return path
-    if not path.is_file():
+    if not path.exists():
         return None
     for manifest in sorted(path.parent.glob(f"*{ENDING}")):
         try:
@@ -97,7 +99,10 @@ def remove_set(manifest: Path, names: Collection[str]) -> None:
         members = []
     try:
         for file in (manifest, *members):  # the manifest first: without it the others are no whole set
-            file.unlink(missing_ok=True)
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{error.filename}: cannot be replaced ({error.strerror}).") from None
 
@@ -130,7 +135,7 @@ def _faults(manifest: Path, entries: list[dict[str, Any]]) -> tuple[str, ...]:
     faults = []
     for entry in entries:
         file = manifest.with_name(entry["name"])
-        if not file.is_file():
+        if not file.exists():
             faults.append(f"{file}: is missing; {manifest.name} names it.")
         elif not _is_there(manifest, entry):
             faults.append(f"{file}: is not the file that {manifest.name} names: of another run, or changed since.")
@@ -141,7 +146,7 @@ def _is_there(manifest: Path, entry: Mapping[str, Any]) -> bool:
     """Whether the file of an entry is there, as it was written."""
     file = manifest.with_name(entry["name"])
     try:
-        return file.is_file() and file.stat().st_size == entry["bytes"] and _digest(file) == entry["sha256"]
+        return file.exists() and _size(file) == entry["bytes"] and _digest(file) == entry["sha256"]
     except OSError:
         return False
 
@@ -165,9 +170,21 @@ def _is_entry(entry: object) -> bool:
         return False
     name = entry.get("name")
     # A plain name: what it names lies beside the manifest and nowhere else.
-    return isinstance(name, str) and name == os.path.basename(name) and {"content", "bytes", "sha256"} <= entry.keys()  # noqa: PTH119
+    is_plain = isinstance(name, str) and name == os.path.basename(name) and name not in ("", ".", "..")  # noqa: PTH119
+    return is_plain and {"content", "bytes", "sha256"} <= entry.keys()
 
 
 def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    if not file.is_dir():
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    sums = (f"{_digest(each)}  {each.relative_to(file).as_posix()}\n" for each in _files_in(file))
+    return hashlib.sha256("".join(sums).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _size(file: Path) -> int:
+    return sum(each.stat().st_size for each in (_files_in(file) if file.is_dir() else [file]))
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted((each for each in folder.rglob("*") if each.is_file()), key=lambda each: each.as_posix())

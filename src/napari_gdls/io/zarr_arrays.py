@@ -66,6 +66,7 @@ def write_array(
     dimensions: Sequence[str] | None = None,
     shuffle: Shuffle = "bitshuffle",
     level: int = LEVEL,
+    chunks: tuple[int, ...] | None = None,
 ) -> None:
     """Add an array to `files`.
 
@@ -83,6 +84,8 @@ def write_array(
         How values are rearranged before compression: bits for counts, bytes for positions.
     level : int
         Effort of compression, 1 to 9.
+    chunks : tuple of int, optional
+        Shape of a chunk at most. None: whole rows, as many as `CHUNK_BYTES` hold.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def write_array(
         MemoryStore(contents),
         shape=data.shape,
         dtype=data.dtype,
-        chunks=_chunk_shape(data.shape, data.dtype.itemsize),
+        chunks=_chunk_shape(data.shape, data.dtype.itemsize) if chunks is None else _within(data.shape, chunks),
         compressors=[BloscCodec(cname="zstd", clevel=level, shuffle=shuffle), Crc32cCodec()],
         fill_value=0,
         dimension_names=dimensions,
@@ -213,3 +216,7 @@ def _chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         chunks.append(max(min(size, left), 1))
         left = max(left // max(size, 1), 1)
     return tuple(reversed(chunks))
+
+
+def _within(shape: tuple[int, ...], chunks: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(max(min(size, chunk), 1) for size, chunk in zip(shape, chunks, strict=True))

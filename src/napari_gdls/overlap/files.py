@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.io.atomic import atomic_folder, require_writable, write_text
+from napari_gdls.io.file_names import file_stems
 from napari_gdls.io.image_stacks import write_image_stack
 from napari_gdls.io.labels import write_image
 from napari_gdls.io.manifest import ENDING as MANIFEST_ENDING
@@ -57,9 +56,6 @@ _NAMES = {
 _DECOMPOSITION_NAMES = {"scores": "scores.ome.tif", "loadings": "loadings.csv"}
 _EVIDENCE_NAMES = {"evidence": "evidence.csv"}
 _RECIPE_NAMES = {"recipe": "recipe.json"}
-
-_LONGEST_NAME = 60
-"""Characters of the name of a phase that go into the name of its file."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,8 @@ def unmixing_files(
     names |= _DECOMPOSITION_NAMES if decomposition else {}
     names |= _EVIDENCE_NAMES if decomposition and evidence else {}
     names |= _RECIPE_NAMES if recipe else {}
-    for phase, stem in _stems(phases).items():
+    taken = {name.partition(".")[0] for name in (*_NAMES.values(), *_DECOMPOSITION_NAMES.values(), "unmixing")}
+    for phase, stem in file_stems(phases, taken).items():
         names |= {f"{phase}, pure": f"{stem}.msa", f"{phase}, mask": f"{stem}.mask.msa"}
     return {what: Path(folder) / name for what, name in {**names, "manifest": MANIFEST_NAME}.items()}
 
@@ -351,18 +348,3 @@ _WRITERS: dict[str, Callable[[_Result, Path], None]] = {
     "evidence": _write_evidence,
     "recipe": _write_recipe,
 }
-
-
-def _stems(phases: Iterable[str]) -> dict[str, str]:
-    """A name of a file for each phase: letters, digits, dashes; all different, also where case does not count."""
-    stems: dict[str, str] = {}
-    taken = {name.partition(".")[0] for name in (*_NAMES.values(), *_DECOMPOSITION_NAMES.values(), "unmixing")}
-    for phase in phases:
-        ascii_only = unicodedata.normalize("NFKD", phase).encode("ascii", "ignore").decode()
-        stem = re.sub(r"[^A-Za-z0-9-]+", "_", ascii_only).strip("_-")[:_LONGEST_NAME] or "phase"
-        number, chosen = 2, stem
-        while chosen.lower() in taken:
-            chosen, number = f"{stem}_{number}", number + 1
-        taken.add(chosen.lower())
-        stems[phase] = chosen
-    return stems

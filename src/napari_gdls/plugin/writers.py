@@ -45,7 +45,7 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
         If the labels do not fit the format, a field is needed and the layer has none, or the system refuses.
     """
     from napari_gdls.io import STORE_ENDINGS, write_field, write_table
-    from napari_gdls.segmentation.files import write_labels
+    from napari_gdls.segmentation.single_files import write_labels
 
     entry = metadata_entry(attributes.get("metadata", {}))
     field = entry.get("field")

@@ -1,5 +1,6 @@
+from .files import require_field_fits as require_field_fits
+from .files import require_writable_files as require_writable_files
 from .files import result_files as result_files
-from .files import write_labels as write_labels
 from .files import write_results as write_results
 from .grain_edits import grown as grown
 from .grain_edits import holes_of as holes_of
@@ -16,6 +17,8 @@ from .places import phase_at as phase_at
 from .places import place_of_phase as place_of_phase
 from .result import Segmentation as Segmentation
 from .script import NamingChoices as NamingChoices
+from .single_files import write_labels as write_labels
+from .single_files import write_result as write_result
 from .stored_segmentations import read_segmentation as read_segmentation
 from .stored_segmentations import write_segmentation as write_segmentation
 from .tables import mineral_table as mineral_table

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_gdls.errors import OutputError
-from napari_gdls.io import labels as label_images
 from napari_gdls.io.atomic import require_writable, write_text
+from napari_gdls.io.labels import LABEL_ENDINGS as IMAGE_ENDINGS
+from napari_gdls.io.labels import write_float_image, write_image
 from napari_gdls.io.manifest import ENDING as MANIFEST_ENDING
 from napari_gdls.io.manifest import remove_set, write_manifest
 from napari_gdls.io.tables import write_table
 from napari_gdls.recipe import LABELLINGS, METHODS
+from napari_gdls.segmentation.output_formats import (
+    FORMATS,
+    LABEL_ENDINGS,
+    ResultFile,
+    chosen_formats,
+    format_of,
+    format_of_content,
+    require_format,
+    require_replaceable,
+)
 from napari_gdls.segmentation.picture import segmentation_picture
 from napari_gdls.segmentation.script import NamingChoices, reproducing_script
-from napari_gdls.segmentation.tables import mineral_table, phase_merge_table, phase_table, segment_table
+from napari_gdls.segmentation.tables import mineral_table, phase_merge_table, phase_table
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
@@ -45,59 +53,6 @@ _COMPANION_ENDINGS = {
 """What stands beside the label image NAME.ome.tif, and what is put behind NAME."""
 
 
-def write_labels(
-    path: str | os.PathLike[str],
-    labels: npt.ArrayLike,
-    *,
-    field: Field | None = None,
-    pixel_size: float | None = None,
-    titles: Mapping[int, str] | None = None,
-    overwrite: bool = True,
-) -> None:
-    """Write a label image, or the table of its segments, in the format that the ending of the name says.
-
-    ============================  ===============================================================================
-    ending                        format
-    ============================  ===============================================================================
-    .ome.tif, .ome.tiff, .tif     OME-TIFF, uint16 or uint32, tiled, deflate, with the pixel size
-    .png                          8 or 16 bits of grey; for labels up to 65,535
-    .csv                          table of segments, see `napari_gdls.segmentation.segment_table`; needs `field`
-    ============================  ===============================================================================
-
-    Parameters
-    ----------
-    path : path-like
-    labels : (H, W) array of int
-        Labels from 0.
-    field : Field, optional
-        The field that they belong to; gives the pixel size, and the measurements of the table.
-    pixel_size : float, optional
-        Edge of a pixel, in um. None: that of `field`.
-    titles : mapping of int to str, optional
-        What labels are called; OME-TIFF has a place for it.
-    overwrite : bool
-        Whether an existing file may be replaced.
-
-    Raises
-    ------
-    OutputError
-        If the labels are no whole numbers from 0, do not fit into the format or the field, the ending is unknown, or
-        the system refuses; what stood at the target is untouched.
-    """
-    name = os.fspath(path)
-    if not name.lower().endswith(".csv"):
-        if not name.lower().endswith(label_images.LABEL_ENDINGS):
-            raise OutputError(f"{name}: labels are written as .ome.tif, .tif, .png or .csv; choose one of these.")
-        label_images.write_labels(path, labels, field=field, pixel_size=pixel_size, titles=titles, overwrite=overwrite)
-        return
-    if field is None:
-        raise OutputError(f"{name}: a table of segments needs the field (field=).")
-    image = np.asarray(labels)
-    if image.shape != field.shape:
-        raise OutputError(f"{name}: the labels have shape {image.shape} and the field {field.shape}; they must agree.")
-    write_table(path, segment_table(image, field), overwrite=overwrite)
-
-
 def result_files(
     output: str | os.PathLike[str],
     recipe: Recipe,
@@ -105,13 +60,14 @@ def result_files(
     confidence: bool = False,
     constraints: bool = False,
     minerals: bool = False,
+    also: Iterable[str] = (),
 ) -> dict[str, Path]:
     """Files that a run with a recipe writes: what is in each, and where it goes.
 
     Parameters
     ----------
     output : path-like
-        Name of the label image, which the others are called after.
+        Name of the labels, which the others are called after: NAME.ome.tif, NAME.png, NAME.ome.zarr or NAME.geojson.
     recipe : Recipe
     confidence : bool
         Whether the probability of every pixel's phase is to be written, too.
@@ -119,18 +75,22 @@ def result_files(
         Whether there are constraints, which go with the results.
     minerals : bool
         Whether phases are to be named, where there are any: what they are and what is in them goes with the results.
+    also : iterable of str
+        Formats to write besides: keys of `napari_gdls.segmentation.output_formats.FORMATS`.
 
     Raises
     ------
     OutputError
-        If labels cannot be written under this name, or this recipe gives no confidence.
+        If labels cannot be written under this name, this recipe gives no confidence or not what a format shows, there
+        is no such format, or a package that it needs is not installed.
     """
     target = Path(output)
     name = target.name
-    endings = label_images.LABEL_ENDINGS
-    ending = next((end for end in endings if name.lower().endswith(end) and len(name) > len(end)), None)
-    if ending is None:
-        raise OutputError(f"{output}: labels are written as NAME.ome.tif or NAME.png; give one of these.")
+    ending = next((end for end in LABEL_ENDINGS if name.lower().endswith(end) and len(name) > len(end)), None)
+    labels_format = format_of(target)
+    if ending is None or labels_format is None:
+        kinds = " or ".join(f"NAME{row.endings[0]}" for row in FORMATS.values() if row.holds_labels)
+        raise OutputError(f"{output}: labels are written as {kinds}; give one of these.")
     if confidence and not recipe.gives_confidence:
         methods = " or ".join(name for name, row in METHODS.items() if row.labelling is not None)
         labellings = " or ".join(name for name, row in LABELLINGS.items() if row.gives_confidence)
@@ -139,19 +99,45 @@ def result_files(
             f"no confidence comes with the method {recipe.method!r}{how}; do without, or choose the method {methods} "
             f"with the labelling {labellings}."
         )
-    names = _names(name, name[: -len(ending)])
-    companions = ["labels", "segments"]
+    stem = name[: -len(ending)]
+    contents = ["labels", "segments"]
     if recipe.method_row.makes_phases:
-        companions += ["phases"] + ["minerals"] * minerals + ["phase merges", "phase map"]
-    companions += ["confidence"] * confidence + ["picture", "recipe"] + ["constraints"] * constraints
-    companions += ["script", MANIFEST]
-    return {what: target.with_name(names[what]) for what in companions}
+        contents += ["phases"] + ["minerals"] * minerals + ["phase merges"]
+        contents += ["phase map"] * (len(labels_format.files) > 1)
+    contents += ["confidence"] * confidence + ["picture", "recipe"] + ["constraints"] * constraints + ["script"]
+    names = _names(name, stem)
+    files = {content: names[content] for content in contents}
+    for row in chosen_formats(also).values():
+        if row is not labels_format:
+            wanted = [file for file in row.files if file.beside is None or file.beside in files]
+            files |= {file.content: stem + file.ending for file in wanted}
+    paths = {content: target.with_name(file) for content, file in {**files, MANIFEST: names[MANIFEST]}.items()}
+    for content, path in paths.items():
+        row_of = format_of_content(content, path)
+        if row_of is not None:
+            require_format(row_of, path, recipe)
+    return paths
+
+
+def without_content(files: Mapping[str, Path], content: str) -> dict[str, Path]:
+    """Files of a set without one, and without those that are written only beside it.
+
+    Parameters
+    ----------
+    files : map of str to Path
+        From `result_files`.
+    content : str
+        Such as "minerals", where nobody has named the phases.
+    """
+    gone = {file.content for row in FORMATS.values() for file in row.files if file.beside == content} | {content}
+    return {what: path for what, path in files.items() if what not in gone}
 
 
 def _names(labels: str, stem: str) -> dict[str, str]:
     """All names that a set of results may have, from that of the label image and its part before the ending."""
     named = {what: stem + ending for what, ending in _COMPANION_ENDINGS.items()}
-    return {"labels": labels, "phase map": f"{stem}.phases{labels[len(stem) :]}", **named}
+    also = {file.content: stem + file.ending for row in FORMATS.values() for file in row.files}
+    return {"labels": labels, "phase map": f"{stem}.phases{labels[len(stem) :]}", **named, **also}
 
 
 def require_writable_files(
@@ -183,8 +169,31 @@ def require_writable_files(
         raise OutputError(f"{folder}: the folder does not exist; make it first.")
     if there and not overwrite:
         raise OutputError(f"{', '.join(there)}: already there; choose another name, or {permission}.")
-    for path in files.values():
-        require_writable(path, overwrite=overwrite)
+    for content, path in files.items():
+        row = format_of_content(content, path)
+        if row is not None:
+            require_replaceable(row, path)
+        require_writable(path, overwrite=overwrite, folder=row is not None and row.mark is not None)
+
+
+def require_field_fits(files: Mapping[str, Path], field: Field) -> None:
+    """Refuse formats that have no room for a field, before the work is done whose results are to go there.
+
+    Parameters
+    ----------
+    files : map of str to Path
+        From `result_files`.
+    field : Field
+
+    Raises
+    ------
+    OutputError
+        If the field lacks what a format needs, such as the size of its pixels.
+    """
+    for content, path in files.items():
+        row = format_of_content(content, path)
+        if row is not None and row.require_field is not None:
+            row.require_field(path, field)
 
 
 def write_results(
@@ -217,32 +226,41 @@ def write_results(
         # What it names is about to change, and what only another method writes would stay beside the new files.
         possible = _names(files["labels"].name, manifest.name.removesuffix(MANIFEST_ENDING)).values()
         remove_set(manifest, set(possible) - {file.name for file in files.values()})
-    label_images.write_labels(files["labels"], result.labels, field=field, overwrite=overwrite)
+    labels_format = format_of(files["labels"])
+    assert labels_format is not None  # result_files() has seen to it
+    _write(labels_format.files[0], result, files["labels"], overwrite=overwrite)
     write_table(files["segments"], result.segment_table(), overwrite=overwrite)
     if "phases" in files:
         write_table(files["phases"], phase_table(result), overwrite=overwrite)
         write_table(files["phase merges"], phase_merge_table(result), overwrite=overwrite)
-        titles = dict(enumerate(result.phase_titles, 1)) if result.names else None
-        label_images.write_labels(
-            files["phase map"], result.phase_map(), field=field, titles=titles, overwrite=overwrite
-        )
+    if "phase map" in files:
+        _write(labels_format.files[1], result, files["phase map"], overwrite=overwrite)
     if "minerals" in files:
         write_table(files["minerals"], mineral_table(result), overwrite=overwrite)
     if "confidence" in files:
         assert result.confidence is not None  # result_files() has seen to it
-        label_images.write_float_image(
-            files["confidence"], result.confidence, pixel_size=field.pixel_size, overwrite=overwrite
-        )
-    label_images.write_image(files["picture"], segmentation_picture(result), overwrite=overwrite)
+        write_float_image(files["confidence"], result.confidence, pixel_size=field.pixel_size, overwrite=overwrite)
+    write_image(files["picture"], segmentation_picture(result), overwrite=overwrite)
     write_text(files["recipe"], result.recipe.to_json() + "\n", overwrite=overwrite)
     if "constraints" in files:
         write_text(files["constraints"], result.constraints.to_json() + "\n", overwrite=overwrite)
+    for row in FORMATS.values():
+        for file in row.files:
+            if file.content in files:
+                _write(file, result, files[file.content], overwrite=overwrite)
     script = reproducing_script(result, files, opening=opening, naming=naming)
     write_text(files["script"], script, overwrite=overwrite)
     written = {what: path for what, path in files.items() if what != MANIFEST}
     write_manifest(manifest, written, json.loads(result.recipe.to_json()))
 
 
+def _write(file: ResultFile, result: Segmentation, path: Path, *, overwrite: bool) -> None:
+    row = format_of_content(file.content, path)
+    assert row is not None
+    require_replaceable(row, path)
+    file.write(result, path, overwrite=overwrite)
+
+
 def is_result(path: str | os.PathLike[str]) -> bool:
     """Whether a file has a name that results have, `result_files`."""
-    return os.fspath(path).lower().endswith((*_COMPANION_ENDINGS.values(), *label_images.LABEL_ENDINGS))
+    return os.fspath(path).lower().endswith((*_COMPANION_ENDINGS.values(), *IMAGE_ENDINGS))

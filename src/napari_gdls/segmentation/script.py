@@ -14,6 +14,7 @@ import numpy as np
 
 from napari_gdls._version import __version__
 from napari_gdls.recipe import Recipe
+from napari_gdls.segmentation.output_formats import also_of
 
 if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
@@ -110,6 +111,8 @@ def reproducing_script(
         lines += [f"minerals = identify(result{_arguments(given, 'library', 'scheme')}, instrument=instrument)"]
         lines += ["result = minerals.named()"]
     parts = "".join(f", {part}=True" for part in ("confidence", "constraints", "minerals") if part in files)
+    also = also_of(files)
+    parts += f", also={also!r}" if also else ""
     lines += [
         f"files = result_files({files['labels'].name!r}, result.recipe{parts})",
         "write_results(result, files, overwrite=True, opening=opening, naming=naming)",

@@ -182,7 +182,7 @@ def phase_table(
         "counts": np.bincount(found.labels, weights=field.total_counts, minlength=n).astype(np.int64),
         "mean BSE": found.pool.bse * field.bse_full_scale,
         "fine-grained": found.intergrown,
-        "colour": np.array([_hexadecimal(colour) for colour in colours], dtype=np.str_),
+        "colour": np.array([hexadecimal(colour) for colour in colours], dtype=np.str_),
     }
 
 
@@ -268,7 +268,8 @@ def _phase_of(labels: npt.NDArray[Any], phases: npt.NDArray[Any]) -> npt.NDArray
     return out
 
 
-def _hexadecimal(colour: npt.NDArray[np.float64]) -> str:
+def hexadecimal(colour: npt.NDArray[np.float64]) -> str:
+    """A colour, (3,) sRGB from 0 to 1, as "#rrggbb"."""
     return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
 
 
