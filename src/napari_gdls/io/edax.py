@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
-from napari_gdls.io.hdf5_tree import attribute, data_sets, number, opened, plain
+from napari_gdls.io.hdf5_tree import attribute, data_sets, is_hdf5, number, opened, plain
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
 from napari_gdls.io.rosetta.signals import as_map
@@ -49,17 +49,15 @@ class EdaxReader(MapFileReader):
 
     def sniff(self, path: Path) -> bool:
         """Whether a file is HDF5 and has a project of EDAX in it, or a map as EDAX names it."""
-        import h5py
-
-        if not path.is_file() or not h5py.is_hdf5(path):
+        if not is_hdf5(path):
             return False
         try:
-            with h5py.File(path, "r") as file:
+            with opened(path, self.title) as file:
                 return any(_is_project(item) for item in (file, *file.values())) or any(
                     place.endswith(f"/{_COUNTS}") and attribute(data, *_DECLARED) is not None
                     for place, data in data_sets(path, file)
                 )
-        except Exception:  # whatever h5py raises on damaged files: the ending of the name remains
+        except FieldReadError:  # the ending of the name remains
             return False
 
     @contextmanager

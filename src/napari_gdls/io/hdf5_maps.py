@@ -16,7 +16,7 @@ from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.contracts import FileChoices, ReadOptions
 from napari_gdls.io.hdf5_axes import Axes, axes_of, beside
 from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
-from napari_gdls.io.hdf5_tree import data_sets, opened
+from napari_gdls.io.hdf5_tree import data_sets, is_hdf5, opened
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap, choices_of
 from napari_gdls.io.rosetta.signals import as_map
@@ -62,16 +62,14 @@ class Hdf5Reader(MapFileReader):
 
     def sniff(self, path: Path) -> bool:
         """Whether a file is HDF5 and named so, or holds numbers along three axes; other readers are asked first."""
-        import h5py
-
-        if not path.is_file() or not h5py.is_hdf5(path):
+        if not is_hdf5(path):
             return False
         if path.name.lower().endswith(self.endings):
             return True
         try:
-            with h5py.File(path, "r") as file:
+            with opened(path, self.title) as file:
                 return any(_is_cube(data) for _, data in data_sets(path, file))
-        except Exception:  # whatever h5py raises on damaged files; no field then
+        except FieldReadError:
             return False
 
     @contextmanager
@@ -103,11 +101,7 @@ HDF5_READER = Hdf5Reader()
 
 def is_path_in_hdf5(path: Path, dataset: str | int | None) -> bool:
     """Whether a choice is the path of a data set in a file of HDF5, of whatever layout that is."""
-    if not isinstance(dataset, str) or not dataset.startswith(PREFIX) or not path.is_file():
-        return False
-    import h5py
-
-    return bool(h5py.is_hdf5(path))
+    return isinstance(dataset, str) and dataset.startswith(PREFIX) and is_hdf5(path)
 
 
 def _is_cube(data: h5py.Dataset) -> bool:

@@ -19,6 +19,13 @@ _MOST_ITEMS = 100_000
 """Groups and data sets of a file at most; far beyond what vendors write."""
 
 
+def is_hdf5(path: Path) -> bool:
+    """Whether a file has the mark of HDF5, at its beginning or, as in those of Matlab, behind a block of another."""
+    import h5py
+
+    return path.is_file() and bool(h5py.is_hdf5(path))
+
+
 @contextmanager
 def opened(path: Path, title: str) -> Iterator[h5py.File]:
     """An HDF5 file that holds all its data itself, for as long as it is used.
