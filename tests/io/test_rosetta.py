@@ -31,9 +31,6 @@ rsciio = pytest.importorskip("rsciio", reason="needs the extra formats")
 pytest.importorskip("sparse", reason="needs the extra formats")
 
 
-JEOL_COUNTS = 308_261
-
-
 def counts_of(field: Field) -> int:
     return int(field.spectra.sum(dtype=np.int64))
 
@@ -143,26 +140,6 @@ def _only_cube(file: h5py.File) -> np.ndarray:
     )
     (cube,) = cubes
     return cube
-
-
-def test_jeol(shared_data: Path) -> None:
-    field = read_field(shared_data / "vendor_files" / "jeol" / "View000_0000006.pts", bse="counts")
-    assert (field.shape, field.energy.size) == ((512, 512), 4096)
-    assert field.energy.offset == pytest.approx(-960.661325)
-    assert (field.pixel_size, field.beam_energy) == (pytest.approx(0.00869140625), 200)
-    assert sp.issparse(field.spectra)
-    assert counts_of(field) == JEOL_COUNTS
-
-
-@pytest.mark.slow
-def test_jeol_equals_the_dense_reading(shared_data: Path) -> None:
-    from rsciio import jeol
-
-    path = shared_data / "vendor_files" / "jeol" / "View000_0000006.pts"
-    field = read_field(path, bse="counts")
-    cube = jeol.file_reader(str(path), SI_dtype=np.uint16)[0]["data"]
-    assert (sp.csr_array(field.spectra) != sp.csr_array(cube.reshape(-1, 4096))).nnz == 0
-    assert cube.sum(dtype=np.int64) == JEOL_COUNTS
 
 
 def test_velox(shared_data: Path) -> None:

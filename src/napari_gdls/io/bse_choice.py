@@ -160,7 +160,7 @@ def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape
     for names, note in _NAMES:
         for name in names:
             for title, pixels in fitting:
-                if "".join(letter for letter in title.lower() if letter.isalnum()) == name:
+                if "".join(letter for letter in title.partition(",")[0].lower() if letter.isalnum()) == name:
                     image = _fitting(path, title, pixels, shape)
                     return BseImage(image.pixels, image.full_scale, image.title, note.format(title=repr(title)))
     raise _undecided(path, "does not say which image is the BSE image", images, shape)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.image_frames import EXPORT_AGAIN, grey_channel, require_frame
+from napari_gdls.io.jeol_images import JEOL_IMAGE_MAGIC, read_jeol_image
 from napari_gdls.io.jpeg_images import JPEG_MAGIC, read_jpeg
 from napari_gdls.io.limits import require_memory, require_packed_bytes
 from napari_gdls.io.pillow_decoding import pillow_pixels
@@ -65,6 +66,8 @@ def read_image(
             return read_tiff(path, limit, raw=raw, expected=expected)
         if head.startswith(JPEG_MAGIC) and not raw:
             return read_jpeg(path, limit, expected=expected)
+        if head == JEOL_IMAGE_MAGIC:
+            return read_jeol_image(path, limit, expected=expected).pixels
         if head.startswith(_BMP_MAGIC):
             return _read_bmp(path, limit, raw=raw, expected=expected)
     except OSError as error:

@@ -20,13 +20,14 @@ def readers() -> tuple[FieldReader, ...]:
     from napari_gdls.io.edax import EDAX_READER
     from napari_gdls.io.hdf5_maps import HDF5_READER
     from napari_gdls.io.hyperspy_files import HYPERSPY_READER
+    from napari_gdls.io.jeol import JEOL_READER
     from napari_gdls.io.oxford import OXFORD_READER
     from napari_gdls.io.ripple import RIPPLE_READER
     from napari_gdls.io.rosetta.reader import ROSETTA_READERS
     from napari_gdls.io.store import STORE_READER
     from napari_gdls.io.tima import TIMA_READER
 
-    own = (STORE_READER, TIMA_READER, OXFORD_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER)
+    own = (STORE_READER, TIMA_READER, OXFORD_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER, JEOL_READER)
     return (*own, *ROSETTA_READERS, HDF5_READER)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from napari_gdls.io import hdf5
 
 
@@ -43,8 +41,6 @@ class RosettaFormat:
 ROSETTA_FORMATS = (
     RosettaFormat("bruker", "Bruker .bcf", (".bcf",), b"AAMVHFSS", compiled=True, keywords={"index": "all"}),
     RosettaFormat("edax", "EDAX .spd", (".spd",), b"MAPSPECTRA_DATA"),
-    # Counts of a channel are summed over frames: the default of 8 bits would overflow in silence.
-    RosettaFormat("jeol", "JEOL .pts", (".pts",), sparse=True, compiled=True, keywords={"SI_dtype": np.uint32}),
     RosettaFormat("emd", "Thermo Fisher Velox .emd", (".emd",), hdf5.MAGIC, sparse=True, compiled=True),
     RosettaFormat("phenom", "Phenom .elid", (".elid",), b"BZh", lazy=False),
     RosettaFormat("digitalmicrograph", "DigitalMicrograph .dm3, .dm4", (".dm3", ".dm4")),
