@@ -25,7 +25,6 @@ from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS
 from napari_gdls.io.rosetta.reader import ROSETTA_READERS
 from napari_gdls.io.rosetta.reading import describe_here, read_here
 from napari_gdls.io.rosetta.signals import as_image, as_map
-from napari_gdls.io.sparse_spectra import collected_in_one_pass, spectra_of_cube
 
 rsciio = pytest.importorskip("rsciio", reason="needs the extra formats")
 pytest.importorskip("sparse", reason="needs the extra formats")
@@ -394,22 +393,6 @@ def test_the_same_field_from_both_processes(bruker: Path) -> None:
     assert np.array_equal(apart.bse, here.bse)
     assert (apart.metadata, apart.energy, apart.pixel_size) == (here.metadata, here.energy, here.pixel_size)
     assert reader.describe(bruker, ReadOptions()) == describe_here(reader.kind, bruker, ReadOptions())
-
-
-@pytest.mark.parametrize("density", [0.01, 0.9])
-@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.float32])
-def test_cubes_become_spectra(density: float, dtype: type) -> None:
-    rng = np.random.default_rng(0)
-    cube = (rng.integers(1, 300, (5, 8, 600)) * (rng.random((5, 8, 600)) < density)).astype(dtype)
-    spectra = spectra_of_cube(cube)
-    blocks = collected_in_one_pass(iter(cube), (40, 600), Path("a"), 1 << 30)
-    for found in (spectra, blocks):
-        values = found.toarray() if sp.issparse(found) else found
-        assert np.array_equal(values, cube.reshape(40, 600))
-        assert found.dtype == (np.float32 if dtype == np.float32 else np.uint16)
-    assert sp.issparse(spectra) == (density < 0.5)
-    with pytest.raises(FieldReadError, match="memory limit"):
-        collected_in_one_pass(iter(cube), (40, 600), Path("a"), 1000)
 
 
 def test_signals_that_are_neither_image_nor_map() -> None:

@@ -23,8 +23,8 @@ from napari_gdls.field.rows import mapped, row_blocks
 
 _SAMPLE = 500
 """Spectra that are looked at, spread evenly over the field: enough for any of the tests here, and quick."""
-_GLANCE = 25
-"""Spectra in which ones are looked for first."""
+GLANCE = 25
+"""Spectra, spread evenly over the field, in which ones are looked for first."""
 _FEWEST_ISOLATED = 20
 """Entries of one value of which none has a neighbouring value, to tell scaled whole numbers from counts. For counts,
 whatever the mixture of their means, P(v - 1) + P(v + 1) >= 1.41 P(v), so the odds are exp(-28) or less."""
@@ -87,8 +87,7 @@ def estimated_gain(counts: Any) -> float | npt.NDArray[np.float64]:
     that come from moving counts between channels (by half a channel, for one), as the noise of neighbouring channels
     shows.
     """
-    few = _positive(_spread(counts, _GLANCE))
-    if few.dtype.kind != "f" and (few == 1).any():
+    if are_counts(_spread(counts, GLANCE)):
         return 1.0  # as at once for counts as they come from a detector
     sample = _spread(counts, _SAMPLE)
     values = _positive(sample)
@@ -148,9 +147,20 @@ def as_counts(counts: Any, gain: float | npt.NDArray[np.float64], *, whole: bool
     return mapped(counts, divided, dtype)
 
 
+def are_counts(few: Any) -> bool:
+    """Whether a few spectra, `GLANCE` of a field, show at once that they are counts: whole numbers with ones."""
+    values = _positive(few)
+    return values.dtype.kind != "f" and bool((values == 1).any())
+
+
+def spread_over(n: int, number: int) -> npt.NDArray[np.int64]:
+    """So many numbers of spectra, or all there are, spread evenly over n spectra; rising."""
+    return np.unique(np.linspace(0, n - 1, number).astype(np.int64)) if n else np.zeros(0, np.int64)
+
+
 def _spread(counts: Any, number: int) -> Any:
     """So many spectra, or all there are, spread evenly over the field."""
-    return counts[np.unique(np.linspace(0, counts.shape[0] - 1, number).astype(np.int64))]
+    return counts[spread_over(counts.shape[0], number)]
 
 
 def _positive(counts: Any) -> npt.NDArray[Any]:
@@ -245,7 +255,7 @@ def _common_unit(distinct: npt.NDArray[np.float64], error: npt.NDArray[np.float6
 
 def _gains_of_spectra(counts: Any, relative: float) -> npt.NDArray[np.float64] | None:
     """Gain of each spectrum, (N,), where most have one of their own."""
-    sample = _spread(counts, _GLANCE)
+    sample = _spread(counts, GLANCE)
     if sum(_gain_of_row(row, relative) is not None for row in _rows(sample)) < 0.8 * sample.shape[0]:
         return None
     gains = np.array([_gain_of_row(row, relative) or math.nan for row in _rows(counts)])

@@ -101,6 +101,9 @@ class DaskCounts:
 
     def blocks(self) -> Iterator[npt.NDArray[Any]]:
         """Spectra as (n, D) arrays in raster order, cut at the borders of chunks and where these are large."""
+        if self.all_at_once:  # any part of it would unpack it all, again and again
+            yield from ArrayCounts(np.asarray(self.cube.compute(scheduler="synchronous"))).blocks()
+            return
         most = rows_of_a_block(self.shape, self.dtype.itemsize)
         first = 0
         for n_rows in self.cube.chunks[0]:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
+from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
-from napari_gdls.field import Field
-from napari_gdls.io.bse_choice import COUNTS, COUNTS_NOTE, NAMED_OR_COUNTS, BseImage, bse_from_counts, choose_bse
+from napari_gdls.field import Counts, Field
+from napari_gdls.io.bse_choice import COUNTS_NOTE, NAMED_OR_COUNTS, BseImage, bse_from_counts, choose_bse
 from napari_gdls.io.contracts import (
     FieldReader,
     FieldSummary,
@@ -32,9 +32,8 @@ from napari_gdls.io.contracts import (
     thumbnail_of,
 )
 from napari_gdls.io.counts_source import CountsSource
-from napari_gdls.io.finite_counts import FiniteCounts
 from napari_gdls.io.limits import require_plausible_energies
-from napari_gdls.io.sparse_spectra import spectra_from
+from napari_gdls.io.map_spectra import MapSpectra
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,8 +171,7 @@ def summary_of(path: Path, title: str, contents: FileContents, options: ReadOpti
     except FieldReadError as error:
         warnings.append(f"{error.problem}. {error.remedy}")
     try:
-        # Which image is the BSE image does not matter to the counts, so the description needs no choice.
-        found = _field(path, title, contents.images, chosen, replace(options, bse=COUNTS))
+        summary = _summary(path, title, contents.images, chosen, options, infos)
     except FieldReadError as error:
         height, width, _ = chosen.shape
         return FieldSummary(
@@ -189,7 +187,6 @@ def summary_of(path: Path, title: str, contents: FileContents, options: ReadOpti
             beam_energy=chosen.beam_energy,
             warnings=(*warnings, *chosen.notes, error.problem),
         )
-    summary = summarise(path, title, found, infos)
     said = (text for text in summary.warnings if text != COUNTS_NOTE)  # nobody has chosen them
     return replace(summary, images=infos, warnings=(*warnings, *said))
 
@@ -235,36 +232,60 @@ def _maps_of_x_rays(path: Path, contents: FileContents) -> list[SpectralMap]:
 
 
 def _field(path: Path, title: str, images: Sequence[MapImage], chosen: SpectralMap, options: ReadOptions) -> Field:
-    height, width, _ = chosen.shape
     bse = _bse(path, images, chosen, options)
+    found = _spectra(path, images, chosen, options)
+    return _field_with(path, title, chosen, bse, found, found.spectra(), options.gain)
+
+
+def _summary(
+    path: Path,
+    title: str,
+    images: Sequence[MapImage],
+    chosen: SpectralMap,
+    options: ReadOptions,
+    infos: tuple[ImageInfo, ...],
+) -> FieldSummary:
+    """Summary of the field; of counts as they come from a detector, no spectrum is kept."""
+    found = _spectra(path, images, chosen, options)
+    # Which image is the BSE image does not matter to the counts, so the description needs no choice.
+    sums = found.stand_in()
+    if sums is not None and options.gain in (None, 1):
+        field = _field_with(path, title, chosen, None, found, sums, 1.0)
+        if options.gain == 1 or found.are_counts(field.input_order):
+            return replace(summarise(path, title, field, infos), counts_dtype=str(found.dtype))
+    return summarise(path, title, _field_with(path, title, chosen, None, found, found.spectra(), options.gain), infos)
+
+
+def _spectra(path: Path, images: Sequence[MapImage], chosen: SpectralMap, options: ReadOptions) -> MapSpectra:
     assert chosen.energy is not None  # else it is refused
-    counts = FiniteCounts(chosen.counts, path)
-    spectra = spectra_from(counts, path, options.memory_limit)
+    taken = sum(image.pixels.nbytes for image in images)
+    return MapSpectra(path, chosen.counts, chosen.energy, chosen.valid, options.memory_limit, taken)
+
+
+def _field_with(
+    path: Path,
+    title: str,
+    chosen: SpectralMap,
+    bse: BseImage | None,
+    found: MapSpectra,
+    spectra: Counts,
+    gain: float | None,
+) -> Field:
+    assert chosen.energy is not None  # else it is refused
     if bse is None:
-        above = chosen.energy.index(ZERO_PEAK_END) + 1
-        bse = bse_from_counts(np.asarray(spectra[:, max(above, 0) :].sum(axis=1)).reshape(height, width))
-    notes = [*chosen.notes, *([bse.note] if bse.note else [])]
-    locations = np.indices((height, width)).reshape(2, -1).T
-    valid = chosen.valid
-    if counts.missing.any():
-        valid = ~counts.missing if valid is None else valid & ~counts.missing
-        notes.append(f"the counts of {int(counts.missing.sum()):,} pixels are NaN: taken as not measured")
-    if valid is not None:
-        if not valid.any():
-            raise FieldReadError(path, "holds no spectrum that was measured", remedy="Export the map again.")
-        measured = valid.ravel()
-        spectra, locations = spectra[measured], locations[measured]
+        bse = bse_from_counts(found.total_counts_map())
+    notes = [*chosen.notes, *([bse.note] if bse.note else []), *found.notes]
     return Field(
         bse.pixels,
         spectra,
-        locations,
+        found.locations,
         chosen.energy,
         sampling_distance=1.0,
         pixel_size=chosen.pixel_size,
         beam_energy=chosen.beam_energy,
-        valid=valid,
+        valid=found.valid,
         bse_full_scale=bse.full_scale,
-        gain=options.gain,
+        gain=gain,
         name=path.stem,
         metadata={
             "format": title,

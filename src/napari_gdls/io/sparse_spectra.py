@@ -1,8 +1,8 @@
-"""Spectra that come in blocks, put together in whichever form is smaller, without a second copy of them in memory."""
+"""Spectra that come in blocks, put together in whichever form is smaller, in memory or, if they are large, on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,37 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from napari_gdls.errors import FieldReadError
 from napari_gdls.field import Counts
-from napari_gdls.io.counts_source import BLOCK_BYTES, CountsSource
-from napari_gdls.io.limits import require_memory
+from napari_gdls.field.spectra_on_disk import SpectraWriter, channel_dtype
+from napari_gdls.io.cached_files import cache_folder
+from napari_gdls.io.counts_scan import CountsScan, kept_blocks, pieces_of, scanned
+from napari_gdls.io.counts_source import BLOCK_BYTES, ArrayCounts, CountsSource
+from napari_gdls.io.limits import format_bytes, require_memory
+
+MEMORY_SHARE = 8
+"""Spectra of more than one part in so many of the memory limit go to disk: what is done with them afterwards, from the
+description to the segmentation, needs memory, too."""
+
+_WORKING_BYTES = 4 * BLOCK_BYTES
+"""Memory for the block that is worked on: as it is stored, unpacked, and its counts with their channels."""
+_BYTES_OF_SPECTRUM = 64
+"""Memory that every spectrum takes besides: its place (16), its row in the form on disk (16), and its sums (32)."""
+_ON_DISK = "reading the spectra, even with most of them in a temporary file,"
+_SPARE_DISK = 256 * 1024**2
+"""Bytes that stay free on a disk that spectra are put on."""
 
 
-def spectra_from(source: CountsSource, path: Path, limit: int) -> Counts:
-    """Spectra of a map.
+def spectra_from(
+    source: CountsSource,
+    path: Path,
+    limit: int,
+    *,
+    scan: CountsScan | None = None,
+    kept: npt.NDArray[np.bool_] | None = None,
+    taken: int = 0,
+) -> Counts:
+    """Spectra of a map, read twice: what they need is known, and compared with what there is, before any is kept.
 
     Parameters
     ----------
@@ -25,51 +49,69 @@ def spectra_from(source: CountsSource, path: Path, limit: int) -> Counts:
     path : Path
         For messages.
     limit : int
-        Most bytes that the spectra may take.
+        Most bytes of memory that reading may take.
+    scan : CountsScan, optional
+        Of the source and `kept`, if it is scan.
+    kept : (H, W) array of bool, optional
+        Pixels whose spectra are wanted. None: all.
+    taken : int
+        Bytes of memory that are in use for the file already.
 
     Returns
     -------
-    (H * W, D) array or csr_array
+    (N, D) array, csr_array or SpectraOnDisk
+        In the smallest unsigned dtype that holds the counts; dense where that is smaller, on disk where the spectra
+        would take more than one part in `MEMORY_SHARE` of `limit`.
 
     Raises
     ------
     FieldReadError
-        If they need more than `limit`.
+        If they need more memory than `limit`, or more than there is on disk.
     """
-    height, width, channels = source.shape
-    if source.all_at_once:
-        n_bytes = height * width * channels * source.dtype.itemsize
-        require_memory(path, n_bytes + n_bytes // 2, limit, "the spectra")
-        return spectra_of_cube(np.concatenate(list(source.blocks())))
-    return collected_in_one_pass(source.blocks(), (height * width, channels), path, limit)
+    if scan is None:
+        require_memory_to_read(path, source, limit, taken)
+        source, taken = held_if_all_at_once(source, path, limit, taken)
+        scan = scanned(source, kept=kept)
+    collector = SpectraCollector(
+        int(scan.n_stored.sum()), (len(scan.n_stored), source.shape[2]), scan.smallest_dtype, path, limit, taken=taken
+    )
+    for block in kept_blocks(source, kept):
+        for piece in pieces_of(block):
+            collector.append(piece)
+    return collector.finish()
 
 
-def spectra_of_cube(cube: npt.NDArray[Any]) -> Counts:
-    """Spectra of a cube in memory.
+def require_memory_to_read(path: Path, source: CountsSource, limit: int, taken: int = 0) -> None:
+    """Refuse a map, before anything of it is read, that takes more than `limit` even with its spectra on disk.
 
-    Parameters
-    ----------
-    cube : (H, W, D) array of counts
-
-    Returns
-    -------
-    (H * W, D) array or csr_array
-        `cube` itself, or CSR where that takes less memory, in the smallest unsigned dtype that holds the counts.
+    Raises
+    ------
+    FieldReadError
     """
-    spectra = cube.reshape(-1, cube.shape[-1])
-    step = max(BLOCK_BYTES // max(spectra.shape[1] * spectra.itemsize, 1), 1)
-    blocks = [spectra[first : first + step] for first in range(0, len(spectra), step)]
-    largest = max((block.max(initial=0) for block in blocks), default=0)
-    smallest = min((block.min(initial=0) for block in blocks), default=0)
-    dtype = _smallest_dtype(spectra.dtype, largest, smallest)
-    n_stored = sum(int(np.count_nonzero(block)) for block in blocks)
-    if _sparse_bytes(n_stored, len(spectra), dtype) >= spectra.size * dtype.itemsize:
-        return spectra.astype(dtype, copy=False)
-    return collected(blocks, n_stored, spectra.shape, dtype)
+    height, width, n_channels = source.shape
+    needed = taken + _needed_besides(height * width, n_channels * source.dtype.itemsize)
+    require_memory(path, needed, limit, _ON_DISK)
+
+
+def held_if_all_at_once(source: CountsSource, path: Path, limit: int, taken: int = 0) -> tuple[CountsSource, int]:
+    """A source that can be read twice at no cost, and the bytes of memory that are in use then.
+
+    Raises
+    ------
+    FieldReadError
+        If unpacking needs more than `limit`.
+    """
+    if not source.all_at_once:
+        return source, taken
+    n_bytes = int(np.prod(source.shape, dtype=object)) * source.dtype.itemsize
+    require_memory(path, taken + n_bytes + n_bytes // 2, limit, "the spectra")
+    blocks = list(source.blocks())
+    cube = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    return ArrayCounts(cube.reshape(source.shape)), taken + n_bytes
 
 
 def stored_bytes(n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any]) -> int:
-    """Bytes that spectra take in the smaller form.
+    """Bytes of memory that spectra take in the smaller form.
 
     Parameters
     ----------
@@ -82,94 +124,118 @@ def stored_bytes(n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any]) ->
     return min(_sparse_bytes(n_stored, shape[0], dtype), shape[0] * shape[1] * dtype.itemsize)
 
 
-def collected(
-    blocks: Iterable[npt.NDArray[Any]], n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any]
-) -> Counts:
-    """Spectra out of blocks, when the number of their stored counts is known.
+class SpectraCollector:
+    """Takes the spectra of a field block by block, and gives them back in the form that suits their number.
 
     Parameters
     ----------
-    blocks : iterable of (n, D) arrays
-        N spectra in all.
     n_stored : int
-        Counts that are not zero.
+        Counts that are not zero, of all spectra; exactly so many will come.
     shape : (int, int)
-        N and D.
+        Spectra and channels.
     dtype : dtype
         Of the result; must hold all counts.
-
-    Returns
-    -------
-    (N, D) array or csr_array
-        The smaller one.
-    """
-    first = filled = 0
-    if _sparse_bytes(n_stored, shape[0], dtype) >= shape[0] * shape[1] * dtype.itemsize:
-        dense = np.empty(shape, dtype)
-        for block in blocks:
-            dense[first : first + len(block)] = block
-            first += len(block)
-        return dense
-    counts, indices = np.empty(n_stored, dtype), np.empty(n_stored, np.int32)
-    indptr = np.zeros(shape[0] + 1, _index_dtype(n_stored))
-    for block in blocks:
-        values, channels, ends = _compressed(block)
-        counts[filled : filled + len(values)] = values
-        indices[filled : filled + len(values)] = channels
-        indptr[first + 1 : first + len(block) + 1] = filled + ends
-        first += len(block)
-        filled += len(values)
-    return sp.csr_array((counts, indices, indptr), shape=shape)
-
-
-def collected_in_one_pass(blocks: Iterable[npt.NDArray[Any]], shape: tuple[int, int], path: Path, limit: int) -> Counts:
-    """Spectra out of blocks that are costly to make twice.
-
-    Parameters
-    ----------
-    blocks, shape
-        As in `collected`.
     path : Path
         For messages.
     limit : int
-        Most bytes that the spectra may take.
-
-    Returns
-    -------
-    (N, D) csr_array
-        In the smallest unsigned dtype that holds the counts. `napari_gdls.Field` takes the dense form if it is smaller.
+        Most bytes of memory that reading may take.
+    taken : int
+        Bytes of memory that are in use already.
 
     Raises
     ------
     FieldReadError
-        If the spectra need more than `limit`.
+        If the spectra need more memory than `limit`, or more than there is on disk.
     """
-    parts: list[tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[np.int64]]] = []
-    n_bytes = n_stored = largest = smallest = 0
-    given = np.dtype(np.uint8)
-    for block in blocks:
-        values, channels, ends = _compressed(block)
-        parts.append((values, channels, ends + n_stored))
-        n_stored += len(values)
-        n_bytes += values.nbytes + channels.nbytes
-        given = block.dtype
-        largest, smallest = max(largest, values.max(initial=0)), min(smallest, values.min(initial=0))
-        # Putting the parts together takes their size again.
-        require_memory(path, 2 * n_bytes, limit, "the spectra")
-    dtype = _smallest_dtype(given, largest, smallest)
-    counts = np.concatenate([values for values, _, _ in parts]).astype(dtype, copy=False)
-    indices = np.concatenate([channels for _, channels, _ in parts])
-    indptr = np.concatenate([np.zeros(1, np.int64), *(ends for _, _, ends in parts)]).astype(_index_dtype(n_stored))
-    parts.clear()
-    return sp.csr_array((counts, indices, indptr), shape=shape)
+
+    def __init__(
+        self,
+        n_stored: int,
+        shape: tuple[int, int],
+        dtype: np.dtype[Any],
+        path: Path,
+        limit: int,
+        *,
+        taken: int = 0,
+    ) -> None:
+        self._shape, self._dtype = shape, dtype
+        self._first = self._filled = 0
+        self._dense: npt.NDArray[Any] | None = None
+        self._writer: SpectraWriter | None = None
+        size = stored_bytes(n_stored, shape, dtype)
+        besides = taken + _needed_besides(shape[0], shape[1] * dtype.itemsize)
+        if size > limit // MEMORY_SHARE or besides + size > limit:
+            require_memory(path, besides, limit, _ON_DISK)
+            self._writer = _writer(n_stored, shape, dtype, path, max(MEMORY_SHARE * size, besides + size))
+        elif size < _sparse_bytes(n_stored, shape[0], dtype):
+            self._dense = np.empty(shape, dtype)
+        else:
+            self._values, self._channels = np.empty(n_stored, dtype), np.empty(n_stored, np.int32)
+            self._ends = np.zeros(shape[0] + 1, _index_dtype(n_stored))
+
+    def append(self, block: Any) -> None:
+        """Add (n, D) spectra: an array, or a csr_array whose rows are sorted by channel."""
+        n = block.shape[0]
+        if self._dense is not None:
+            self._dense[self._first : self._first + n] = block.toarray() if sp.issparse(block) else block
+        elif self._writer is not None:
+            self._writer.append(block if sp.issparse(block) else _compressed(block))
+        else:
+            rows = block if sp.issparse(block) else _compressed(block)
+            part = slice(self._filled, self._filled + len(rows.data))
+            self._values[part], self._channels[part] = rows.data, rows.indices
+            self._ends[self._first + 1 : self._first + n + 1] = rows.indptr[1:] + self._ends.dtype.type(self._filled)
+            self._filled = part.stop
+        self._first += n
+
+    def finish(self) -> Counts:
+        """The (N, D) array, csr_array or SpectraOnDisk."""
+        if self._dense is not None:
+            return self._dense
+        if self._writer is not None:
+            return self._writer.finish()
+        return sp.csr_array((self._values, self._channels, self._ends), shape=self._shape)
 
 
-def _compressed(block: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-    """Stored counts of a block, their channels, and the ends of its rows; scipy's own way takes far more memory."""
+def _writer(n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any], path: Path, in_memory: int) -> SpectraWriter:
+    """Where spectra go that would need a memory limit of `in_memory` bytes otherwise."""
+    folder = cache_folder() / "spectra"
+    needed = n_stored * (dtype.itemsize + channel_dtype(shape[1]).itemsize)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+        if free < needed + _SPARE_DISK:
+            raise FieldReadError(
+                path,
+                f"the spectra would take {format_bytes(needed)} in temporary files in {folder}, where "
+                f"{format_bytes(free)} are free",
+                remedy=f"Make room there; or, with the memory for it, raise the memory limit to "
+                f"{1.25 * in_memory / 2**30:.2g} GiB ({in_memory + in_memory // 4} bytes), so that they need no file.",
+            )
+        return SpectraWriter(shape[1], dtype, folder)
+    except OSError as error:
+        raise FieldReadError(
+            path,
+            f"the spectra do not fit into the memory limit, and no temporary file can be made in {folder} "
+            f"({error.strerror or error})",
+            remedy="Make that folder one that can be written to.",
+        ) from None
+
+
+def _compressed(block: npt.NDArray[Any]) -> sp.csr_array:
+    """CSR of a block; scipy's own way takes far more memory."""
     flat = np.ascontiguousarray(block).reshape(-1)
     places = np.flatnonzero(flat)
-    ends = np.cumsum(np.count_nonzero(block, axis=1), dtype=np.int64)
-    return flat[places], (places % block.shape[1]).astype(np.int32), ends
+    ends = np.zeros(len(block) + 1, np.int32)
+    np.cumsum(np.count_nonzero(block, axis=1), out=ends[1:])
+    channels = (places % block.shape[1]).astype(np.int32)
+    return sp.csr_array((flat[places], channels, ends), shape=block.shape)
+
+
+def _needed_besides(n_spectra: int, row_bytes: int = 0) -> int:
+    """Bytes of memory that reading so many spectra takes, without them."""
+    working = min(_WORKING_BYTES, 4 * n_spectra * row_bytes) if row_bytes else _WORKING_BYTES
+    return n_spectra * _BYTES_OF_SPECTRUM + working
 
 
 def _sparse_bytes(n_stored: int, n_spectra: int, dtype: np.dtype[Any]) -> int:
@@ -179,9 +245,3 @@ def _sparse_bytes(n_stored: int, n_spectra: int, dtype: np.dtype[Any]) -> int:
 def _index_dtype(n_stored: int) -> np.dtype[Any]:
     # scipy turns all indices into 8 bytes as soon as one array has 8.
     return np.dtype(np.int32 if n_stored < 2**31 else np.int64)
-
-
-def _smallest_dtype(given: np.dtype[Any], largest: Any, smallest: Any) -> np.dtype[Any]:
-    if given.kind not in "ui" or smallest < 0:
-        return given
-    return np.min_scalar_type(int(largest))

@@ -25,8 +25,8 @@ import scipy.sparse as sp
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Counts
 from napari_gdls.io.counts_source import BLOCK_BYTES
-from napari_gdls.io.limits import require_memory, require_plausible_expansion
-from napari_gdls.io.sparse_spectra import collected, stored_bytes
+from napari_gdls.io.limits import require_plausible_expansion
+from napari_gdls.io.sparse_spectra import require_memory_to_read, spectra_from
 
 MAGIC = b"Tescan X-ray map"
 GZIP_MAGIC = b"\x1f\x8b"
@@ -123,8 +123,8 @@ def read_map(path: Path, limit: int) -> tuple[MapHeader, Counts]:
     Returns
     -------
     header : MapHeader
-    spectra : (N, channels) csr_array, or array where that is smaller
-        In the order of the file, in the smallest unsigned dtype that holds the declared bit depths.
+    spectra : (N, channels) csr_array, array or SpectraOnDisk
+        In the order of the file, in the smallest unsigned dtype that holds the counts.
 
     Raises
     ------
@@ -133,16 +133,10 @@ def read_map(path: Path, limit: int) -> tuple[MapHeader, Counts]:
     """
     with _opened(path) as (stream, size, compressed):
         header = _checked_header(path, stream, size, compressed)
-        require_memory(path, header.payload_bytes + 16 * header.n_spectra, limit, "the packed spectra")
+        require_memory_to_read(path, _PackedCounts(header, np.zeros(0, np.uint8)), limit, header.payload_bytes)
         payload = _read_payload(path, stream, header.payload_bytes)
-    n_stored = sum(
-        int(np.count_nonzero(_unpacked(plane, depth)[:, : header.width]))
-        for _, depth, plane in _planes(header, payload)
-    )
-    shape, dtype = (header.n_spectra, header.n_channels), header.counts_dtype
-    needed = header.payload_bytes + stored_bytes(n_stored, shape, dtype)
-    require_memory(path, needed, limit, "the spectra")
-    return header, collected(_blocks(header, payload), n_stored, shape, dtype)
+    source = _PackedCounts(header, payload)
+    return header, spectra_from(source, path, limit, taken=header.payload_bytes)
 
 
 def encode_map(spectra: Any, shape: tuple[int, int]) -> bytes:
@@ -341,19 +335,38 @@ def _packed(samples: npt.NDArray[np.uint32], depth: int) -> bytes:
     return cast("bytes", np.bitwise_or.reduce(parts, axis=2).astype(np.uint8).tobytes())
 
 
-def _blocks(header: MapHeader, payload: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[Any]]:
-    """All spectra in order, some thousand at a time, as (n, channels) arrays.
+@dataclass(frozen=True, eq=False)
+class _PackedCounts:
+    """Counts of the packed planes in memory, as a `napari_gdls.io.counts_source.CountsSource`."""
 
-    Whole planes would be quicker to unpack, but scattering them over all spectra misses the cache at every count.
-    """
-    planes = list(_planes(header, payload))
-    for rows, first, last in _pieces(header):
-        n_rows = len(range(*rows.indices(header.height)))
-        block = np.zeros((header.n_channels, n_rows * (last - first)), header.counts_dtype)
-        for channel, depth, plane in planes:
-            packed = np.ascontiguousarray(plane[rows, first * depth // 8 : (last * depth + 7) // 8])
-            block[channel] = _unpacked(packed, depth)[:, : last - first].reshape(-1)
-        yield np.ascontiguousarray(block.T)
+    header: MapHeader
+    payload: npt.NDArray[np.uint8]
+    all_at_once: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height and width in spectra, and channels."""
+        return self.header.height, self.header.width, self.header.n_channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest that holds the declared bit depths."""
+        return self.header.counts_dtype
+
+    def blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """All spectra in order, some thousand at a time, as (n, channels) arrays.
+
+        Whole planes would be quicker to unpack, but scattering them over all spectra misses the cache at every count.
+        """
+        header = self.header
+        planes = list(_planes(header, self.payload))
+        for rows, first, last in _pieces(header):
+            n_rows = len(range(*rows.indices(header.height)))
+            block = np.zeros((header.n_channels, n_rows * (last - first)), header.counts_dtype)
+            for channel, depth, plane in planes:
+                packed = np.ascontiguousarray(plane[rows, first * depth // 8 : (last * depth + 7) // 8])
+                block[channel] = _unpacked(packed, depth)[:, : last - first].reshape(-1)
+            yield np.ascontiguousarray(block.T)
 
 
 def _record(key: str, value: str) -> bytes:
