@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -66,6 +67,13 @@ class ArrayCounts:
         step = rows_of_a_block(self.shape, self.dtype.itemsize)
         for first in range(0, self.shape[0], step):
             yield np.asarray(self.cube[first : first + step]).reshape(-1, self.shape[2])
+            _let_go(self.cube)
+
+
+def _let_go(cube: Any) -> None:
+    """Give back the memory that a file mapped for reading has taken: the system would keep as much as there is."""
+    if isinstance(cube, np.memmap) and cube.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        cube._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,9 +85,7 @@ class MapSpectra:
 
     def spectra(self) -> Counts:
         """All of them: (N, D) array, csr_array or SpectraOnDisk; the errors of `spectra_from`."""
-        return spectra_from(
-            self._source, self._path, self._limit, scan=self._scan, kept=self.valid, taken=self._taken
-        )
+        return spectra_from(self._source, self._path, self._limit, scan=self._scan, kept=self.valid, taken=self._taken)
 
     def total_counts_map(self) -> npt.NDArray[np.float64]:
         """Counts of every pixel above the zero peak, (H, W); 0 where nothing was measured."""
