@@ -32,7 +32,8 @@ def info(
     dataset: Dataset = None,
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
-    from napari_gdls.io import describe, faults_of_set, files_of_set, manifest_of
+    from napari_gdls.io import describe, describe_mindif, faults_of_set, files_of_set, manifest_of
+    from napari_gdls.io.mindif import is_mindif
     from napari_gdls.overlap.files import manifest_in
     from napari_gdls.segmentation.files import is_result
 
@@ -42,6 +43,10 @@ def info(
             f"{path}: looks like a file of results, and no *.manifest.json beside it names it: the run that wrote it "
             "was not finished, another run has replaced its results, or it was moved. Run the segmentation again."
         )
+    if manifest is None and is_mindif(path):
+        options = reading_options(bse, memory_limit, gain, dataset)
+        typer.echo(str(describe_mindif(path, dataset=options["dataset"], memory_limit=options["memory_limit"])))
+        return
     if manifest is None:
         typer.echo(str(describe(path, **reading_options(bse, memory_limit, gain, dataset))))
         return

@@ -14,6 +14,7 @@ from .manifest import manifest_of as manifest_of
 from .mindif import MindifField as MindifField
 from .mindif import MindifPhase as MindifPhase
 from .mindif import read_mindif as read_mindif
+from .mindif_summary import describe_mindif as describe_mindif
 from .mindif_writing import write_mindif as write_mindif
 from .msa import write_msa as write_msa
 from .parquet import write_parquet as write_parquet

@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.images import read_image
 from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
 from napari_gdls.io.text_numbers import number_in
+from napari_gdls.io.tima import TIMA_READER
 
 _FILES = ("measurement.xml", "fields.xml", "phases.xml")
 _MAX_XML_BYTES = 64 * 1024**2
 """Longest XML file that is parsed: far above that of an export with thousands of fields."""
+_MOST_NAMED = 20  # fields that a message names
 _NAME = re.compile(r"[^/\\\0]{1,200}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -65,12 +67,131 @@ class MindifField:
     phase_table: tuple[MindifPhase, ...]
 
 
+@dataclass(frozen=True)
+class MindifExport:
+    """What an export holds, without its images.
+
+    Attributes
+    ----------
+    folder : Path
+        That holds ``fields.xml``.
+    fields : dict of str to (float, float)
+        Names of the fields, and x and y on the sample in um.
+    phase_table : tuple of MindifPhase
+    pixel_size : float, um
+    shape : (int, int)
+        Height and width of a field in pixels, as declared.
+    origin : str
+        Program that wrote it; "" where it does not say.
+    """
+
+    folder: Path
+    fields: dict[str, tuple[float, float]]
+    phase_table: tuple[MindifPhase, ...]
+    pixel_size: float
+    shape: tuple[int, int]
+    origin: str
+    _fields_folder: str
+
+    def field(self, name: str, memory_limit: int | None = None) -> MindifField:
+        """One of the fields, by its name; errors as in `read_mindif`."""
+        limit = checked_memory_limit(memory_limit)
+        place = self.folder / self._fields_folder / name
+        bse, numbers, mask = (
+            read_image(_image(self.folder, self._fields_folder, name, file), limit)
+            for file in ("bse.png", "phases.tif", "mask.png")
+        )
+        if len({bse.shape, numbers.shape, mask.shape}) > 1:
+            raise FieldReadError(
+                place, f"has images of different shapes: {[image.shape for image in (bse, numbers, mask)]}"
+            )
+        if bse.shape != self.shape:
+            raise FieldReadError(
+                place, f"has images of {bse.shape[0]} x {bse.shape[1]} px, and {self.shape[0]} x {self.shape[1]} are "
+                "declared", where="measurement.xml", remedy="Export it again.",
+            )  # fmt: skip
+        if numbers.dtype.kind not in "ui" or numbers.min(initial=0) < 0 or int(numbers.max(initial=0)) >= 2**31:
+            raise FieldReadError(place, f"its phases are no numbers of phases ({numbers.dtype})")
+        return MindifField(
+            name, bse, numbers.astype(np.int32), mask > 0, self.pixel_size, self.fields[name], self.phase_table
+        )
+
+    def chosen(self, dataset: str | int | None) -> str:
+        """Name of the field that is meant: by name, by number in the order of `fields`, or the only one.
+
+        Raises
+        ------
+        ReadChoiceError
+            If there is no such field, or several and none was chosen.
+        """
+        names = list(self.fields)
+        if dataset is None and len(names) == 1:
+            return names[0]
+        if isinstance(dataset, str) and dataset in self.fields:
+            return dataset
+        if isinstance(dataset, int) and 0 <= dataset < len(names):
+            return names[dataset]
+        if isinstance(dataset, int) and str(dataset) in self.fields:  # from a command line, where all is text
+            return str(dataset)
+        problem = f"holds {len(names):,} fields" if dataset is None else f"has no field {dataset!r}"
+        named = ", ".join(names[:_MOST_NAMED])
+        more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+        remedy = f"Choose with `dataset=`, by name or number, or take the folder of one field. There are {named}{more}."
+        raise ReadChoiceError(self.folder, problem, option="dataset", remedy=remedy)
+
+
 def is_mindif(path: Path) -> bool:
     """Whether the path is an export, or the folder of one of its fields."""
-    return path.is_dir() and (
-        all((path / name).is_file() for name in _FILES)
-        or ((path / "bse.png").is_file() and (path / "phases.tif").is_file())
+    if not path.is_dir() or TIMA_READER.sniff(path):  # with spectra beside the phases, it is a field
+        return False
+    return all((path / name).is_file() for name in _FILES) or all(
+        (path / name).is_file() for name in ("bse.png", "phases.tif")
     )
+
+
+def open_mindif(path: str | os.PathLike[str]) -> tuple[MindifExport, str | None]:
+    """An export, and the name of the field in it if that is what the path is the folder of.
+
+    Parameters
+    ----------
+    path : path-like
+        Folder with ``fields.xml``, or the folder of a field two levels below.
+
+    Raises
+    ------
+    FieldReadError
+        As `read_mindif`, but for the images, which are not looked at.
+    """
+    folder, name = existing_path(path), None
+    if not (folder / _FILES[1]).exists() and (folder / "phases.tif").exists():
+        # Above, there may be the export that lists this field; from fields.xml alone it has names and sizes.
+        field, folder = folder.absolute(), folder.absolute().parent.parent
+        name = field.name
+    measurement, fields, phases = (_xml(folder, file) for file in _FILES)
+    sizes = {
+        key: _number(folder, _text(folder, measurement, key)) for key in ("ImageWidth", "ImageHeight", "ViewField")
+    }
+    width, height, view = sizes.values()
+    if not (width > 0 and height > 0 and view > 0 and float(width).is_integer() and float(height).is_integer()):
+        raise FieldReadError(folder, f"gives fields of {view} um and {width} x {height} px", where="measurement.xml")
+    fields_folder = _text(folder, fields, "FieldDir")
+    positions = {}
+    for element in _elements(fields, "Field"):
+        each = element.get("name", "")
+        if not _NAME.fullmatch(each) or each in (".", "..") or not _NAME.fullmatch(fields_folder):
+            raise FieldReadError(folder, f"names a field {each!r}, which is no folder name", where="fields.xml")
+        if each in positions:
+            raise FieldReadError(folder, f"lists the field {each!r} twice", where="fields.xml")
+        positions[each] = (_number(folder, element.get("x", "")), _number(folder, element.get("y", "")))
+    if not positions:
+        raise FieldReadError(folder, "lists no fields", where="fields.xml")
+    if name is not None and name not in positions:
+        raise FieldReadError(folder, f"does not list the field {name!r}", where="fields.xml", remedy="Export it again.")
+    table = tuple(_phase(folder, element) for element in _elements(phases, "PrimaryPhase"))
+    origins = _elements(measurement, "Origin")
+    origin = str(origins[0].text or "").strip() if origins else ""
+    shape = (int(height), int(width))
+    return MindifExport(folder, positions, table, view / width, shape, origin, fields_folder), name
 
 
 def read_mindif(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> tuple[MindifField, ...]:
@@ -79,7 +200,7 @@ def read_mindif(path: str | os.PathLike[str], *, memory_limit: int | None = None
     Parameters
     ----------
     path : path-like
-        Folder with ``fields.xml``.
+        Folder with ``fields.xml``; or the folder of one field in it, which is then the only one that is read.
     memory_limit : int, optional
         Most bytes that an image may take. None: 4 GiB.
 
@@ -88,40 +209,8 @@ def read_mindif(path: str | os.PathLike[str], *, memory_limit: int | None = None
     FieldReadError
         If a file is missing, damaged, leads out of the folder, or does not fit the others.
     """
-    folder = existing_path(path)
-    limit = checked_memory_limit(memory_limit)
-    measurement, fields, phases = (_xml(folder, name) for name in _FILES)
-    width, view = (
-        _number(folder, _text(folder, measurement, "ImageWidth")),
-        _number(folder, _text(folder, measurement, "ViewField")),
-    )
-    if not (width > 0 and view > 0):
-        raise FieldReadError(folder, f"gives fields of {view} um and {width} px", where="measurement.xml")
-    table = tuple(_phase(folder, element) for element in _elements(phases, "PrimaryPhase"))
-    fields_folder = _text(folder, fields, "FieldDir")
-    out = []
-    for element in _elements(fields, "Field"):
-        name = element.get("name", "")
-        if not _NAME.fullmatch(name) or name in (".", "..") or not _NAME.fullmatch(fields_folder):
-            raise FieldReadError(folder, f"names a field {name!r}, which is no folder name", where="fields.xml")
-        images = [
-            read_image(_image(folder, fields_folder, name, file), limit)
-            for file in ("bse.png", "phases.tif", "mask.png")
-        ]
-        if len({image.shape for image in images}) > 1:
-            raise FieldReadError(
-                folder / fields_folder / name, f"has images of different shapes: {[i.shape for i in images]}"
-            )
-        bse, numbers, mask = images
-        if numbers.dtype.kind not in "ui" or numbers.min(initial=0) < 0 or int(numbers.max(initial=0)) >= 2**31:
-            raise FieldReadError(
-                folder / fields_folder / name, f"its phases are no numbers of phases ({numbers.dtype})"
-            )
-        position = (_number(folder, element.get("x", "")), _number(folder, element.get("y", "")))
-        out.append(MindifField(name, bse, numbers.astype(np.int32), mask > 0, view / width, position, table))
-    if not out:
-        raise FieldReadError(folder, "lists no fields", where="fields.xml")
-    return tuple(out)
+    export, name = open_mindif(path)
+    return tuple(export.field(each, memory_limit) for each in (export.fields if name is None else (name,)))
 
 
 def _xml(folder: Path, name: str) -> Any:

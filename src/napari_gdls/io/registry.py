@@ -140,8 +140,13 @@ def file_choices(path: str | os.PathLike[str], *, memory_limit: int | None = Non
     FieldReadError
         As in `read_field`, where nothing can be read whatever is chosen.
     """
+    from napari_gdls.io.mindif import is_mindif
+    from napari_gdls.io.mindif_summary import mindif_choices
+
     file = existing_path(path)
     options = ReadOptions(checked_memory_limit(memory_limit))
+    if is_mindif(file):
+        return mindif_choices(file)
     with_reader = find_reader(file)
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # reading says it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from napari.layers import Image, Layer, Points
 
 from napari_gdls.field import Field
@@ -30,13 +31,12 @@ def field_layers(field: Field) -> list[Layer]:
     list of Layer
         In um when the pixel size is known, else in pixels.
     """
-    low, high = np.percentile(field.bse[field.valid], _CONTRAST_PERCENTILES)
     layers: list[Layer] = [
         Image(
             field.bse,
             name=layer_name(field, "BSE"),
             colormap="gray",
-            contrast_limits=(float(low), float(high)) if low < high else None,
+            contrast_limits=contrast_of(field.bse[field.valid]),
             metadata=layer_metadata("bse", field),
             **scale_and_units(field),
         )
@@ -59,6 +59,14 @@ def field_layers(field: Field) -> list[Layer]:
         **scale_and_units(field),
     )
     return layers if points is None else [*layers, points]
+
+
+def contrast_of(values: npt.NDArray[Any]) -> tuple[float, float] | None:
+    """Values of a BSE image that are shown as black and white; None where all are alike, or there are none."""
+    if not values.size:
+        return None
+    low, high = np.percentile(values, _CONTRAST_PERCENTILES)
+    return (float(low), float(high)) if low < high else None
 
 
 def measurement_points(field: Field, **options: Any) -> Points | None:

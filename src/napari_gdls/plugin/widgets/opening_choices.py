@@ -87,7 +87,7 @@ class OpeningChoices(QDialog):
         self._show_map()
 
     def _lay_out(self) -> None:
-        self.map_box = QGroupBox("Map of spectra", self)
+        self.map_box = QGroupBox("Map of spectra" if self._has_spectra else "Field", self)
         QVBoxLayout(self.map_box).addWidget(self.maps)
         self.image_box = QGroupBox("BSE image", self)
         QVBoxLayout(self.image_box).addWidget(self.images)
@@ -108,8 +108,15 @@ class OpeningChoices(QDialog):
         for widget in (self.reason, self.map_box, self.image_box, self.energy_box, self.buttons):
             layout.addWidget(widget)
         self.map_box.setVisible(len(self._choices.maps) > 1)
+        for box in (self.image_box, self.energy_box):
+            box.setVisible(self._has_spectra)
         self.maps.setMaximumHeight(self.maps.sizeHintForRow(0) * (min(len(self._choices.maps), _MOST_ROWS) + 2))
         self.resize(_SIZE)
+
+    @property
+    def _has_spectra(self) -> bool:
+        """Whether there are maps of spectra; exports of phases have fields without channels."""
+        return any(each.shape[2] for each in self._choices.maps)
 
     @property
     def chosen_map(self) -> MapChoice | None:
@@ -124,6 +131,8 @@ class OpeningChoices(QDialog):
         chosen, image = self.chosen_map, self.images.currentItem()
         if chosen is not None and len(self._choices.maps) > 1:
             options["dataset"] = chosen.index
+        if not self._has_spectra:
+            return options
         if image is not None:
             options["bse"] = image.data(_CHOICE)
         if self.energy_box.isChecked():
@@ -187,7 +196,7 @@ class OpeningChoices(QDialog):
         chosen, image = self.chosen_map, self.images.currentItem()
         able = chosen is not None and image is not None and image.data(_CHOICE) is not None
         note = ""
-        if chosen is not None and self.energy_box.isChecked():
+        if chosen is not None and self._has_spectra and self.energy_box.isChecked():
             axis = EnergyAxis(self.first_channel.value(), self.width_of_channel.value(), chosen.shape[2])
             top = axis.offset + axis.width * (axis.size - 1)
             note = f"{axis.size} channels, {axis.offset / 1000:.3g} to {top / 1000:.4g} keV."
