@@ -10,6 +10,11 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more of the machine, and of what numba compiles first, than of the program.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 _ended: list[pytest.Session] = []
 """The session, once nothing of pytest that could fail is left to be done."""

@@ -167,3 +167,10 @@ def test_scaled_counts_give_the_segments_of_counts(gain):
             sample.bse, spectra, sample.locations, sample.energy, beam_energy=sample.beam_energy, valid=sample.valid
         )
     np.testing.assert_array_equal(gdls.segment(scaled).labels, gdls.segment(sample).labels)
+
+
+def test_what_would_be_more_counts_than_can_be_measured_is_no_gain():
+    tiny = np.float32(2.0**-24)
+    spectra = np.full((1, 20), 2 * tiny, dtype=np.float32)
+    spectra[0, :5] = tiny * np.array([1, 2**10, 2**17, 2**24, 127 * 2**24], dtype=np.float32)
+    assert not estimated_gain(spectra) < 1e-6

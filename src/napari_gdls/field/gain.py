@@ -44,6 +44,8 @@ _WINDOWS = 24
 """Parts of the spectrum that are compared in neighbouring spectra."""
 _FEWEST_PAIRS = 100
 """Pairs of neighbouring spectra, for an estimate of their scatter to within 10 %."""
+_MOST_IN_CHANNEL = 1e8
+"""Counts of one channel that no measurement reaches: ten hours of the line of a pure element, 3,000 a second."""
 _SHARED = 0.04
 """Correlation of the noise of neighbouring channels above which they share counts: 0.5 after a shift by half a channel,
 0.1 by a tenth, 0 without."""
@@ -231,6 +233,7 @@ def _common_unit(distinct: npt.NDArray[np.float64], error: npt.NDArray[np.float6
     """
     if len(distinct) < 3:
         return None
+    largest = float(distinct[-1])
     distinct, error = distinct[:_MOST_VALUES], error[:_MOST_VALUES]
     for smallest in range(1, _FRACTIONS + 1):
         low, high = (distinct[0] - error[0]) / smallest, (distinct[0] + error[0]) / smallest
@@ -249,7 +252,8 @@ def _common_unit(distinct: npt.NDArray[np.float64], error: npt.NDArray[np.float6
             before, closest = multiple, min(closest, multiple - before)
         # Where none differ by one, as halves of odd numbers, a constant was added.
         if evidence >= _LEAST_EVIDENCE and closest == 1:
-            return float((low + high) / 2)
+            unit = float((low + high) / 2)
+            return unit if largest <= _MOST_IN_CHANNEL * unit else None
     return None
 
 
