@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_gdls import Constraints, Recipe, cli, correct, sample_field, segment, simulate_field
+from napari_gdls import Constraints, Field, Recipe, cli, correct, sample_field, segment, simulate_field, write_result
 from napari_gdls.cli.options import progress_bar
 from napari_gdls.errors import GdlsError
 from napari_gdls.io import faults_of_set, read_field, read_labels, write_field
@@ -33,6 +33,53 @@ def store(tmp_path_factory):
     path = tmp_path_factory.mktemp("fields") / "rock.gdls.zarr"
     write_field(path, sample_field("dacite-fast"))
     return path
+
+
+def test_other_formats_are_written_besides_and_later_from_a_store(store, tmp_path):
+    done = run("segment", store, "-o", tmp_path / "out.geojson", "--also", " Legend,ome-zarr ", "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert {"out.geojson", "out.legend.svg", "out.ome.zarr"} <= {path.name for path in tmp_path.iterdir()}
+    assert "out.phases.ome.tif" not in {path.name for path in tmp_path.iterdir()}
+    assert "unchanged" in run("info", tmp_path / "out.ome.zarr").output
+    done = run("evaluate", tmp_path / "out.ome.zarr", tmp_path / "out.ome.zarr" / "labels" / "segments")
+    assert done.exit_code == 0, done.output
+    write_result(tmp_path / "kept.gdls.zarr.zip", segment(read_field(store), device="cpu"))
+    done = run("convert", tmp_path / "kept.gdls.zarr.zip", "-o", tmp_path / "later.geojson")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "later.geojson").read_bytes() == (tmp_path / "out.geojson").read_bytes()
+    field = read_field(store)
+    labels = np.arange(field.bse.size).reshape(field.shape) % 3
+    write_field(tmp_path / "painted.gdls.zarr.zip", field, labels=labels, names={2: "glass"})
+    done = run("convert", tmp_path / "painted.gdls.zarr.zip", "-o", tmp_path / "painted.ome.tif")
+    assert done.exit_code == 0, done.output
+    assert np.array_equal(read_labels(tmp_path / "painted.ome.tif"), labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("segment", "{store}", "-o", "a.png", "--also", "shapefile"), "ome-zarr, geojson"),
+        (("segment", "{store}", "-o", "a.png", "--also", "msa", "--method", "watershed"), "makes no phases"),
+        (("segment", "{store}", "-o", "a.png", "--also", "mindif"), "size of a pixel"),
+        (("convert", "{store}", "-o", "a.geojson"), "holds no result"),
+        (("convert", "{store}", "-o", "a.geojson", "--gain", "2"), "--gain"),
+        (("convert", "{image}", "-o", "a.geojson"), "holds no result"),
+        (("convert", "{store}", "-o", "taken.ome.zarr", "--overwrite"), "something else"),
+        (("segment", "{store}", "-o", "taken.ome.zarr", "--overwrite"), "something else"),
+    ],
+)
+def test_what_a_format_lacks_is_said_before_the_work(tmp_path, monkeypatch, arguments, problem):
+    monkeypatch.chdir(tmp_path)
+    field = simulate_field((12, 12), seed=3, minerals=ROCK[:2], grain_size=14)
+    write_field("field.gdls.zarr", Field(field.bse, field.spectra, field.locations, field.energy))
+    Path("image.png").write_bytes(b"")
+    Path("taken.ome.zarr").mkdir()
+    Path("taken.ome.zarr/thesis.docx").touch()
+    before = sorted(path.name for path in tmp_path.iterdir())
+    done = run(*(part.format(store="field.gdls.zarr", image="image.png") for part in arguments))
+    assert isinstance(done.exception, GdlsError), done.output
+    assert problem in str(done.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def table(path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from napari_gdls.plugin.layers.fields import field_layers
 from napari_gdls.plugin.layers.phases import phase_layer
 from napari_gdls.plugin.layers.segments import segment_layer
 from napari_gdls.segmentation import phase_table
+from napari_gdls.segmentation.described import described_phases, described_segments
 
 
 @pytest.fixture
@@ -67,6 +69,32 @@ def test_the_table_of_an_unedited_result_has_all_its_columns(model, segmentation
     make(segmentation).save(str(tmp_path / "layer.csv"))
     write_table(tmp_path / "expected.csv", expected(segmentation))
     assert (tmp_path / "layer.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+
+
+def test_polygons_and_ome_zarr_have_the_colours_of_an_unedited_result(model, segmentation, tmp_path):
+    for make, name, described in (
+        (segment_layer, "segments", described_segments(segmentation)),
+        (phase_layer, "phases", described_phases(segmentation)),
+    ):
+        make(segmentation).save(str(tmp_path / f"{name}.geojson"))
+        make(segmentation).save(str(tmp_path / f"{name}.ome.zarr"))
+        features = json.loads((tmp_path / f"{name}.geojson").read_text(encoding="utf-8"))["features"]
+        found = [feature["properties"]["classification"] for feature in features]
+        colours = described.colours_8bit()
+        expected = [{"name": title, "color": colours[k]} for k, title in enumerate(described.classes)]
+        assert found == [expected[k] for k, value in enumerate(described.values) if (described.labels == value).any()]
+        np.testing.assert_array_equal(read_labels(tmp_path / f"{name}.ome.zarr"), described.labels)
+    with pytest.raises(OutputError, match="exists"):
+        phase_layer(segmentation).save(str(tmp_path / "phases.ome.zarr"))
+
+
+def test_edited_labels_are_written_as_polygons_as_they_stand(model, edited, tmp_path):
+    edited.save(str(tmp_path / "a.geojson"))
+    features = json.loads((tmp_path / "a.geojson").read_text(encoding="utf-8"))["features"]
+    assert [feature["id"] for feature in features] == np.unique(edited.data[edited.data > 0]).tolist()
+    assert not any("color" in feature["properties"] for feature in features)
+    Labels(np.eye(5, dtype=np.uint8)).save(str(tmp_path / "plain.geojson"))
+    assert len(json.loads((tmp_path / "plain.geojson").read_text())["features"]) == 1
 
 
 def test_corrected_segments_keep_their_phase_in_the_table(model, edited, segmentation, tmp_path):

@@ -126,11 +126,29 @@ def _is_format_of_results(output: Path) -> bool:
 
 
 def _convert_result(path: Path, output: Path, memory_limit: float | None, *, overwrite: bool) -> None:
-    from napari_gdls.segmentation.single_files import require_writable_result, write_result
+    from napari_gdls.io import read_field, read_results
+    from napari_gdls.io.limits import existing_path
+    from napari_gdls.io.store import is_store
+    from napari_gdls.segmentation.single_files import require_writable_result, write_labels, write_result
     from napari_gdls.segmentation.stored_segmentations import read_segmentation
 
     require_writable_result(output, overwrite=overwrite)
-    result = read_segmentation(path, memory_limit=reading_options(None, memory_limit)["memory_limit"])
-    write_result(output, result, overwrite=overwrite)
+    limit = reading_options(None, memory_limit)["memory_limit"]
+    stored = read_results(path, memory_limit=limit) if is_store(existing_path(path)) else None
+    if stored is None or stored.labels is None:
+        raise FieldReadError(
+            path,
+            "holds no result",
+            remedy=f"{output} is a format of results: segment the field (napari-gdls segment), or convert it to a "
+            "store (NAME.gdls.zarr).",
+        )
+    if stored.parts:
+        result = read_segmentation(path, memory_limit=limit)
+        write_result(output, result, overwrite=overwrite)
+        words = repr(result)
+    else:
+        field = read_field(path, memory_limit=limit)
+        write_labels(output, stored.labels, field=field, titles=stored.names, overwrite=overwrite)
+        words = f"labels of {field!r}"
     with words_after_results():
-        typer.echo(f"{output}: {result!r}")
+        typer.echo(f"{output}: {words}")

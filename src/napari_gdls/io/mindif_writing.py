@@ -16,6 +16,7 @@ from napari_gdls._version import __version__
 from napari_gdls.errors import OutputError
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.mindif import MindifField
+from napari_gdls.io.xml_text import xml_text
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _SPACE = 'Revision="1" xmlns="http://www.tescan.cz/tima/1_4"'
@@ -63,15 +64,16 @@ def write_mindif(path: str | os.PathLike[str], fields: Sequence[MindifField], *,
         "            <Caption>BSE</Caption>\n        </SemImage>\n    </SemImages>\n</ExportedMeasurementData>\n"
     )
     rows = "".join(
-        f"        <Field name={quoteattr(field.name)} x={_quoted(field.position[0])} y={_quoted(field.position[1])}/>\n"
+        f"        <Field name={quoteattr(xml_text(field.name))} x={_quoted(x)} y={_quoted(y)}/>\n"
         for field in fields
+        for x, y in [field.position]
     )
     listed = (
         f"{_HEAD}<ExportedMeasurementFields {_SPACE}>\n{origin}    <FieldDir>{_FIELDS}</FieldDir>\n"
         f"    <Fields>\n{rows}    </Fields>\n</ExportedMeasurementFields>\n"
     )
     rows = "".join(
-        f'        <PrimaryPhase id="{phase.number}" name={quoteattr(phase.name)} color="{phase.colour}"/>\n'
+        f'        <PrimaryPhase id="{phase.number}" name={quoteattr(xml_text(phase.name))} color="{phase.colour}"/>\n'
         for phase in first.phase_table
     )
     phases = (

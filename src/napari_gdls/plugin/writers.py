@@ -15,16 +15,18 @@ from napari_gdls.plugin.layers.metadata import label_names, metadata_entry
 
 if TYPE_CHECKING:
     from napari_gdls.field import Field
+    from napari_gdls.io.described_labels import DescribedLabels
     from napari_gdls.segmentation.result import Segmentation
 
 
 def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes: Mapping[str, Any]) -> list[str]:
-    """Write a Labels layer: OME-TIFF, PNG, CSV (its table), or the native store with its field and recipe.
+    """Write a Labels layer: OME-TIFF, PNG, OME-Zarr, GeoJSON, CSV (its table), or the native store with its field.
 
     Corrections by hand are written as they stand, and names of minerals with them, where a format has a place for them
-    (PNG has none). The table of a result is that of the command line: segments with their phase and confidence, or
-    phases with their modal composition. After corrections by hand it is counted from the labels as they are, without
-    the confidence, which was that of other labels. Labels that come from elsewhere can be written as images.
+    (PNG has none). OME-Zarr and GeoJSON have the colours of a result as it was found, too. The table of a result is
+    that of the command line: segments with their phase and confidence, or phases with their modal composition. After
+    corrections by hand it is counted from the labels as they are, without the confidence, which was that of other
+    labels. Labels that come from elsewhere can be written as images and polygons.
 
     Parameters
     ----------
@@ -45,25 +47,32 @@ def write_segments(path: str | os.PathLike[str], data: npt.ArrayLike, attributes
         If the labels do not fit the format, a field is needed and the layer has none, or the system refuses.
     """
     from napari_gdls.io import STORE_ENDINGS, write_field, write_table
-    from napari_gdls.segmentation.single_files import write_labels
+    from napari_gdls.segmentation.single_files import DESCRIBED_ENDINGS, write_described, write_labels
 
     entry = metadata_entry(attributes.get("metadata", {}))
     field = entry.get("field")
-    if os.fspath(path).lower().endswith(STORE_ENDINGS):
+    labels = np.asarray(data)
+    name = os.fspath(path).lower()
+    replaces = not Path(path).is_dir()  # the dialog asks about files alone
+    described = _described(entry, labels) if name.endswith(DESCRIBED_ENDINGS) else None
+    if name.endswith(STORE_ENDINGS):
         write_field(
             path,
             _needed(field, path),
-            labels=np.asarray(data),
+            labels=labels,
             recipe=entry.get("recipe"),
             names=label_names(entry),
-            overwrite=not Path(path).is_dir(),
+            overwrite=replaces,
         )
-    elif os.fspath(path).lower().endswith(".csv") and "segmentation" in entry:
-        write_table(path, _table(entry["segmentation"], entry["role"], np.asarray(data)))
+    elif name.endswith(".csv") and "segmentation" in entry:
+        write_table(path, _table(entry["segmentation"], entry["role"], labels))
+    elif described is not None:
+        known = _needed(field, path)
+        write_described(path, described, known, pixel_size=known.pixel_size, overwrite=replaces)
     else:
         pixel_size = _pixel_size(attributes) if field is None else None
         titles = label_names(entry)
-        write_labels(path, np.asarray(data), field=field, pixel_size=pixel_size, titles=titles)
+        write_labels(path, labels, field=field, pixel_size=pixel_size, titles=titles, overwrite=replaces)
     return [os.fspath(path)]
 
 
@@ -113,6 +122,18 @@ def _table(segmentation: Segmentation, role: str, labels: npt.NDArray[Any]) -> d
         phases=segmentation.phases if known else None,
         names=[name.name for name in segmentation.names] or None if known else None,
     )
+
+
+def _described(entry: Mapping[str, Any], labels: npt.NDArray[Any]) -> DescribedLabels | None:
+    """All that is known of the labels of a layer that shows a segmentation as it is; None for others."""
+    from napari_gdls.segmentation.described import described_phases, described_segments
+
+    segmentation: Segmentation | None = entry.get("segmentation")
+    if segmentation is not None and entry["role"] == "segments" and np.array_equal(labels, segmentation.labels):
+        return described_segments(segmentation)
+    if segmentation is not None and entry["role"] == "phases" and np.array_equal(labels, segmentation.phase_map()):
+        return described_phases(segmentation)
+    return None
 
 
 def _needed(field: Field | None, path: str | os.PathLike[str]) -> Field:

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from napari_gdls.io.atomic import write_text
+from napari_gdls.io.xml_text import xml_text
 from napari_gdls.segmentation.tables import hexadecimal
 
 if TYPE_CHECKING:
@@ -88,5 +89,4 @@ def legend_svg(segmentation: Segmentation) -> str:
 
 
 def _text(words: str) -> str:
-    """Words as XML has them; control characters, which it cannot hold, become question marks."""
-    return escape("".join(letter if letter.isprintable() else "?" for letter in words))
+    return escape(xml_text(words))

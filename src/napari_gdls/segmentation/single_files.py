@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_gdls.segmentation.result import Segmentation
 
 _TABLE = ".csv"
-_WITH_TABLE = (_TABLE, geojson.ENDING, ome_zarr.ENDING)
+DESCRIBED_ENDINGS = (geojson.ENDING, ome_zarr.ENDING)
 """Endings of formats that hold more than the labels."""
 
 
@@ -71,7 +71,7 @@ def write_labels(
         the system refuses; what stood at the target is untouched.
     """
     name = os.fspath(path)
-    ending = next((end for end in _WITH_TABLE if name.lower().endswith(end)), None)
+    ending = next((end for end in (_TABLE, *DESCRIBED_ENDINGS) if name.lower().endswith(end)), None)
     if ending is None:
         if not name.lower().endswith(label_images.LABEL_ENDINGS):
             raise OutputError(
@@ -81,8 +81,6 @@ def write_labels(
         return
     if field is None and ending == _TABLE:
         raise OutputError(f"{name}: a table of segments needs the field (field=).")
-    if field is None and ending == ome_zarr.ENDING:
-        raise OutputError(f"{name}: OME-Zarr shows the BSE image of the field, and needs it (field=).")
     image = np.asarray(labels)
     if field is not None and image.shape != field.shape:
         raise OutputError(f"{name}: the labels have shape {image.shape} and the field {field.shape}; they must agree.")
@@ -90,14 +88,42 @@ def write_labels(
         assert field is not None
         write_table(path, segment_table(image, field), overwrite=overwrite)
         return
-    described = _described(image, field, titles or {})
     size = pixel_size if pixel_size is not None or field is None else field.pixel_size
-    if ending == geojson.ENDING:
-        geojson.write_geojson(path, described, pixel_size=size, overwrite=overwrite)
+    write_described(path, _described(image, field, titles or {}), field, pixel_size=size, overwrite=overwrite)
+
+
+def write_described(
+    path: str | os.PathLike[str],
+    described: DescribedLabels,
+    field: Field | None,
+    *,
+    pixel_size: float | None,
+    overwrite: bool,
+) -> None:
+    """Write labels with all that is known of them, as GeoJSON or OME-Zarr (`DESCRIBED_ENDINGS`).
+
+    Parameters
+    ----------
+    path : path-like
+    described : DescribedLabels
+    field : Field or None
+        That they belong to; OME-Zarr shows its BSE image.
+    pixel_size : float or None
+        Edge of a pixel, in um.
+    overwrite : bool
+
+    Raises
+    ------
+    OutputError
+        If OME-Zarr is to be written without a field, or the system refuses; what stood at the target is untouched.
+    """
+    if os.fspath(path).lower().endswith(geojson.ENDING):
+        geojson.write_geojson(path, described, pixel_size=pixel_size, overwrite=overwrite)
         return
-    assert field is not None
+    if field is None:
+        raise OutputError(f"{os.fspath(path)}: OME-Zarr shows the BSE image of the field, and needs it (field=).")
     require_replaceable(FORMATS["ome-zarr"], Path(path))
-    ome_zarr.write_ome_zarr(path, field.bse, [described], valid=field.valid, pixel_size=size, overwrite=overwrite)
+    ome_zarr.write_ome_zarr(path, field.bse, [described], valid=field.valid, pixel_size=pixel_size, overwrite=overwrite)
 
 
 def _described(image: npt.NDArray[Any], field: Field | None, titles: Mapping[int, str]) -> DescribedLabels:

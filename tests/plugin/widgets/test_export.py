@@ -88,6 +88,16 @@ def test_files_that_are_there_are_asked_about(dock, tmp_path, qtbot, monkeypatch
     assert "area [%]" in (tmp_path / "zoned.phases.csv").read_text()
 
 
+def test_formats_that_are_ticked_are_written_besides(dock, tmp_path, qtbot):
+    for action in dock.export.also_menu.actions():
+        action.setChecked(action.data() in ("ome-zarr", "legend"))
+    exported(dock, qtbot, tmp_path / "zoned.geojson")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"zoned.geojson", "zoned.ome.zarr", "zoned.legend.svg", "zoned.manifest.json"} <= names
+    assert not faults_of_set(tmp_path / "zoned.manifest.json")
+    assert "also=['ome-zarr', 'legend']" in (tmp_path / "zoned.script.py").read_text()
+
+
 def test_a_name_without_a_known_ending_is_refused(dock, tmp_path, qtbot):
     from napari.utils.notifications import notification_manager
 

@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Slot
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox, QPushButton, QWidget
 
 from napari_gdls.errors import OutputError
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.openings import opening_of
 from napari_gdls.plugin.task import Task
+from napari_gdls.plugin.widgets.rows import row_of
 from napari_gdls.plugin.widgets.watching import watch
-from napari_gdls.segmentation import NamingChoices, result_files, write_results
+from napari_gdls.segmentation import (
+    NamingChoices,
+    require_field_fits,
+    require_writable_files,
+    result_files,
+    write_results,
+)
+from napari_gdls.segmentation.output_formats import FORMATS, format_of
 
 if TYPE_CHECKING:
     from napari_gdls.plugin.field_state import FieldState
     from napari_gdls.plugin.session import Session
     from napari_gdls.progress import Progress
 
-_FILTER = "Labels, with everything beside them (*.ome.tif *.png)"
+_FILTERS = {f"{row.title} (*{row.endings[0]})": row.endings[0] for row in FORMATS.values() if row.holds_labels}
+"""What the dialog offers, and the ending of each."""
 
 
 class ExportButton(QWidget):
@@ -39,13 +48,22 @@ class ExportButton(QWidget):
         self._task: Task | None = None
         self.button = QPushButton("Export…", self)
         self.button.setToolTip(
-            "Writes the labels (OME-TIFF with the pixel size, or PNG), tables of segments, phases and minerals (CSV), "
-            "the phase map, the probability of every pixel's phase, a picture with legend and scale bar, the recipe "
-            "with all corrections, and a script that makes all of it again."
+            "Writes the labels (OME-TIFF with the pixel size, PNG, OME-Zarr or GeoJSON), tables of segments, phases "
+            "and minerals (CSV), the phase map, the probability of every pixel's phase, a picture with legend and "
+            "scale bar, the recipe with all corrections, and a script that makes all of it again."
         )
-        layout = QVBoxLayout(self)
+        self.also_button = QPushButton("Also", self)
+        self.also_button.setToolTip("Formats of other programs that Export writes besides.")
+        self.also_menu = QMenu(self.also_button)
+        for name, row in FORMATS.items():
+            action = self.also_menu.addAction(row.title)
+            action.setCheckable(True)
+            action.setData(name)
+        self.also_button.setMenu(self.also_menu)
+        layout = row_of(self.button, self.also_button)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.button)
+        layout.setStretch(0, 1)
+        self.setLayout(layout)
         self.button.clicked.connect(self._on_export)
         for signal in (session.chosen_changed, session.shown_changed):
             watch(self, signal, self._show)
@@ -66,12 +84,17 @@ class ExportButton(QWidget):
         if state is None:
             return
         suggested = f"{state.field.name or 'field'}.ome.tif"
-        path, _ = QFileDialog.getSaveFileName(self, "Export the result", suggested, _FILTER)
+        path, chosen = QFileDialog.getSaveFileName(self, "Export the result", suggested, ";;".join(_FILTERS))
         if path:
-            self.export(path)
+            self.export(path if format_of(path) else path + _FILTERS.get(chosen, ""))
+
+    @property
+    def also(self) -> list[str]:
+        """Names of the formats that are ticked, to be written besides."""
+        return [action.data() for action in self.also_menu.actions() if action.isChecked()]
 
     def export(self, path: str | Path) -> None:
-        """Write the label image of this name, and all others beside it; files that are there are asked about."""
+        """Write the labels under this name, and all else beside it; files that are there are asked about."""
         state = self._session.chosen
         shown = None if state is None else state.shown
         if state is None or shown is None:
@@ -84,11 +107,15 @@ class ExportButton(QWidget):
                 confidence=result.confidence is not None,
                 constraints=bool(result.constraints),
                 minerals=bool(result.names),
+                also=self.also,
             )
+            require_field_fits(files, state.field)
+            require_writable_files(files, overwrite=True)
         except OutputError as error:
             show_failure(error)
             return
-        there = [file.name for what, file in files.items() if what != "labels" and file.exists()]
+        # The dialog has asked about a file of the name that was given.
+        there = [file.name for what, file in files.items() if file.exists() and (what != "labels" or file.is_dir())]
         if there and not self._may_replace(there):
             return
         opening = opening_of(state.field)
