@@ -37,11 +37,6 @@ class Hdf5Counts:
     spectral: int = 2
 
     @property
-    def ndim(self) -> int:
-        """Three."""
-        return len(self.shape)
-
-    @property
     def shape(self) -> tuple[int, int, int]:
         """Height and width in pixels, and channels."""
         rows, columns = self._across
@@ -57,11 +52,16 @@ class Hdf5Counts:
     @property
     def all_at_once(self) -> bool:
         """Whether the counts are unpacked as a whole, however few of them are asked for."""
-        return self._rows_of_a_chunk < self.shape[0] and self._rows_of_a_band == self.shape[0] and self._is_large
+        _, width, channels = self.shape
+        rows = self._rows_of_a_chunk
+        return rows > 1 and rows * width * channels * self.dtype.itemsize > _MOST_BAND_BYTES
 
     def blocks(self) -> Iterator[npt.NDArray[Any]]:
-        """Spectra as (n, D) arrays in raster order."""
+        """Spectra as (n, D) arrays in raster order; one with all of them if they are unpacked at once."""
         height, _, channels = self.shape
+        if self.all_at_once:
+            yield self._whole().reshape(-1, channels)
+            return
         band, most = self._rows_of_a_band, rows_of_a_block(self.shape, self.dtype.itemsize)
         for first in range(0, height, band):
             cube = self._rows(first, min(first + band, height))
@@ -78,14 +78,7 @@ class Hdf5Counts:
         return 1 if self.data.chunks is None else int(self.data.chunks[self._across[0]])
 
     @property
-    def _is_large(self) -> bool:
-        _, width, channels = self.shape
-        return self._rows_of_a_chunk * width * channels * self.dtype.itemsize > _MOST_BAND_BYTES
-
-    @property
     def _rows_of_a_band(self) -> int:
-        if self._is_large:
-            return self.shape[0]
         most, chunk = rows_of_a_block(self.shape, self.dtype.itemsize), self._rows_of_a_chunk
         return min(max(most // chunk, 1) * chunk, self.shape[0])
 
@@ -94,6 +87,18 @@ class Hdf5Counts:
         at[self._across[0]] = slice(first, end)
         cube = np.moveaxis(self.data[tuple(at)], self.spectral, 2)
         return np.ascontiguousarray(cube, self.dtype)
+
+    def _whole(self) -> npt.NDArray[Any]:
+        """All spectra, (H, W, D), unpacked in slabs across the axis that has most chunks."""
+        counts = np.empty(self.shape, self.dtype)
+        target = np.moveaxis(counts, 2, self.spectral)  # in the order of the axes of the data
+        n_chunks = [-(-size // chunk) for size, chunk in zip(self.data.shape, self.data.chunks, strict=True)]
+        axis = int(np.argmax(n_chunks))
+        step = max(BLOCK_BYTES * n_chunks[axis] // max(counts.nbytes, 1), 1) * self.data.chunks[axis]
+        for first in range(0, self.data.shape[axis], step):
+            at = (slice(None),) * axis + (slice(first, first + step),)
+            target[at] = self.data[at]
+        return counts
 
 
 def whole_shape(data: h5py.Dataset) -> tuple[int, ...]:
