@@ -214,11 +214,15 @@ def test_images_beside_the_map(tmp_path: Path, cube: np.ndarray) -> None:
     jeol_image(tmp_path / "View001_0000001.map", pixels + 1, "IMG1", 1)
     jeol_image(tmp_path / "View001_0000002.map", pixels + 2, "Si K", 2)
     jeol_image(tmp_path / "View002_0000000.img", pixels + 3, "SEI")
+    jeol_image(tmp_path / "View001_0000006.map", pixels + 4, "BSE", 1)  # of the next map
+    pts(tmp_path / "View001_0000010.pts", words_of(cube), (8, 16))
     (tmp_path / "View001_0000009.img").write_bytes(b"no image")
     field = read_field(path)
     assert np.array_equal(field.bse, pixels)
     titles = [image.title for image in describe(path).images]
     assert titles == ["COMPO, View001_0000000.img", "IMG1, View001_0000001.map"]
+    later = [image.title for image in describe(tmp_path / "View001_0000010.pts").images]
+    assert later == ["COMPO, View001_0000000.img", "BSE, View001_0000006.map"]
     assert np.array_equal(read_field(path, bse=1).bse, pixels + 1)
     assert np.array_equal(read_field(path, bse=tmp_path / "View001_0000002.map").bse, pixels + 2)
 

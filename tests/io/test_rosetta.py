@@ -300,10 +300,10 @@ def test_hdf5_files_that_lead_to_others(tmp_path: Path, kind: str) -> None:
         read_field(tmp_path / "a.hspy")
 
 
-def test_without_the_optional_packages(bruker: Path, hspy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_optional_packages(bruker: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = __import__("importlib.util").util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name == "rsciio" else find(name, *rest))
-    for path in (bruker, hspy):
+    for path in (bruker, shared_data / "vendor_files" / "phenom" / "Elid2Version4.elid"):
         with pytest.raises(FieldReadError, match=r'not installed.*pip install "napari-gdls\[formats\]"'):
             read_field(path)
 

@@ -62,6 +62,29 @@ def require_all_chunks(path: Path, dataset: h5py.Dataset) -> None:
         )
 
 
+def _require_declared_end(path: Path) -> None:
+    """Refuse a file that goes on behind the end that it declares: bytes were put into it, and what follows has moved.
+
+    The library itself refuses files that end before that.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(64)
+    if len(head) < 64:
+        return
+    version = head[8]
+    size_at, end_at = {0: (13, 40), 1: (13, 44), 2: (9, 28), 3: (9, 28)}.get(version, (0, 0))
+    if not end_at or head[size_at] != 8:
+        return  # the library has its own word on it
+    end = int.from_bytes(head[end_at : end_at + 8], "little")
+    if size > end:
+        raise FieldReadError(
+            path,
+            f"holds {size:,} bytes, and {end:,} are declared",
+            remedy="Copy it again from its source; if it is whole, h5repack writes it anew.",
+        )
+
+
 def require_self_contained(path: Path) -> None:
     """Refuse a file with links to other files, or with datasets that claim far more than the file holds.
 
@@ -74,6 +97,8 @@ def require_self_contained(path: Path) -> None:
     """
     import h5py
 
+    if begins_as_hdf5(path):
+        _require_declared_end(path)
     require_an_end(path)
     try:
         with h5py.File(path, "r") as file:

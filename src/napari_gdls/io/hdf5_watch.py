@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from napari_gdls.errors import FieldReadError
@@ -52,8 +53,10 @@ _RUNNING: dict[int, subprocess.Popen[str]] = {}
 
 def _process() -> subprocess.Popen[str] | None:
     running = _RUNNING.get(os.getpid())
-    if running is not None and running.poll() is None:
-        return running
+    if running is not None:
+        if running.poll() is None:
+            return running
+        _close(running)
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-W", "ignore", os.fspath(Path(hdf5_walk.__file__))],
@@ -68,9 +71,18 @@ def _process() -> subprocess.Popen[str] | None:
         return None
     if not (_line(process) or "").startswith("ready"):
         process.kill()
+        _close(process)
         return None
     _RUNNING[os.getpid()] = process
     return process
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with suppress(OSError):  # what was not written before it died
+                stream.close()
 
 
 def _ask(process: subprocess.Popen[str], question: str) -> str | None:

@@ -78,14 +78,23 @@ def read_jeol_image(path: Path, limit: int, *, expected: tuple[int, int] | None 
 
 
 def electron_images_beside(path: Path, limit: int) -> list[tuple[str, npt.NDArray[Any]]]:
-    """Title and pixels of the electron images of the view that a .pts file belongs to, which stand beside it.
+    """Title and pixels of the electron images beside a .pts file.
 
-    Images that cannot be read are left out: it is the map that was asked for.
+    Files of a view are numbered through: the images (.img) of the view, and the .map files that came with this .pts and
+    so stand between it and the one before. Images that cannot be read are left out: it is the map that was asked for.
     """
+    view, _, number = path.stem.rpartition("_")
+    siblings = sorted(file for file in path.parent.iterdir() if file.stem.rpartition("_")[0] == view)
+    before = max(
+        (_number(file) for file in siblings if _is(file, ".pts") and _number(file) < _number(path)), default=-1
+    )
+    files = [
+        file
+        for file in siblings
+        if number.isdigit() and (_is(file, ".img") or (_is(file, ".map") and before < _number(file) < _number(path)))
+    ]
     found = []
-    view = path.stem.rpartition("_")[0]
-    names = (file for file in path.parent.iterdir() if file.suffix.lower() in (".img", ".map"))
-    for file in sorted(file for file in names if file.stem.rpartition("_")[0] == view)[:_MOST_IMAGES]:
+    for file in files[:_MOST_IMAGES]:
         try:
             image = read_jeol_image(file, limit)
         except (FieldReadError, OSError):
@@ -97,6 +106,15 @@ def electron_images_beside(path: Path, limit: int) -> list[tuple[str, npt.NDArra
 
 _MOST_IMAGES = 100
 """Files beside a map that are looked at: one for each element, and a few of electrons."""
+
+
+def _number(file: Path) -> int:
+    digits = file.stem.rpartition("_")[2]
+    return int(digits) if digits.isascii() and digits.isdigit() else -1
+
+
+def _is(file: Path, ending: str) -> bool:
+    return file.suffix.lower() == ending
 
 
 def _of_electrons(tree: Tag) -> bool:

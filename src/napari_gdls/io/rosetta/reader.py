@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_gdls.field import Field
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions
 from napari_gdls.io.rosetta import reading
+from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
 from napari_gdls.io.rosetta.process import choices_apart, describe_apart, read_apart
 
@@ -49,18 +50,23 @@ class RosettaReader:
 
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; see `napari_gdls.io.read_field`."""
-        reading.require_installed(self.kind, path)
+        self._check(path)
         return (read_apart if self.kind.compiled else reading.read_here)(self.kind, path, options)
 
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """What can be chosen in the file."""
-        reading.require_installed(self.kind, path)
+        self._check(path)
         return (choices_apart if self.kind.compiled else reading.choices_here)(self.kind, path, options)
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What is in the file; counts are given where the spectra fit into the memory limit."""
-        reading.require_installed(self.kind, path)
+        self._check(path)
         return (describe_apart if self.kind.compiled else reading.describe_here)(self.kind, path, options)
+
+    def _check(self, path: Path) -> None:
+        """What is seen in no time, before a process is started."""
+        reading.require_installed(self.kind, path)
+        require_declared_sizes(self.kind.name, path)
 
 
 ROSETTA_READERS = tuple(RosettaReader(kind) for kind in ROSETTA_FORMATS)

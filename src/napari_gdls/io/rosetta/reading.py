@@ -11,6 +11,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from napari_gdls.io import hdf5
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
 from napari_gdls.io.map_files import FileContents, choices_of, field_of, summary_of
+from napari_gdls.io.rosetta.bruker_container import sum_spectra
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import RosettaFormat
 from napari_gdls.io.rosetta.signals import contents_of
+from napari_gdls.io.summed_counts import SummedCounts
 
 _INSTALL = 'Install the optional readers: pip install "napari-gdls[formats]"'
 
@@ -30,13 +33,19 @@ _INSTALL = 'Install the optional readers: pip install "napari-gdls[formats]"'
 def read_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
     """Read the field, in this process; see `napari_gdls.io.read_field`."""
     with _whole(kind, path):
-        return field_of(path, kind.title, _contents(kind, path, options), options)
+        contents = _contents(kind, path, options)
+        field = field_of(path, kind.title, contents, options)
+        if notes := _notes(contents):
+            field.metadata["warnings"] = [*field.metadata.get("warnings", ()), *notes]
+        return field
 
 
 def describe_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldSummary:
     """What is in the file, in this process; counts are given where the spectra fit into the memory limit."""
     with _whole(kind, path):
-        return summary_of(path, kind.title, _contents(kind, path, options), options)
+        contents = _contents(kind, path, options)
+        summary = summary_of(path, kind.title, contents, options)
+        return replace(summary, warnings=(*summary.warnings, *_notes(contents)))
 
 
 def choices_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileChoices:
@@ -58,7 +67,27 @@ def _whole(kind: RosettaFormat, path: Path) -> Iterator[None]:
 
 def _contents(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileContents:
     signals = _signals(kind, path, options.memory_limit)
-    return contents_of(path, signals, options.memory_limit, sparse=kind.sparse)
+    contents = contents_of(path, signals, options.memory_limit, sparse=kind.sparse)
+    return _with_sums(path, contents, options.memory_limit) if kind.name == "bruker" else contents
+
+
+def _with_sums(path: Path, contents: FileContents, limit: int) -> FileContents:
+    """The maps of a Bruker file, whose counts are compared with the sum spectra in its description."""
+    stated = [spectrum for _, spectrum in sorted(sum_spectra(path, limit).items())]
+    if len(stated) != len(contents.maps):
+        return contents
+    pairs = zip(contents.maps, stated, strict=True)
+    return replace(
+        contents,
+        maps=tuple(replace(found, counts=SummedCounts(found.counts, spectrum, path)) for found, spectrum in pairs),
+    )
+
+
+def _notes(contents: FileContents) -> list[str]:
+    """What came up while the counts were read."""
+    return [
+        found.counts.note for found in contents.maps if isinstance(found.counts, SummedCounts) and found.counts.note
+    ]
 
 
 def require_installed(kind: RosettaFormat, path: Path) -> None:
@@ -74,6 +103,7 @@ def _signals(kind: RosettaFormat, path: Path, limit: int) -> list[dict[str, Any]
     require_declared_sizes(kind.name, path)
     if kind.magic == hdf5.MAGIC:
         hdf5.require_self_contained(path)
+        _require_all_counts(path)
     if kind.name == "phenom":
         _require_whole_bzip2(path, limit)
     arguments = {**kind.keywords, **({"lazy": True} if kind.lazy else {})}
@@ -85,6 +115,19 @@ def _signals(kind: RosettaFormat, path: Path, limit: int) -> list[dict[str, Any]
     if not isinstance(signals, list) or not all(isinstance(s, dict) and {"data", "axes"} <= s.keys() for s in signals):
         raise FieldReadError(path, f"is damaged, or no {kind.title} file")
     return signals
+
+
+def _require_all_counts(path: Path) -> None:
+    """Refuse a Velox file of whose spectra parts were never written."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        for kind in ("Data/SpectrumImage", "Data/SpectrumStream", "Data/Spectrum"):
+            group = file.get(kind)
+            for item in group.values() if isinstance(group, h5py.Group) else ():
+                counts = item.get("Data") if isinstance(item, h5py.Group) else None
+                if isinstance(counts, h5py.Dataset):
+                    hdf5.require_all_chunks(path, counts)
 
 
 def _damaged(kind: RosettaFormat, path: Path, error: Exception) -> FieldReadError:
@@ -113,6 +156,8 @@ def _require_whole_bzip2(path: Path, limit: int) -> None:
                     raise FieldReadError(path, "is cut off", remedy="Copy it again from its source.")
                 unpacked += len(decompressor.decompress(block, 1 << 22))
                 require_plausible_expansion(path, unpacked, size, "the file")
+            if decompressor.unused_data or file.read(1):
+                raise FieldReadError(path, "goes on behind its end", remedy="Copy it again from its source.")
     except (OSError, ValueError, EOFError) as error:
         raise FieldReadError(path, f"is no Phenom .elid file, or damaged: {error}") from None
     # Counts are stored in one byte or more each and unpacked to four; a copy of the stream is held besides.
