@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-_MOST_CPU = 5.0
+_MOST_CPU = 2.0
 """Seconds of computing for one file: a thousand objects take 0.1 s. A file in which the library goes round in circles
 takes all there is."""
 _MOST_TEXTS = 10_000  # elements of a data set of texts that is read: they lie in the heap that damage makes circular

@@ -34,11 +34,13 @@ _ENTRY = struct.Struct("<iQ24x4xi176x?3x256s32x")
 _PACKED = struct.Struct("<4sI4xI")
 """Of a packed file: signature, bytes of a block when unpacked, blocks."""
 _PACKED_HEADER = 0x80
+"""Bytes before the first block of a packed file."""
 _BLOCK = struct.Struct("<I12x")
 """Of a block: bytes that it has packed."""
 _LONGEST_HEADER = 1 << 30
 """Bytes of the description with its images; those of large electron images are tens of millions."""
 _MOST_FILES = 10_000
+"""Files of a container; real ones have five."""
 _MAP = re.compile(r"SpectrumData(\d)")
 _SPECTRUM = rb"<SpectrumData%d>.*?<Channels>([0-9,\s]*)</Channels>"
 

@@ -25,6 +25,7 @@ _DM_LENGTH = {3: struct.Struct(">I"), 4: struct.Struct(">Q")}
 _DM_AROUND = {3: (16, 20), 4: (24,)}
 """Bytes of a file beside those that it declares, by version: seen in 49 and 56 files of GMS 1 to 3, in no other."""
 _DM_END = 8
+"""Bytes of zeros at the end."""
 
 _SER_HEADER = struct.Struct("<HHHIIII")
 """Byte order, mark of the format, version, kinds of elements and of tags, elements in all, elements that are there."""
