@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from oxford_files import OxfordFile
 
 import napari_gdls as gdls
 from napari_gdls.energy import EnergyAxis
@@ -176,6 +177,12 @@ TARGETS = (
     _tima_target("tima mask", "pixelmask.png", head=60),
     _tima_target("tima profile", "profile.xml"),
     Target("store", _store, "x.gdls.zarr.zip", _read_store, refused=1.0),
+    Target(
+        "h5oina",
+        lambda f: OxfordFile(height=4, width=5, channels=40, images=(("BSE", "A", ""),)).write(f / "x.h5oina"),
+        "x.h5oina",
+        lambda f: read_field(f / "x.h5oina", memory_limit=MEMORY),
+    ),
     Target("emsa", _spectrum, "x.msa", lambda f: read_spectrum(f / "x.msa")),
     Target("spx", _spx, "x.spx", lambda f: read_spectrum(f / "x.spx")),
     _mindif_target("mindif measurement", "measurement.xml"),

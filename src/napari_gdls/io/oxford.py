@@ -20,7 +20,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.hdf5_counts import unwritten
-from napari_gdls.io.hdf5_tree import attribute, opened, plain
+from napari_gdls.io.hdf5_tree import attribute, is_hdf5, opened, plain
 from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
 from napari_gdls.io.oxford_header import COPY_AGAIN, Header
 from napari_gdls.io.oxford_images import Frame, images_in_frames
@@ -55,16 +55,13 @@ class OxfordReader(MapFileReader):
 
     def sniff(self, path: Path) -> bool:
         """Whether a file is HDF5, and says at its root what Oxford's files say there."""
-        import h5py
-
-        if not path.is_file() or not h5py.is_hdf5(path):
+        if not is_hdf5(path):
             return False
         try:
-            with h5py.File(path, "r") as file:
-                return (
-                    "Index" in file and "Format Version" in file and "Oxford" in _text(file, "Manufacturer", "Oxford")
-                )
-        except Exception:  # whatever h5py raises on damaged files: the ending of the name remains
+            with opened(path, self.title) as file:
+                named = "Index" in file and "Format Version" in file
+                return named and "Oxford" in _text(file, "Manufacturer", "Oxford")
+        except FieldReadError:  # the ending of the name remains
             return False
 
     @contextmanager

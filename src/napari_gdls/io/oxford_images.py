@@ -104,13 +104,16 @@ def images_in_frames(
         for frame, maps in frames:
             placed, note = in_frame(pixels, frame, (header.number("X Step"), header.number("Y Step")))
             of = "" if len(frames) == 1 else f", frame of {', '.join(maps)}"
-            found.append(MapImage(f"{named}{of}", placed, note, maps if plain_bse else ()))
+            if placed is None:
+                found.append(MapImage(f"{named}{of}", pixels, note))
+            else:
+                found.append(MapImage(f"{named}{of}", placed, note, maps if plain_bse else ()))
     return found
 
 
 def in_frame(
     pixels: npt.NDArray[Any], frame: Frame, step: tuple[float | None, float | None] = (None, None)
-) -> tuple[npt.NDArray[Any], str]:
+) -> tuple[npt.NDArray[Any] | None, str]:
     """The part of an image that a map lies in, in the pixels of the map.
 
     Parameters
@@ -122,10 +125,9 @@ def in_frame(
 
     Returns
     -------
-    (H, W) array
+    (H, W) array or None
         The mean of the image over each pixel of the map; where those are smaller than the pixels of the image, the
-        linear interpolation at their centres. In the dtype of `pixels`. Or `pixels` as they are, if the map cannot lie
-        where the file says.
+        linear interpolation at their centres. In the dtype of `pixels`. None if the map cannot lie where the file says.
     str
         What was done, or why not; empty where the map has the grid of the image.
     """
@@ -134,7 +136,7 @@ def in_frame(
         whole, cells = pixels.shape[axis], frame.shape[axis]
         first, span = frame.offset[1 - axis] * whole, frame.size[1 - axis] * whole
         if span <= 0 or first < -_BEYOND or first + span > whole + _BEYOND:
-            return pixels, (
+            return None, (
                 f"the file does not say where the map lies in the image: from {first:.4g} px on, {span:.4g} px of its "
                 f"{word} of {whole} px"
             )
@@ -144,7 +146,7 @@ def in_frame(
             and of_map
             and abs(span * of_image - cells * of_map) > (_OTHER_EXTENT * cells * of_map + _BEYOND * abs(of_image))
         ):
-            return pixels, (
+            return None, (
                 f"the file does not say where the map lies in the image: the {word} of the map is "
                 f"{cells * of_map:.4g} um, that of its place {span * of_image:.4g} um"
             )
