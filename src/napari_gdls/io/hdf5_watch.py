@@ -36,10 +36,18 @@ def require_an_end(path: Path) -> None:
     FieldReadError
     """
     with _LOCK:
-        process = _process()
-        if process is None:
-            return
-        answer = _ask(process, json.dumps(os.fspath(path.absolute())))
+        state = path.stat()
+        asked = path.absolute(), state.st_ino, state.st_size, state.st_mtime_ns
+        if asked in _REFUSED:
+            answer = _REFUSED[asked]
+        else:
+            process = _process()
+            if process is None:
+                return
+            answer = _ask(process, json.dumps(os.fspath(path.absolute())))
+            if answer != "":
+                _REFUSED.clear()
+                _REFUSED[asked] = answer
     if answer is None:
         raise FieldReadError(path, "makes the HDF5 library crash, or go on without end", remedy=_REMEDY)
     if answer:
@@ -47,6 +55,9 @@ def require_an_end(path: Path) -> None:
 
 
 _LOCK = threading.Lock()
+_REFUSED: dict[tuple[Path, int, int, int], str | None] = {}
+"""The last answer that was no good, by name and state of the file: every reader that asks whether a file is its own
+asks it, and where the library goes round in circles each answer takes seconds."""
 _RUNNING: dict[int, subprocess.Popen[str]] = {}
 """The other process, by the number of this one: a fork has none."""
 
