@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from edax_files import EdaxFile
+from hdf5_files import counts, make, nexus
 from oxford_files import OxfordFile
 
 import napari_gdls as gdls
@@ -52,15 +54,18 @@ class Target:
         Bytes at the beginning that are damaged more often.
     refused : float
         Share of damaged inputs that is refused at least: 1 where checksums cover every byte.
+    number : int
+        Damaged inputs in the default run of the tests: fewer where reading one takes longer.
     """
 
     name: str
-    make: Callable[[Path], None]
+    make: Callable[[Path], object]
     damaged: str
     read: Callable[[Path], object]
     packed: bool = False
     head: int = 400
     refused: float = 0.0
+    number: int = 500
 
     def whole(self, folder: Path) -> bytes:
         """Make the input in an empty folder, and give the content that is to be damaged."""
@@ -151,6 +156,15 @@ def _manifest(folder: Path) -> None:
     write_manifest(folder / "x.manifest.json", {"segments": folder / "a.csv"}, {"method": "merge"})
 
 
+def _hdf5_target(name: str, file: str, write: Callable[[Path], object]) -> Target:
+    """Checksums cover no byte of these files, but almost every byte of the structure must be right."""
+
+    def read(folder: Path) -> object:
+        return read_field(folder / file, bse="counts", memory_limit=MEMORY)
+
+    return Target(name, lambda folder: write(folder / file), file, read, head=2000, refused=0.5, number=150)
+
+
 def _tima_target(name: str, damaged: str, *, packed: bool = False, head: int = 400, refused: float = 0.0) -> Target:
     def read(folder: Path) -> object:
         return read_field(folder / "1", memory_limit=MEMORY)
@@ -176,6 +190,8 @@ TARGETS = (
     _tima_target("tima image", "bse.png", head=60),
     _tima_target("tima mask", "pixelmask.png", head=60),
     _tima_target("tima profile", "profile.xml"),
+    _hdf5_target("edax", "x.edaxh5", EdaxFile().write),
+    _hdf5_target("nexus", "x.nxs", lambda path: make(path, nexus, counts())),
     Target("store", _store, "x.gdls.zarr.zip", _read_store, refused=1.0),
     Target(
         "h5oina",

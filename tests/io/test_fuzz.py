@@ -55,7 +55,7 @@ def test_ten_thousand_damaged_inputs(target: Target, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_damaged_inputs(target: Target, tmp_path: Path) -> None:
-    survives(target, tmp_path, 500, seed=12)
+    survives(target, tmp_path, target.number, seed=12)
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
