@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -21,13 +22,24 @@ import pytest
 import scipy.sparse as sp
 import zarr
 from damage import mutations, outcome
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, OutputError, RecipeError
 from napari_gdls.field import Field
-from napari_gdls.io import checksummed, describe, read_field, read_field_store, read_results, write_field
+from napari_gdls.field.spectra_on_disk import SpectraOnDisk
+from napari_gdls.io import (
+    checksummed,
+    describe,
+    read_field,
+    read_field_store,
+    read_results,
+    sparse_spectra,
+    stored_counts,
+    write_field,
+    zarr_arrays,
+)
 from napari_gdls.recipe import Recipe
 
 NAMES = ("field.gdls.zarr", "field.gdls.zarr.zip")
@@ -174,6 +186,60 @@ def test_equal_fields_give_equal_archives(tmp_path: Path) -> None:
     assert (tmp_path / "a.gdls.zarr.zip").read_bytes() == (tmp_path / "b.gdls.zarr.zip").read_bytes()
 
 
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks and chunks as small as if the field were a thousand times larger."""
+    monkeypatch.setattr(stored_counts, "BLOCK_COUNTS", 37)
+    monkeypatch.setattr(stored_counts, "_BLOCK_ROWS", 11)
+    for module in (stored_counts, zarr_arrays):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 100)
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("name", NAMES)
+@given(field=fields())
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_fields_of_many_blocks_read_back_exactly(
+    tmp_path_factory: pytest.TempPathFactory, name: str, field: Field
+) -> None:
+    path = tmp_path_factory.mktemp("store") / name
+    write_field(path, field)
+    assert_equal(read_field(path), field)
+
+
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("density", [0.1, 0.9])
+def test_fields_on_disk_are_stored_as_those_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, density: float
+) -> None:
+    field = sample(density=density)
+    write_field(tmp_path / "memory.gdls.zarr.zip", field)
+    monkeypatch.setattr(sparse_spectra, "MEMORY_SHARE", 1 << 60)
+    monkeypatch.setattr(sparse_spectra, "cache_folder", lambda: tmp_path / "cache")
+    on_disk = read_field(tmp_path / "memory.gdls.zarr.zip")
+    assert isinstance(on_disk.spectra, SpectraOnDisk)
+    write_field(tmp_path / "disk.gdls.zarr.zip", on_disk)
+    if density < 0.5:  # on disk, all are sparse
+        assert (tmp_path / "disk.gdls.zarr.zip").read_bytes() == (tmp_path / "memory.gdls.zarr.zip").read_bytes()
+    monkeypatch.undo()
+    assert_equal(read_field(tmp_path / "disk.gdls.zarr.zip"), field)
+
+
+def test_stores_of_version_1_are_read(tmp_path: Path) -> None:
+    field = sample()
+    files = stored_files(field, tmp_path / NAMES[1])
+    channels = sp.csc_array(field.spectra)
+    channels.sort_indices()
+    files = {name: data for name, data in files.items() if not name.startswith("counts/")}
+    gaps = np.concatenate(
+        [np.diff(channels.indices[a:b], prepend=0) for a, b in itertools.pairwise(channels.indptr.tolist())]
+    )
+    for name, array in {"data": channels.data, "gaps": gaps.astype(np.uint8), "indptr": channels.indptr}.items():
+        files = with_array(files, f"counts/{name}", array.astype(np.int64) if name == "indptr" else array)
+    signed(tmp_path / NAMES[1], with_attributes(files, version=1))
+    assert_equal(read_field(tmp_path / NAMES[1]), field)
+
+
 def test_zarr_itself_reads_the_store(tmp_path: Path) -> None:
     field = sample(density=0.9)
     assert not sp.issparse(field.spectra)
@@ -284,12 +350,15 @@ def test_damaged_folders_are_refused(tmp_path: Path) -> None:
 
 def signed(path: Path, files: dict[str, bytes]) -> None:
     """Write a store whose checksums fit whatever is in it."""
-    checksummed.write_archive(path, files, overwrite=True)
+    with checksummed.archive_writer(path, overwrite=True) as writer:
+        for name in sorted(files):
+            writer[name] = files[name]
 
 
 def stored_files(field: Field, path: Path, **options: Any) -> dict[str, bytes]:
     write_field(path, field, overwrite=True, **options)
-    return checksummed.read_archive(path, 1 << 30)
+    with checksummed.opened_archive(path, 1 << 30) as files:
+        return dict(files)
 
 
 def damaged_behind_checksums(path: Path, number: int) -> None:
@@ -339,13 +408,23 @@ def with_header(files: dict[str, bytes], name: str, **changes: Any) -> dict[str,
     return {**files, f"{name}/zarr.json": json.dumps(header).encode()}
 
 
+def with_array(files: dict[str, bytes], name: str, array: np.ndarray[Any, Any]) -> dict[str, bytes]:
+    changed = {key: data for key, data in files.items() if not key.startswith(f"{name}/")}
+    zarr_arrays.write_array(changed, name, array)
+    return changed
+
+
+def gaps_of(files: dict[str, bytes]) -> np.ndarray[Any, Any]:
+    return zarr_arrays.read_array(files, "counts/gaps")
+
+
 HUGE = {"name": "regular", "configuration": {"chunk_shape": [2**20, 2**20]}}
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda files: with_attributes(files, version=2), "newer napari-gdls"),
+        (lambda files: with_attributes(files, version=3), "newer napari-gdls"),
         (lambda files: with_attributes(files, version="1"), "no field of napari-gdls"),
         (lambda files: with_attributes(files, format="other"), "no field of napari-gdls"),
         (lambda files: with_attributes(files, energy={"offset": 0, "width": 10, "size": 31}), "no consistent field"),
@@ -376,6 +455,15 @@ HUGE = {"name": "regular", "configuration": {"chunk_shape": [2**20, 2**20]}}
         (lambda files: with_header(files, "bse", data_type="complex64"), "does not use"),
         (lambda files: with_header(files, "bse", codecs=[{"name": "bytes"}]), "does not use"),
         (lambda files: {name: data for name, data in files.items() if not name.startswith("bse/c")}, "0 of 1 chunks"),
+        (lambda files: with_array(files, "counts/blocks", np.array([93], np.uint32)), "do not fit together"),
+        (lambda files: with_array(files, "counts/blocks", np.array([94, 0], np.uint32)), "lengths do not fit"),
+        (lambda files: with_array(files, "counts/lengths", np.zeros((1, 30), np.uint32)), "lengths do not fit"),
+        (lambda files: with_array(files, "counts/lengths", np.zeros((1, 29), np.uint32)), "lengths do not fit"),
+        (lambda files: with_array(files, "counts/lengths", np.full((1, 30), 2**32 - 1, np.uint32)), "do not fit"),
+        (lambda files: with_array(files, "counts/gaps", gaps_of(files) + np.uint16(60_000)), "out of the measurements"),
+        (lambda files: with_array(files, "counts/gaps", gaps_of(files) * np.uint16(0)), "out of the measurements"),
+        (lambda files: with_array(files, "counts/gaps", gaps_of(files)[1:]), "do not fit together"),
+        (lambda files: with_array(files, "counts/gaps", gaps_of(files).astype(np.float32)), "do not fit together"),
         (lambda files: {name: data for name, data in files.items() if not name.startswith("locations/")}, "missing"),
     ],
 )

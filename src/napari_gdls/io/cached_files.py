@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_STALE = 24 * 3600.0
+"""Seconds after which a temporary folder is one that was left: no file takes a day to read."""
 
 
 def cache_folder() -> Path:
@@ -11,6 +18,27 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-gdls")
+
+
+@contextmanager
+def scratch_folder(name: str) -> Iterator[Path]:
+    """A new folder for temporary files, on the disk of the cache: that of the system is in memory on some.
+
+    Those that killed processes have left a day ago or earlier go.
+
+    Parameters
+    ----------
+    name : str
+        Of what they are for.
+    """
+    root = cache_folder() / name
+    root.mkdir(parents=True, exist_ok=True)
+    for left in root.iterdir():
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=root) as folder:
+        yield Path(folder)
 
 
 def keep_latest(folder: Path, ending: str, limit: int) -> None:

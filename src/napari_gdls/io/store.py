@@ -9,10 +9,11 @@ array                  shape           content
 bse                    (H, W)          BSE image
 locations              (N, 2)          row and column of every measurement, in raster order
 counts/planes          (D, N)          counts, channel by channel; when the field holds dense spectra
-counts/data            (nnz,)          otherwise: the counts that are not zero, channel by channel
-counts/gaps            (nnz,)          measurement of each of them: the first of a channel counted from 0, later
-                                       ones from the one before
-counts/indptr          (D + 1,)        where each channel begins in `data` and `gaps`
+counts/blocks          (B,)            otherwise, measurements of each block of them
+counts/lengths         (B, D)          counts of each channel of a block that are not zero
+counts/data            (nnz,)          these counts, block by block and channel by channel
+counts/gaps            (nnz,)          measurement of each of them: the first of a channel counted from 0 at the first
+                                       of the block, later ones from the one before
 valid                  (H, W)          specimen mask; absent when all pixels are valid
 input_order            (N,)            `Field.input_order`; absent when the measurements came in raster order
 unmeasured             (M, 2)          `Field.unmeasured`; absent when everything was measured
@@ -21,35 +22,45 @@ results/labels         (H, W)          segment of every pixel, 0 = none
 results/parts/0, ...   any             all else of a result; see `napari_gdls.segmentation.stored_objects`
 =====================  ==============  ==============================================================================
 
-The scalars, the metadata, the recipe and the names of labels are JSON in the attribute ``gdls`` of the group. Channel
-by channel, counts compress 20 % better than spectrum by spectrum: neighbouring measurements are often of one mineral.
+The scalars, the metadata, the recipe and the names of labels are JSON in the attribute ``gdls`` of the group. Version 1
+had all counts in one block, with the beginning of each channel in ``counts/indptr``; it is read as well.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from napari_gdls._version import __version__
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, OutputError
-from napari_gdls.field import Counts, Field
+from napari_gdls.field import Field
 from napari_gdls.field.gain import as_counts
 from napari_gdls.io import checksummed
 from napari_gdls.io.atomic import require_writable
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions, summarise
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
+from napari_gdls.io.stored_counts import STREAMED, read_counts, write_counts
 from napari_gdls.io.stored_results import StoredResults, read_stored, write_results
-from napari_gdls.io.zarr_arrays import LEVEL, StoreError, parsed_json, read_array, read_header, write_array, write_group
+from napari_gdls.io.zarr_arrays import (
+    LEVEL,
+    FileSink,
+    StoreError,
+    parsed_json,
+    read_array,
+    read_header,
+    write_array,
+    write_group,
+)
 from napari_gdls.recipe import Recipe
 
 STORE_ENDINGS = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")
@@ -59,7 +70,7 @@ _FOLDER_ENDING, _ARCHIVE_ENDINGS = ".zarr", (".zarr.zip", ".gdls.zip")
 """Endings that are written, as a folder and as one file."""
 
 FORMAT = "gdls-field"
-VERSION = 1  # of the format, see docs/formats.md
+VERSION = 2  # of the format, see docs/formats.md
 
 _SCALARS = ("sampling_distance", "pixel_size", "beam_energy", "bse_full_scale")
 
@@ -99,10 +110,9 @@ def write_field(
         If the name has another ending, the target exists, the metadata hold what cannot be stored, the labels do not
         fit, or the system refuses; what stood at the target is untouched.
     """
-    as_archive = _is_archive_name(path)
-    files = _field_files(field, labels, recipe, names, parts)
-    write = checksummed.write_archive if as_archive else checksummed.write_folder
-    write(path, files, overwrite=overwrite)
+    writer = checksummed.archive_writer if _is_archive_name(path) else checksummed.folder_writer
+    with writer(path, overwrite=overwrite) as files:
+        _write_files(files, field, labels, recipe, names, parts)
 
 
 def require_writable_store(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -129,7 +139,8 @@ def _is_archive_name(path: str | os.PathLike[str]) -> bool:
 
 def write_quickly(path: str | os.PathLike[str], field: Field) -> None:
     """Write a field to a folder that will soon be read and deleted: as `write_field`, with little compression."""
-    checksummed.write_folder(path, _field_files(field, level=1), overwrite=False)
+    with checksummed.folder_writer(path, overwrite=False) as files:
+        _write_files(files, field, level=1)
 
 
 def read_field_store(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> Field:
@@ -147,8 +158,8 @@ def read_field_store(path: str | os.PathLike[str], *, memory_limit: int | None =
     FieldReadError
         If it is no store, is damaged in any byte, comes from a later version, or needs more memory.
     """
-    store = _Store(existing_path(path), checked_memory_limit(memory_limit))
-    return store.field()
+    with _opened(path, memory_limit) as store:
+        return store.field()
 
 
 def read_results(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> StoredResults:
@@ -159,8 +170,8 @@ def read_results(path: str | os.PathLike[str], *, memory_limit: int | None = Non
     FieldReadError
         As in `read_field_store`.
     """
-    store = _Store(existing_path(path), checked_memory_limit(memory_limit))
-    return store.results()
+    with _opened(path, memory_limit) as store:
+        return store.results()
 
 
 def is_store(path: Path) -> bool:
@@ -170,18 +181,18 @@ def is_store(path: Path) -> bool:
     return checksummed.is_archive(path)
 
 
-def _field_files(
+def _write_files(
+    files: FileSink,
     field: Field,
     labels: npt.ArrayLike | None = None,
     recipe: Recipe | None = None,
     names: Mapping[int, str] | None = None,
     parts: Mapping[str, Any] | None = None,
     level: int = LEVEL,
-) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
+) -> None:
     write_array(files, "bse", field.bse, dimensions=("row", "column"))
     write_array(files, "locations", field.locations.astype(np.int32), shuffle="shuffle")
-    _write_counts(files, field.spectra, level)
+    write_counts(files, field.spectra, level)
     if not field.valid.all():
         write_array(files, "valid", field.valid, dimensions=("row", "column"))
     if not np.array_equal(field.input_order, np.arange(field.n_measurements)):
@@ -208,37 +219,26 @@ def _field_files(
         "metadata": to_plain(field.metadata, store_array),
     }
     attributes |= write_results(files, field.shape, labels, recipe, names, parts)
-    write_group(files, "counts")
     if n_arrays:
         write_group(files, "metadata")
     write_group(files, attributes={"gdls": attributes})
-    return files
 
 
-def _write_counts(files: dict[str, bytes], spectra: Counts, level: int) -> None:
-    if not sp.issparse(spectra):
-        planes = np.ascontiguousarray(np.asarray(spectra).T)
-        write_array(files, "counts/planes", planes, dimensions=("channel", "measurement"), level=level)
-        return
-    channels = sp.csc_array(spectra)
-    channels.sort_indices()
-    starts = channels.indptr[:-1][np.diff(channels.indptr) > 0]
-    gaps = np.diff(channels.indices, prepend=0)
-    gaps[starts] = channels.indices[starts]
-    largest = int(gaps.max(initial=0))
-    write_array(files, "counts/data", channels.data, level=level)
-    write_array(files, "counts/gaps", gaps.astype(np.min_scalar_type(largest)), shuffle="shuffle", level=level)
-    write_array(files, "counts/indptr", channels.indptr.astype(np.int64), shuffle="shuffle")
+@contextmanager
+def _opened(path: str | os.PathLike[str], memory_limit: int | None) -> Iterator[_Store]:
+    place, limit = existing_path(path), checked_memory_limit(memory_limit)
+    open_files = checksummed.opened_folder if place.is_dir() else checksummed.opened_archive
+    with open_files(place, limit) as files:
+        yield _Store(place, files, limit)
 
 
 class _Store:
     """The verified files of a store and what its attributes say."""
 
-    def __init__(self, path: Path, memory_limit: int) -> None:
+    def __init__(self, path: Path, files: Mapping[str, bytes], memory_limit: int) -> None:
         self.path = path
+        self.files = files
         self.memory_limit = memory_limit
-        read = checksummed.read_folder if path.is_dir() else checksummed.read_archive
-        self.files = read(path, memory_limit)
         self.attributes = self._checked_attributes()
 
     def _checked_attributes(self) -> dict[str, Any]:
@@ -271,17 +271,15 @@ class _Store:
         arrays = {name for name in arrays if name != "results" and not name.startswith("results/")}
         arrays -= {"counts", "metadata"}
         headers = {name: read_header(self.files, name) for name in sorted(arrays)}
-        # Unpacking takes the array and a chunk; turning channels into spectra takes the counts and their indices twice.
-        needed = sum(2 * header.n_bytes for header in headers.values())
-        if "counts/data" in headers:
-            needed += 12 * headers["counts/data"].shape[0]
+        # Unpacking takes the array and a chunk.
+        needed = sum(2 * header.n_bytes for name, header in headers.items() if name not in STREAMED)
         require_memory(self.path, needed, self.memory_limit, "the field")
         energy = EnergyAxis(**self.attributes["energy"])
         locations = read_array(self.files, "locations")
         valid = read_array(self.files, "valid") if "valid" in arrays else None
         field = Field(
             read_array(self.files, "bse"),
-            self._counts(arrays, (len(locations), energy.size)),
+            read_counts(self.files, (len(locations), energy.size), self.path, self.memory_limit, needed),
             locations,
             energy,
             valid=valid,
@@ -311,29 +309,6 @@ class _Store:
         if not (math.isfinite(field.gain) and field.gain > 0):
             raise StoreError(f"the gain is {field.gain}")
         return field
-
-    def _counts(self, arrays: set[str], shape: tuple[int, int]) -> Counts:
-        if "counts/planes" in arrays:
-            return np.ascontiguousarray(read_array(self.files, "counts/planes").T)
-        data, gaps, indptr = (read_array(self.files, f"counts/{part}") for part in ("data", "gaps", "indptr"))
-        if gaps.dtype.kind != "u" or indptr.dtype.kind != "i" or gaps.shape != data.shape or data.ndim != 1:
-            raise StoreError("counts: the parts do not fit together")
-        lengths = np.diff(indptr)
-        if indptr.shape != (shape[1] + 1,) or indptr[0] != 0 or indptr[-1] != len(data) or (lengths < 0).any():
-            raise StoreError("counts: indptr does not fit the channels")
-        # Running sums of all gaps, less the sum at the start of the channel. Wrap-around cancels out.
-        rows = np.cumsum(gaps, dtype=np.uint32)
-        before = np.concatenate([np.zeros(1, np.uint32), rows])[indptr[:-1]]
-        rows -= np.repeat(before, lengths)
-        rising = np.ones(len(rows), bool)
-        rising[1:] = rows[1:] > rows[:-1]
-        rising[indptr[:-1][lengths > 0]] = True
-        if not rising.all() or int(rows.max(initial=0)) >= shape[0]:
-            raise StoreError("counts: gaps lead out of the measurements")
-        # scipy turns all indices into 8 bytes as soon as one array has 8.
-        pointers = indptr.astype(np.int32) if len(data) < 2**31 else indptr
-        channels = sp.csc_array((data, rows.view(np.int32), pointers), shape=shape)
-        return sp.csr_array(channels)
 
     def results(self) -> StoredResults:
         return read_stored(self.path, self.files, self.attributes, self.memory_limit)

@@ -15,7 +15,15 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldReadError, OutputError, RecipeError
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
-from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
+from napari_gdls.io.zarr_arrays import (
+    FileSink,
+    StoreError,
+    parsed_json,
+    read_array,
+    read_header,
+    write_array,
+    write_group,
+)
 from napari_gdls.recipe import Recipe
 
 LABELS = "results/labels"
@@ -54,7 +62,7 @@ class StoredResults:
 
 
 def write_results(
-    files: dict[str, bytes],
+    files: FileSink,
     shape: tuple[int, int],
     labels: npt.ArrayLike | None,
     recipe: Recipe | None,
@@ -65,7 +73,7 @@ def write_results(
 
     Parameters
     ----------
-    files : dict of str to bytes
+    files : FileSink
         Gets the array of labels.
     shape : (int, int)
         Of the image.

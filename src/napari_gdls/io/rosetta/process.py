@@ -2,7 +2,7 @@
 
 Some readers of RosettaSciIO run compiled code that trusts the file: one in three damaged Bruker maps made the whole
 program crash. Here such a reader works in a second Python process, which hands the field back as a native store in a
-temporary folder; if it crashes, the file is refused like any other damaged one.
+temporary folder beside the cache; if it crashes, the file is refused like any other damaged one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, GdlsError, ReadChoiceError
 from napari_gdls.field import Field
 from napari_gdls.field.gain import warn_of_gain
+from napari_gdls.io.cached_files import scratch_folder
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ImageChoice, ImageInfo, MapChoice, ReadOptions
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
 from napari_gdls.io.rosetta.reading import choices_here, describe_here, read_here
@@ -29,6 +29,9 @@ from napari_gdls.io.store import read_field_store, write_quickly
 
 _ADDRESS_SPACE = 4 * 1024**3  # bytes
 """What an interpreter with its libraries and compiled code may map beyond the memory limit."""
+
+_TURNING = 512 * 1024**2
+"""Bytes that reading a store may take beyond what making it took: for its chunks, and the block that is turned."""
 
 
 def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
@@ -39,11 +42,10 @@ def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
     FieldReadError
         As the reader does, and when its process crashes.
     """
-    with tempfile.TemporaryDirectory(prefix="napari-gdls-") as scratch:
-        store = Path(scratch, "field.gdls.zarr")
+    with scratch_folder("apart") as scratch:
+        store = scratch / "field.gdls.zarr"
         _answer(kind, path, options, "field", store)
-        # Unpacking the store takes twice its size, which is no more than what the reader took over there.
-        field = read_field_store(store, memory_limit=3 * options.memory_limit)
+        field = read_field_store(store, memory_limit=options.memory_limit + _TURNING)
     if options.gain is None and field.gain != 1:
         warn_of_gain(field.gain)
     return field
