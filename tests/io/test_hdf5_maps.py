@@ -133,6 +133,20 @@ def test_any_data_set_by_its_path(tmp_path: Path) -> None:
     assert describe(path, dataset="h5:/b/volume", energy=(0, 20)).shape == (5, 6)
 
 
+def test_a_path_through_another_link(tmp_path: Path) -> None:
+    def fill(file: h5py.File) -> None:
+        plain(file)
+        file["same"] = file["a"]
+        file["soft"] = h5py.SoftLink("/a/counts")
+        file["loop"] = file["/"]
+
+    path = make(tmp_path / "x.h5", fill)
+    for place in ("/same/counts", "/soft", "/a/counts", "/loop/loop/a/counts"):
+        field = read_field(path, dataset=f"h5:{place}", energy=(0, 10), bse="counts", gain=1)
+        assert np.array_equal(dense(field), counts().reshape(-1, 60))
+    assert len(file_choices(path).maps) == 2
+
+
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_axis_of_the_spectra_may_be_given(tmp_path: Path, axis: int) -> None:
     def fill(file: h5py.File) -> None:

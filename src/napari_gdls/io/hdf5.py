@@ -42,21 +42,11 @@ def require_all_chunks(path: Path, dataset: h5py.Dataset) -> None:
     ------
     FieldReadError
     """
-    if dataset.shape is None or 0 in dataset.shape:
-        return
-    if dataset.chunks is None:
-        n_bytes = math.prod(dataset.shape) * dataset.dtype.itemsize
-        whole = dataset.id.get_storage_size() >= n_bytes
-        problem = f"holds {dataset.id.get_storage_size():,} bytes of the {n_bytes:,} of a data set"
-    else:
-        pairs = zip(dataset.shape, dataset.chunks, strict=True)
-        declared, there = math.prod(-(-n // chunk) for n, chunk in pairs), dataset.id.get_num_chunks()
-        whole = there >= declared
-        problem = f"holds {there:,} of {declared:,} parts of a data set"
-    if not whole:
+    there, declared = written_parts(dataset)
+    if there < declared:
         raise FieldReadError(
             path,
-            f"{problem}; the rest was never written",
+            f"holds {there:,} of {declared:,} parts of a data set; the rest was never written",
             where=str(dataset.name),
             remedy="Copy it again from its source, or save it again.",
         )
@@ -83,6 +73,16 @@ def _require_declared_end(path: Path) -> None:
             f"holds {size:,} bytes, and {end:,} are declared",
             remedy="Copy it again from its source; if it is whole, h5repack writes it anew.",
         )
+
+
+def written_parts(dataset: h5py.Dataset) -> tuple[int, int]:
+    """Chunks of a data set that are in the file, and how many it has; bytes where it has no chunks."""
+    if dataset.shape is None or 0 in dataset.shape:
+        return 0, 0
+    if dataset.chunks is None:
+        return int(dataset.id.get_storage_size()), math.prod(dataset.shape) * dataset.dtype.itemsize
+    pairs = zip(dataset.shape, dataset.chunks, strict=True)
+    return int(dataset.id.get_num_chunks()), math.prod(-(-n // chunk) for n, chunk in pairs)
 
 
 def require_self_contained(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.counts_source import BLOCK_BYTES, rows_of_a_block
+from napari_gdls.io.hdf5 import written_parts
 
 if TYPE_CHECKING:
     import h5py
@@ -121,11 +121,7 @@ def unwritten(path: Path, data: h5py.Dataset) -> str:
         If nothing was written at all, or what stands for the missing is not zero.
     """
     remedy = "Save it again, or copy it again from its source."
-    if data.chunks is None:
-        there, parts = int(data.id.get_storage_size() > 0), 1
-    else:
-        there = int(data.id.get_num_chunks())
-        parts = math.prod(-(-size // chunk) for size, chunk in zip(data.shape, data.chunks, strict=True))
+    there, parts = written_parts(data)
     if there >= parts:
         return ""
     if there == 0:

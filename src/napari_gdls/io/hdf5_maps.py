@@ -136,14 +136,16 @@ def _candidate(
 
 def _chosen(path: Path, file: h5py.File, found: Sequence[tuple[str, h5py.Dataset]], dataset: str) -> _Candidate:
     """The data set at a path, with or without the prefix and the axis of the spectra behind it."""
+    import h5py
+
     places = dict(found)
     asked = dataset.removeprefix(PREFIX)
     place, spectral = "/" + asked.strip("/"), None
     with_axis = _AXIS.fullmatch(place)
     if place not in places and with_axis:
         place, spectral = with_axis[1], int(with_axis[2])
-    data = places.get(place)
-    if data is None:
+    data = places.get(place) or file.get(place)  # another way to a group that has been entered
+    if not isinstance(data, h5py.Dataset):
         held = _in_words([(at, item) for at, item in found if _is_cube(item)])
         raise ReadChoiceError(
             path, f"has no data set {asked!r}", option="dataset",
