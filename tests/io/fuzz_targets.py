@@ -29,7 +29,9 @@ from napari_gdls.io import (
     write_msa,
     write_tima_field,
 )
+from napari_gdls.io.described_labels import described_by_titles
 from napari_gdls.io.manifest import faults_of_set, write_manifest
+from napari_gdls.io.ome_zarr import write_ome_zarr
 
 MEMORY = 1 << 28
 """Bytes that reading a damaged file may take."""
@@ -183,6 +185,19 @@ def _labels_target(ending: str) -> Target:
     return Target(f"labels {ending}", _labels(ending), f"x{ending}", read, head=300)
 
 
+def _ome_zarr(folder: Path) -> None:
+    labels = np.random.default_rng(0).integers(0, 5, (9, 13))
+    described = described_by_titles("segments", labels, {1: "quartz"})
+    write_ome_zarr(folder / "x.ome.zarr", np.zeros((9, 13), np.uint8), [described])
+
+
+def _ome_zarr_target(name: str, damaged: str, *, refused: float = 0.0) -> Target:
+    def read(folder: Path) -> object:
+        return read_labels(folder / "x.ome.zarr", memory_limit=MEMORY)
+
+    return Target(f"ome-zarr {name}", _ome_zarr, f"x.ome.zarr/{damaged}", read, refused=refused)
+
+
 TARGETS = (
     _tima_target("tima map", "xray.map", refused=0.5),
     _tima_target("tima map packed", "xray.map.gz", refused=0.98),
@@ -206,6 +221,10 @@ TARGETS = (
     _mindif_target("mindif phases", "phases.xml"),
     _mindif_target("mindif image", "fields/A1/phases.tif"),
     *(_labels_target(ending) for ending in (".ome.tif", ".png", ".npy")),
+    _ome_zarr_target("group", "zarr.json"),
+    _ome_zarr_target("labels", "labels/segments/zarr.json"),
+    _ome_zarr_target("array", "labels/segments/0/zarr.json"),
+    _ome_zarr_target("chunk", "labels/segments/0/c/0/0", refused=1.0),
     Target("recipe", _recipe, "x.json", lambda f: gdls.Recipe.from_json((f / "x.json").read_text("utf-8", "replace"))),
     Target("manifest", _manifest, "x.manifest.json", lambda f: faults_of_set(f / "x.manifest.json")),
 )

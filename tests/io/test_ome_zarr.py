@@ -51,7 +51,7 @@ def test_it_is_valid_and_says_what_is_known(tmp_path: Path) -> None:
         assert [colour.label_value for colour in found.colors] == each.values.tolist()
         assert [list(colour.rgba) for colour in found.colors] == [[*colour, 255] for colour in each.colours_8bit()]
         properties = [known.model_dump() for known in found.properties]
-        assert [known.get("name") for known in properties] == ["K-feldspar", "µ", None, "x"]
+        assert [known.get("class") for known in properties] == ["K-feldspar", "µ", None, "x"]
         assert [known["area [px]"] for known in properties] == each.table["area [px]"].tolist()
         assert not any("unknown" in known for known in properties)
 

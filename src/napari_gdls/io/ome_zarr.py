@@ -45,6 +45,7 @@ def write_ome_zarr(
     image: npt.NDArray[Any],
     labels: Sequence[DescribedLabels],
     *,
+    name: str = "field",
     channel: str = "BSE",
     valid: npt.NDArray[np.bool_] | None = None,
     pixel_size: float | None = None,
@@ -61,9 +62,11 @@ def write_ome_zarr(
     labels : sequence of DescribedLabels
         Of the shape of the image and of different names, which become those of groups; 16 or 32 bits. In the pyramid a
         pixel has the commonest label of 2 x 2. The rows of their tables become the properties of the labels, their
-        classes the property ``name`` where the table has no such column.
+        classes the property ``class``.
+    name : str
+        What the image is of.
     channel : str
-        What the image is.
+        What kind of image it is.
     valid : (H, W) array of bool, optional
         Pixels that say how bright the image is to be shown. None: all.
     pixel_size : float, optional
@@ -82,19 +85,19 @@ def write_ome_zarr(
     OME-Zarr 0.5 (J. Moore et al., Histochem. Cell Biol. 160, 223-251 (2023), and the specification above): coordinates
     are those of pixel centres, so that of level k is moved by half of what its pixels are wider.
     """
-    name = os.fspath(path)
+    target = os.fspath(path)
     for each in labels:
         if each.labels.shape != image.shape:
-            raise OutputError(f"{name}: {each.name} have shape {each.labels.shape} and the image {image.shape}.")
+            raise OutputError(f"{target}: {each.name} have shape {each.labels.shape} and the image {image.shape}.")
         if not each.name.replace("_", "").isalnum() or not each.name.isascii():
-            raise OutputError(f"{name}: {each.name!r} cannot be the name of a label image; use letters and digits.")
+            raise OutputError(f"{target}: {each.name!r} cannot be the name of a label image; use letters and digits.")
     if len({each.name for each in labels}) < len(labels):
-        raise OutputError(f"{name}: two label images have one name.")
+        raise OutputError(f"{target}: two label images have one name.")
     levels = [image]
     while max(levels[-1].shape) > _SMALLEST:
         levels.append(_halved(levels[-1]))
     files: dict[str, bytes] = {}
-    attributes = {"version": VERSION, **_multiscales(channel, len(levels), pixel_size)}
+    attributes = {"version": VERSION, **_multiscales(name, len(levels), pixel_size)}
     attributes["omero"] = {"channels": [_shown(channel, image, valid)]}
     write_group(files, attributes={"ome": attributes})
     _write_levels(files, "", levels)
@@ -113,9 +116,8 @@ def write_ome_zarr(
         _write_levels(files, f"labels/{each.name}/", values)
     with atomic_folder(path, overwrite=overwrite) as folder:
         for file, data in files.items():
-            target = folder / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes(data)
 
 
 def is_ome_zarr(path: Path) -> bool:
@@ -253,7 +255,7 @@ def _image_label(described: DescribedLabels) -> dict[str, Any]:
     for k, row in enumerate(rows):
         known = {heading: value for heading, value in row.items() if heading != "label"}
         if described.classes is not None and described.classes[k]:
-            known.setdefault("name", described.classes[k])
+            known["class"] = described.classes[k]
         properties.append({"label-value": row["label"], **known})
     found: dict[str, Any] = {"properties": properties} if properties else {}
     if colours:

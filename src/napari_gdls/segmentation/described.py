@@ -61,4 +61,12 @@ def write_result_ome_zarr(segmentation: Segmentation, path: str | os.PathLike[st
     if segmentation.has_phases:
         labels.append(described_phases(segmentation))
     field = segmentation.field
-    write_ome_zarr(path, field.bse, labels, valid=field.valid, pixel_size=field.pixel_size, overwrite=overwrite)
+    write_ome_zarr(
+        path,
+        field.bse,
+        labels,
+        name=field.name or "field",
+        valid=field.valid,
+        pixel_size=field.pixel_size,
+        overwrite=overwrite,
+    )

@@ -123,7 +123,15 @@ def write_described(
     if field is None:
         raise OutputError(f"{os.fspath(path)}: OME-Zarr shows the BSE image of the field, and needs it (field=).")
     require_replaceable(FORMATS["ome-zarr"], Path(path))
-    ome_zarr.write_ome_zarr(path, field.bse, [described], valid=field.valid, pixel_size=pixel_size, overwrite=overwrite)
+    ome_zarr.write_ome_zarr(
+        path,
+        field.bse,
+        [described],
+        name=field.name or "field",
+        valid=field.valid,
+        pixel_size=pixel_size,
+        overwrite=overwrite,
+    )
 
 
 def _described(image: npt.NDArray[Any], field: Field | None, titles: Mapping[int, str]) -> DescribedLabels:
