@@ -5,6 +5,7 @@ Run with ``make screenshots``; without a display, under ``xvfb-run -a -s "-scree
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 import time
@@ -20,6 +21,7 @@ from PIL import Image  # noqa: E402
 from qtpy.QtGui import QCursor, QImage  # noqa: E402
 from qtpy.QtWidgets import QApplication, QWidget  # noqa: E402
 
+import napari_gdls as gdls  # noqa: E402
 from napari_gdls.plugin.docks import open_dock  # noqa: E402
 from napari_gdls.plugin.layers.metadata import layer_role  # noqa: E402
 from napari_gdls.plugin.viewers import viewer_session  # noqa: E402
@@ -42,6 +44,7 @@ def main() -> None:
     graph_close_up()
     sparse_field()
     overlapping_phases()
+    ome_zarr_elsewhere()
 
 
 def dock_with_segments() -> None:
@@ -133,6 +136,31 @@ def sparse_field() -> None:
     look_at(viewer, row=0.45, column=0.5, width=0.4)
     save(viewer, "sparse.png", canvas_only=True)
     viewer.close()
+
+
+def ome_zarr_elsewhere() -> None:
+    """A result as OME-Zarr, opened by napari-ome-zarr (pip install napari-ome-zarr); left out where that is missing."""
+    if importlib.util.find_spec("napari_ome_zarr") is None:
+        print("napari-ome-zarr is not installed: ome_zarr.png stays as it is")
+        return
+    field = gdls.sample_field("dacite")
+    result = gdls.identify(gdls.segment(field)).named()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "dacite.ome.zarr")
+        gdls.write_result(path, result)
+        viewer = napari.Viewer()
+        viewer.open(path, plugin="napari-ome-zarr")
+        for layer in viewer.layers[1:]:
+            layer.visible = layer is viewer.layers[-1]
+            layer.opacity = 0.6
+        viewer.layers.selection.active = viewer.layers[-1]
+        viewer.window._qt_window.resize(*WINDOW)
+        viewer.window.add_plugin_dock_widget("napari", "Features table widget")
+        settle()
+        viewer.reset_view(margin=0.02)
+        settle()
+        save(viewer, "ome_zarr.png", canvas_only=False)
+        viewer.close()
 
 
 def overlapping_phases() -> None:
