@@ -132,11 +132,14 @@ def as_map(path: Path, signal: Mapping[str, Any], *, sparse: bool = False) -> Sp
 
 
 def _beam_energy(signal: Mapping[str, Any], instrument: Mapping[str, Any]) -> float | None:
-    """Energy of the beam in keV, from where RosettaSciIO puts it, or where the formats of FEI leave it, in volts."""
+    """Energy of the beam in keV, from where RosettaSciIO puts it, or where formats leave it, mostly in volts."""
     known: list[tuple[Any, tuple[str, ...], float]] = [(part, ("beam_energy",), 1.0) for part in instrument.values()]
     original = signal.get("original_metadata", {})
     known.append((original, ("Optics", "AccelerationVoltage"), 1e-3))  # Velox
     known.append((original, ("acquisition", "scan", "detectors", "EDS", "high_tension"), 1e-3))  # Phenom
+    tags = ("ImageList", "TagGroup0", "ImageTags", "Microscope Info", "Voltage")
+    known.append((original, tags, 1e-3))  # DigitalMicrograph
+    known.append((original, ("ObjectInfo", "ExperimentalDescription", "High_tension_kV"), 1.0))  # TIA
     for tree, keys, to_kev in known:
         for key in keys:
             tree = tree.get(key) if isinstance(tree, Mapping) else None
