@@ -70,7 +70,7 @@ def write_h5oina(
     """
     axis = EnergyAxis(FIRST_CHANNEL, ENERGY_RANGE / channels, channels)
     phases = rock_texture((height, width), MINERALS, seed=seed, grain_size=GRAIN).phases.astype(np.uint8)
-    tables = np.stack([_table(mineral.formula, axis) for mineral in MINERALS])
+    tables = channel_tables(axis)
     rng = np.random.default_rng(seed)
     with h5py.File(path, "w") as file:
         for name, text in (("Manufacturer", "Oxford Instruments"), ("Format Version", "7.0"), ("Index", "1")):
@@ -95,25 +95,31 @@ def write_h5oina(
         )
         step = SPECTRA_A_CHUNK * CHUNKS_A_BLOCK
         for first in range(0, phases.size, step):
-            spectrum[first : first + step] = _drawn(tables, phases.ravel()[first : first + step], counts, channels, rng)
+            spectrum[first : first + step] = drawn_spectra(
+                tables, phases.ravel()[first : first + step], counts, channels, rng
+            )
     return phases
 
 
+def channel_tables(axis: EnergyAxis) -> npt.NDArray[np.uint16]:
+    """For each of `MINERALS` the channels, each as often as it is counted in a spectrum of `CHOICES` counts."""
+    return np.stack([_table(mineral.formula, axis) for mineral in MINERALS])
+
+
 def _table(formula: str, axis: EnergyAxis) -> npt.NDArray[np.uint16]:
-    """Channels, each as often as it is counted in a spectrum of `CHOICES` counts."""
     expected = simulate_spectra(composition_of(formula), beam_energy=BEAM_ENERGY, energy=axis).ravel().astype(float)
     ends = np.rint(CHOICES * np.cumsum(expected) / expected.sum()).astype(int)
     return np.repeat(np.arange(axis.size, dtype=np.uint16), np.diff(ends, prepend=0))
 
 
-def _drawn(
+def drawn_spectra(
     tables: npt.NDArray[np.uint16],
     phases: npt.NDArray[np.uint8],
     counts: float,
     channels: int,
     rng: np.random.Generator,
 ) -> npt.NDArray[np.int64]:
-    """Spectra of a block of pixels."""
+    """Spectra of a block of pixels of `MINERALS`, (n, channels), of Poisson's `counts` each."""
     numbers = rng.poisson(counts, len(phases))
     owners = np.repeat(np.arange(len(phases), dtype=np.int64), numbers)
     choices = rng.integers(0, CHOICES, len(owners), dtype=np.uint16)
@@ -123,10 +129,15 @@ def _drawn(
 
 def _write_image(group: Any, phases: npt.NDArray[np.uint8], rng: np.random.Generator) -> None:
     _header(group, *phases.shape)
+    pixels = bse_image(phases, rng)
+    group.create_dataset("Data/BSE/Electron Image 1", data=pixels.ravel(), chunks=True, compression="lzf")
+
+
+def bse_image(phases: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """BSE image of `MINERALS`, with noise."""
     bright = np.array([backscatter_coefficient(mineral.formula) for mineral in MINERALS], np.float32)[phases]
     noisy = bright / BRIGHTEST + NOISE * rng.standard_normal(phases.shape, dtype=np.float32)
-    pixels = np.clip(np.rint(255 * noisy), 0, 255).astype(np.uint8)
-    group.create_dataset("Data/BSE/Electron Image 1", data=pixels.ravel(), chunks=True, compression="lzf")
+    return np.clip(np.rint(255 * noisy), 0, 255).astype(np.uint8)
 
 
 def _header(parent: Any, height: int, width: int) -> Any:
