@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import typer
@@ -13,7 +14,7 @@ from napari_gdls import simulate_field
 from napari_gdls.cli import app
 from napari_gdls.cli.options import number, whole_number
 from napari_gdls.errors import GdlsError
-from napari_gdls.io import read_field, write_field
+from napari_gdls.io import MindifField, MindifPhase, read_field, write_field, write_mindif
 from napari_gdls.simulation import ROCK
 
 FULL = Path("/dev/full")
@@ -133,3 +134,33 @@ def test_artefacts_are_declared_kept_and_shown(store, tmp_path):
     assert "no part of the specimen" not in run("info", tmp_path / "none.gdls.zarr").output
     assert "Qq" in str(run("convert", store, "-o", tmp_path / "x.gdls.zarr", "--artefacts", "Qq").exception)
     assert not (tmp_path / "x.gdls.zarr").exists()
+
+
+def test_any_data_set_of_an_hdf5_file_is_a_map(tmp_path):
+    counts = np.random.default_rng(0).poisson(5.0, (12, 14, 60)).astype(np.uint16)
+    with h5py.File(tmp_path / "map.h5", "w") as file:
+        file["scan/counts"] = counts
+        file["scan/energy"] = 0.01 * np.arange(60)
+        file["other"] = counts + 1
+    done = run("info", tmp_path / "map.h5")
+    assert (done.exit_code, "60 channels of 10 eV" in done.stdout) == (0, True)
+    output = tmp_path / "map.gdls.zarr"
+    done = run("convert", tmp_path / "map.h5", "-o", output, "--dataset", "h5:/scan/counts", "--bse", "counts")
+    assert done.exit_code == 0
+    assert np.array_equal(np.asarray(read_field(output).spectra.sum(axis=1)).ravel(), counts.sum(axis=2).ravel())
+    done = run("info", tmp_path / "map.h5", "--dataset", "h5:/nowhere")
+    assert isinstance(done.exception, GdlsError)
+    assert "h5:/other (12 x 14 x 60); h5:/scan/counts (12 x 14 x 60)" in str(done.exception)
+
+
+def test_info_describes_the_phases_of_an_export(tmp_path):
+    phases = np.ones((6, 8), np.int32)
+    table = (MindifPhase(1, "Quartz", "#828282"),)
+    fields = [MindifField(name, phases.astype(np.uint8), phases, phases > 0, 2.0, (0.0, 0.0), table) for name in "AB"]
+    write_mindif(tmp_path / "export", fields)
+    done = run("info", tmp_path / "export", "--dataset", "B")
+    assert done.exit_code == 0
+    for words in ("MinDIF", "'A' at x 0", "of the field 'B'", "Quartz, 100.00 %", "no spectra"):
+        assert words in done.stdout
+    done = run("segment", tmp_path / "export", "-o", tmp_path / "out.ome.tif")
+    assert "no spectra" in str(done.exception)
