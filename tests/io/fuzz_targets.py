@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from edax_files import EdaxFile
-from hdf5_files import counts, make, nexus
+from hdf5_files import counts, make, nexus, pymca
 from oxford_files import OxfordFile
+from PIL import Image
+from test_hyperspy_files import write as hyperspy
+from test_jeol import pts, words_of
+from test_ripple import ripple
 
 import napari_gdls as gdls
 from napari_gdls.energy import EnergyAxis
@@ -30,6 +34,7 @@ from napari_gdls.io import (
     write_tima_field,
 )
 from napari_gdls.io.described_labels import described_by_titles
+from napari_gdls.io.images import read_image
 from napari_gdls.io.manifest import faults_of_set, write_manifest
 from napari_gdls.io.ome_zarr import write_ome_zarr
 
@@ -158,6 +163,30 @@ def _manifest(folder: Path) -> None:
     write_manifest(folder / "x.manifest.json", {"segments": folder / "a.csv"}, {"method": "merge"})
 
 
+def _map_target(name: str, make: Callable[[Path], object], damaged: str, file: str, head: int = 400) -> Target:
+    def read(folder: Path) -> object:
+        return read_field(folder / file, bse="counts", memory_limit=MEMORY)
+
+    return Target(name, make, damaged, read, head=head)  # type: ignore[arg-type]
+
+
+def _jeol(folder: Path) -> None:
+    cube = np.zeros((8, 16, 4096), np.int64)
+    cube[:, :, 100:400] = np.random.default_rng(0).poisson(0.02, (8, 16, 300))
+    pts(folder / "x.pts", words_of(cube, np.arange(128).reshape(8, 16)), (8, 16))
+
+
+def _image_target(ending: str, dtype: type) -> Target:
+    def make_image(folder: Path) -> None:
+        values = np.random.default_rng(0).integers(0, 255, (20, 30)).astype(dtype)
+        Image.fromarray(values).save(folder / f"x{ending}")
+
+    def read(folder: Path) -> object:
+        return read_image(folder / f"x{ending}", MEMORY)
+
+    return Target(f"image {ending}", make_image, f"x{ending}", read, head=200)
+
+
 def _hdf5_target(name: str, file: str, write: Callable[[Path], object]) -> Target:
     """Checksums cover no byte of these files, but almost every byte of the structure must be right."""
 
@@ -207,13 +236,16 @@ TARGETS = (
     _tima_target("tima profile", "profile.xml"),
     _hdf5_target("edax", "x.edaxh5", EdaxFile().write),
     _hdf5_target("nexus", "x.nxs", lambda path: make(path, nexus, counts())),
+    _hdf5_target("pymca", "x.h5", lambda path: make(path, pymca, counts())),
+    _hdf5_target("hyperspy", "x.hspy", lambda path: hyperspy(path, counts())),
+    _map_target("ripple header", lambda folder: ripple(folder, counts()), "map.rpl", "map.rpl"),
+    _map_target("ripple counts", lambda folder: ripple(folder, counts()), "map.raw", "map.rpl"),
+    _map_target("jeol", _jeol, "x.pts", "x.pts", head=1000),
+    _image_target(".png", np.uint16),
+    _image_target(".tif", np.uint16),
+    _image_target(".jpg", np.uint8),
     Target("store", _store, "x.gdls.zarr.zip", _read_store, refused=1.0),
-    Target(
-        "h5oina",
-        lambda f: OxfordFile(height=4, width=5, channels=40, images=(("BSE", "A", ""),)).write(f / "x.h5oina"),
-        "x.h5oina",
-        lambda f: read_field(f / "x.h5oina", memory_limit=MEMORY),
-    ),
+    _hdf5_target("h5oina", "x.h5oina", OxfordFile(height=4, width=5, channels=40, images=(("BSE", "A", ""),)).write),
     Target("emsa", _spectrum, "x.msa", lambda f: read_spectrum(f / "x.msa")),
     Target("spx", _spx, "x.spx", lambda f: read_spectrum(f / "x.spx")),
     _mindif_target("mindif measurement", "measurement.xml"),
