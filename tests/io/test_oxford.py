@@ -153,6 +153,14 @@ def test_the_bse_image_is_the_one_that_is_called_so(
         assert read_field(path, bse=chosen, gain=1).metadata["bse_image"] == chosen
 
 
+def test_the_dialog_knows_which_image_the_file_calls_bse(tmp_path: Path) -> None:
+    images = (("BSE", "A", "Topo 1"), ("BSE", "B", "Compo"), ("SE", "C", ""))
+    choices = file_choices(OxfordFile(names=("EDS1", "EDS2"), images=images).write(tmp_path / "x.h5oina"))
+    assert [choices.images[found.bse or 0].title for found in choices.maps] == ["BSE/B"] * 3
+    choices = file_choices(OxfordFile(images=images[::2]).write(tmp_path / "x.h5oina"))
+    assert choices.maps[0].bse is None
+
+
 def test_modes_that_show_no_atomic_number_are_named(tmp_path: Path) -> None:
     path = OxfordFile(images=(("BSE", "A", "Topo 1"),)).write(tmp_path / "x.h5oina")
     assert file_choices(path).images[0].title == "BSE/A (Topo 1)"

@@ -212,3 +212,11 @@ def test_a_sample_opens_from_the_menu_of_a_window_in_use(viewer, qtbot):
     QTimer.singleShot(0, lambda: opened.append(viewer.open_sample("napari-gdls", "dacite-fast")))
     qtbot.waitUntil(lambda: bool(opened), timeout=30_000)
     assert [layer_role(layer) for layer in opened[0]] == ["bse", "counts"]
+
+
+def test_the_image_that_the_file_calls_bse_is_chosen_first(qtbot, display, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 8)).astype(np.uint8)
+    path = write_map(tmp_path / "x.hspy", images=[("SE2 left", pixels), ("BSE", pixels // 2)], maps=2)
+    dialog = OpeningChoices(path, "", file_choices(path))
+    qtbot.addWidget(dialog)
+    assert dialog.options["bse"] == 1

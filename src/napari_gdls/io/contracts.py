@@ -99,6 +99,8 @@ class MapChoice:
         Energy of the first channel and width of a channel in eV; None where the file does not say.
     problem : str
         Why its energy axis cannot be taken as it is; "" if it can.
+    bse : int or None
+        Index of the image that is taken as its BSE image where none is chosen; None where the file does not tell.
     """
 
     index: int | None
@@ -107,6 +109,7 @@ class MapChoice:
     kind: str
     energy: tuple[float, float] | None
     problem: str = ""
+    bse: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

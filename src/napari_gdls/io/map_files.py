@@ -207,6 +207,7 @@ def choices_of(contents: FileContents) -> FileChoices:
                 found.measured or "X-rays (EDS)",
                 None if found.energy is None else (found.energy.offset, found.energy.width),
                 "" if found.refused is None else found.refused.problem,
+                _index_of_bse(contents.images, found),
             )
             for found in contents.maps
         ),
@@ -313,6 +314,15 @@ def _bse(path: Path, images: Sequence[MapImage], chosen: SpectralMap, options: R
         return None
     notes = (image.note for image in images if image.pixels is bse.pixels and image.note)
     return replace(bse, note="; ".join([*([bse.note] if bse.note else []), *notes]))
+
+
+def _index_of_bse(images: Sequence[MapImage], found: SpectralMap) -> int | None:
+    """Index of the image that is the BSE image of a map where none is chosen; None where there is no such."""
+    try:
+        bse = _bse(Path(), images, found, ReadOptions())
+    except FieldReadError:
+        return None
+    return next((i for i, image in enumerate(images) if bse is not None and image.pixels is bse.pixels), None)
 
 
 def _chosen_map(path: Path, maps: list[SpectralMap], options: ReadOptions) -> SpectralMap:

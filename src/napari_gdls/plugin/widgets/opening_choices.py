@@ -153,7 +153,10 @@ class OpeningChoices(QDialog):
         other.setToolTip("A greyscale PNG, TIFF, JPEG or BMP image with as many pixels as the map.")
         self.images.addItem(other)
         items = [self.images.item(row) for row in range(self.images.count())]
-        self.images.setCurrentItem(next(item for item in items if item.flags() & Qt.ItemFlag.ItemIsEnabled))
+        said = None if chosen is None else chosen.bse
+        of_file = [item for item in items if said is not None and item.data(_CHOICE) == said]
+        fitting = (item for item in items if item.flags() & Qt.ItemFlag.ItemIsEnabled)
+        self.images.setCurrentItem(of_file[0] if of_file else next(fitting))
         first, width = (0.0, _USUAL_WIDTH) if chosen is None or chosen.energy is None else chosen.energy
         self.first_channel.setValue(first)
         self.width_of_channel.setValue(width)
