@@ -17,9 +17,11 @@ from napari_gdls.errors import FieldReadError
 from napari_gdls.io import read_field
 from napari_gdls.io.counts_source import ArrayCounts
 from napari_gdls.io.hdf5 import require_all_chunks, require_self_contained
+from napari_gdls.io.mindif import read_mindif
 from napari_gdls.io.rosetta.bruker_container import sum_spectra
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.summed_counts import SummedCounts
+from napari_gdls.io.tima import read_profile
 
 LENGTHS: list[Callable[[bytes, random.Random], bytes]] = [
     lambda data, rng: data[: rng.randrange(len(data))],
@@ -184,3 +186,17 @@ def test_parts_that_were_never_written(tmp_path: Path, chunks: tuple[int, ...] |
             part[:2] = 1
         with pytest.raises(FieldReadError, match="was never written"):
             require_all_chunks(tmp_path / "a.h5", part)
+
+
+def test_long_xml_is_not_parsed(tmp_path: Path) -> None:
+    text = "<a>" + "<b/>" * 4_000_000 + "</a>"
+    folder = tmp_path / "export"
+    (folder / "fields").mkdir(parents=True)
+    (tmp_path / "profile.xml").write_text(text)
+    for name in ("measurement.xml", "fields.xml", "phases.xml"):
+        (folder / name).write_text(text)
+    for read in (lambda: read_profile(tmp_path), lambda: read_mindif(folder)):
+        start = time.monotonic()
+        with pytest.raises(FieldReadError, match=r"15\.3 MiB long"):
+            read()
+        assert time.monotonic() - start < 1

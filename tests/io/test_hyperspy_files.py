@@ -94,6 +94,7 @@ def test_equal_to_the_reader_of_rosettasciio(shared_data: Path) -> None:
     assert np.array_equal(dense(field), signal["data"].reshape(field.spectra.shape))
     last = signal["axes"][2]
     assert field.energy == EnergyAxis(1000 * last["offset"], 1000 * last["scale"], last["size"])
+    assert field.pixel_size == pytest.approx(0.00985911)
     assert field.beam_energy == signal["metadata"]["Acquisition_instrument"]["TEM"]["beam_energy"]
 
 

@@ -119,28 +119,6 @@ def test_an_image_that_is_named_is_taken_before_the_counts(bruker: Path) -> None
     assert read_field(bruker, bse=NAMED_OR_COUNTS).metadata["bse_image"] == "AsB"
 
 
-def test_hyperspy(hspy: Path) -> None:
-    field = read_field(hspy, bse="counts")
-    with h5py.File(hspy) as file:
-        data = file["Experiments/EDX/data"][...] if "Experiments/EDX/data" in file else _only_cube(file)
-    assert np.array_equal(
-        field.spectra.toarray() if sp.issparse(field.spectra) else field.spectra, data.reshape(6400, 1917)
-    )
-    assert field.energy.offset == pytest.approx(831.51949728)
-    assert field.energy.width == pytest.approx(10.00467828)
-    assert field.pixel_size == pytest.approx(0.00985911)
-    assert field.beam_energy == 200
-
-
-def _only_cube(file: h5py.File) -> np.ndarray:
-    cubes: list[np.ndarray] = []
-    file.visititems(
-        lambda _, item: cubes.append(item[...]) if isinstance(item, h5py.Dataset) and item.ndim == 3 else None
-    )
-    (cube,) = cubes
-    return cube
-
-
 def test_velox(shared_data: Path) -> None:
     field = read_field(shared_data / "vendor_files" / "velox" / "si_empty_selection.emd")
     assert (field.shape, field.energy) == ((16, 20), EnergyAxis(-250, 5, 4096))

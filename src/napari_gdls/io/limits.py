@@ -235,6 +235,30 @@ def member(folder: Path, *parts: str, root: Path | None = None) -> Path | None:
     return path
 
 
+def require_short(path: Path, most: int, what: str) -> None:
+    """Refuse a text that is far longer than those of its kind: parsing it would take minutes, and give nothing.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+        Bytes.
+    what : str
+        Kind of the text, in words.
+
+    Raises
+    ------
+    FieldReadError
+    """
+    size = path.stat().st_size
+    if size > most:
+        raise FieldReadError(
+            path,
+            f"is {format_bytes(size)} long; {what} has {format_bytes(most)} at most",
+            remedy="Copy it again from its source.",
+        )
+
+
 def read_bounded(path: Path, limit: int, what: str) -> bytes:
     """All bytes of a file, unless it is larger than `limit`.
 

@@ -18,13 +18,13 @@ import numpy.typing as npt
 
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.images import read_image
-from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.limits import checked_memory_limit, existing_path, member, read_bounded, require_short
 from napari_gdls.io.text_numbers import number_in
 from napari_gdls.io.tima import TIMA_READER
 
 _FILES = ("measurement.xml", "fields.xml", "phases.xml")
-_MAX_XML_BYTES = 64 * 1024**2
-"""Longest XML file that is parsed: far above that of an export with thousands of fields."""
+_MAX_XML_BYTES = 4 * 1024**2
+"""Longest XML file that is parsed: that of an export with tens of thousands of fields."""
 _MOST_NAMED = 20  # fields that a message names
 _NAME = re.compile(r"[^/\\\0]{1,200}")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -225,6 +225,7 @@ def _xml(folder: Path, name: str) -> Any:
     from defusedxml.ElementTree import fromstring
 
     try:
+        require_short(file, _MAX_XML_BYTES, f"the {name} of an export")
         return fromstring(read_bounded(file, _MAX_XML_BYTES, name))
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         raise FieldReadError(file, f"is no XML, or a harmful one: {error}", remedy="Export it again.") from None

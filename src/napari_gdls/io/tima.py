@@ -31,7 +31,14 @@ from napari_gdls.io.contracts import (
     summarise,
 )
 from napari_gdls.io.images import png_bytes, read_image
-from napari_gdls.io.limits import TooLargeError, checked_memory_limit, existing_path, member, read_bounded
+from napari_gdls.io.limits import (
+    TooLargeError,
+    checked_memory_limit,
+    existing_path,
+    member,
+    read_bounded,
+    require_short,
+)
 from napari_gdls.io.png_images import png_header
 from napari_gdls.io.text_numbers import number_in
 from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
@@ -40,8 +47,8 @@ CHANNEL_WIDTH = 10.0
 """Width of a channel of a TIMA map, in eV; channel i is centred at i times this."""
 
 _MAP_NAMES = ("xray.map", "xray.map.gz")
-_MAX_PROFILE_BYTES = 16 * 1024**2
-"""Longest profile that is parsed; the public one has some kilobytes."""
+_MAX_PROFILE_BYTES = 1024**2
+"""Longest profile that is parsed; the public one has 3 kB."""
 _MOST = 1e12
 """Of any number in a profile, whatever its unit: more is damage."""
 # Names under which profiles may give the energy of the beam; the public one does not give it. Over 100 it is in volts.
@@ -224,6 +231,7 @@ def read_profile(folder: Path) -> TimaProfile:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
 
+    require_short(file, _MAX_PROFILE_BYTES, "a profile")
     try:
         tree = fromstring(read_bounded(file, _MAX_PROFILE_BYTES, "the profile"))
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
