@@ -154,6 +154,15 @@ def test_labels_are_the_same_in_every_format_that_is_read_back(result: Segmentat
     assert np.array_equal(read_labels(tmp_path / "a.ome.zarr" / "labels" / "phases"), result.phase_map())
     write_result(tmp_path / "a.gdls.zarr.zip", result)
     assert np.array_equal(read_segmentation(tmp_path / "a.gdls.zarr.zip").labels, result.labels)
+    assert read_segmentation(tmp_path / "a.gdls.zarr.zip").timings == result.timings
+    # In a set, which a script makes again byte by byte, it does not say how long the run took.
+    files = result_files(tmp_path / "b.png", result.recipe, also=["store"])
+    write_results(result, files, overwrite=False)
+    assert read_segmentation(files["store"]).timings == {}
+    other = dataclasses.replace(result, timings={"graph": 1.0})
+    before = files["store"].read_bytes()
+    write_results(other, files, overwrite=True)
+    assert files["store"].read_bytes() == before
     with pytest.raises(OutputError, match="choose one"):
         write_result(tmp_path / "a.shp", result)
 

@@ -82,7 +82,8 @@ Also = Annotated[
     typer.Option(
         "--also",
         help="Formats to write besides, with commas: ome-zarr, geojson (polygons for QuPath and GIS), legend (SVG), "
-        "parquet (tables), msa (spectrum of each phase), hspy (these as one signal), mindif, ome-tiff, png.",
+        "parquet (tables), msa (spectrum of each phase), hspy (these as one signal), mindif, store (field and result, "
+        "to go on from), ome-tiff, png.",
         metavar="FORMAT,...",
         show_default=False,
     ),

@@ -129,8 +129,8 @@ def require_writable_store(path: str | os.PathLike[str], *, overwrite: bool = Fa
 def _is_archive_name(path: str | os.PathLike[str]) -> bool:
     """Whether the name is that of an archive, or of a folder; others are refused."""
     name = os.fspath(path)
-    as_archive = name.endswith(_ARCHIVE_ENDINGS)
-    if not as_archive and not name.endswith(_FOLDER_ENDING):
+    as_archive = name.lower().endswith(_ARCHIVE_ENDINGS)
+    if not as_archive and not name.lower().endswith(_FOLDER_ENDING):
         raise OutputError(
             f"{name}: a field is stored as *.gdls.zarr (a folder) or *.gdls.zarr.zip (one file); name it so."
         )

@@ -7,6 +7,7 @@ The command line (``-o``, ``--also``), the dock, `napari_gdls.segmentation.resul
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from napari_gdls.segmentation.described import write_result_geojson, write_resul
 from napari_gdls.segmentation.legend import write_legend
 from napari_gdls.segmentation.mindif_export import require_mindif_field, write_result_mindif
 from napari_gdls.segmentation.phase_spectrum_files import write_phase_spectra, write_summed_hspy
+from napari_gdls.segmentation.stored_segmentations import write_segmentation
 from napari_gdls.segmentation.tables import mineral_table, phase_merge_table, phase_table
 
 if TYPE_CHECKING:
@@ -135,6 +137,21 @@ def _tables() -> tuple[ResultFile, ...]:
     )
 
 
+def _write_store(segmentation: Segmentation, path: Path, *, overwrite: bool) -> None:
+    """The field and its segmentation, without the seconds that it took: equal results are equal files."""
+    write_segmentation(path, _untimed(segmentation), overwrite=overwrite)
+
+
+def _untimed(segmentation: Segmentation) -> Segmentation:
+    before, run = segmentation.uncorrected, segmentation.merged_from
+    return dataclasses.replace(
+        segmentation,
+        timings={},
+        uncorrected=None if before is None else _untimed(before),
+        merged_from=None if run is None else _untimed(run),
+    )
+
+
 FORMATS = {
     "ome-tiff": ResultFormat(
         "OME-TIFF of the segments, and of the phases",
@@ -185,6 +202,11 @@ FORMATS = {
         needs_phases=True,
         mark="measurement.xml",
         require_field=require_mindif_field,
+    ),
+    "store": ResultFormat(
+        "native store of field and result, to go on from",
+        (".gdls.zarr.zip",),
+        (ResultFile("store", ".gdls.zarr.zip", _write_store),),
     ),
 }
 """By the name that ``--also`` takes."""

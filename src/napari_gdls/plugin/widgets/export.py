@@ -56,7 +56,7 @@ class ExportButton(QWidget):
         self.also_button.setToolTip("Formats of other programs that Export writes besides.")
         self.also_menu = QMenu(self.also_button)
         for name, row in FORMATS.items():
-            action = self.also_menu.addAction(row.title)
+            action = self.also_menu.addAction(row.title[0].upper() + row.title[1:])
             action.setCheckable(True)
             action.setData(name)
         self.also_button.setMenu(self.also_menu)
