@@ -225,6 +225,37 @@ def test_fields_on_disk_are_stored_as_those_in_memory(
     assert_equal(read_field(tmp_path / "disk.gdls.zarr.zip"), field)
 
 
+@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.parametrize("name", NAMES)
+@given(field=fields())
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_large_stores_are_described_without_their_spectra(
+    tmp_path_factory: pytest.TempPathFactory, name: str, field: Field
+) -> None:
+    path = tmp_path_factory.mktemp("store") / name
+    write_field(path, field)
+    described = describe(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stored_counts, "MEMORY_SHARE", 1 << 60)
+        patch.setattr(stored_counts, "SpectraCollector", None)
+        summed = describe(path)
+    assert summed.to_dict() | {"counts": None} == described.to_dict() | {"counts": None}
+    assert summed.counts == pytest.approx(described.counts)
+
+
+def test_a_disk_that_fills_up_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_field(tmp_path / NAMES[0], sample())
+    monkeypatch.setattr(sparse_spectra, "MEMORY_SHARE", 1 << 60)
+    monkeypatch.setattr(sparse_spectra, "cache_folder", lambda: tmp_path / "cache")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sparse_spectra.SpectraWriter, "append", full)
+    with pytest.raises(FieldReadError, match=r"temporary file in .*cache.* \(No space left"):
+        read_field(tmp_path / NAMES[0])
+
+
 def test_stores_of_version_1_are_read(tmp_path: Path) -> None:
     field = sample()
     files = stored_files(field, tmp_path / NAMES[1])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from napari_gdls.field.gain import spread_over
 from napari_gdls.io.counts_source import CountsSource
@@ -55,6 +56,61 @@ class CountsScan:
         return replace(
             self, n_stored=self.n_stored[rows], totals=self.totals[rows], inner_totals=self.inner_totals[rows]
         )
+
+
+class SummedSpectra:
+    """Takes spectra block by block as `napari_gdls.io.sparse_spectra.SpectraCollector`, and keeps their sums only.
+
+    Parameters
+    ----------
+    n_channels : int
+    first_channel : int
+        First channel above the zero peak.
+    """
+
+    def __init__(self, n_channels: int, first_channel: int) -> None:
+        self._n_channels, self._first_channel = n_channels, first_channel
+        self._sums: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
+
+    def append(self, block: Any) -> None:
+        """Add (n, D) spectra: an array or a csr_array."""
+        inner, outer = (
+            np.asarray(part.sum(axis=1, dtype=np.float64)).ravel()
+            for part in (block[:, self._first_channel :], block[:, : self._first_channel])
+        )
+        self._sums.append((inner + outer, inner))
+
+    def finish(self) -> sp.csr_array:
+        """The spectra that `with_these_sums` makes."""
+        totals, inner = (np.concatenate([np.zeros(0), *parts]) for parts in zip(*self._sums, strict=True))
+        return with_these_sums(totals, inner, self._n_channels, self._first_channel)
+
+
+def with_these_sums(
+    totals: npt.NDArray[np.float64], inner_totals: npt.NDArray[np.float64], n_channels: int, first_channel: int
+) -> sp.csr_array:
+    """Spectra that stand in for others with the same sums, which is all that a summary needs.
+
+    Parameters
+    ----------
+    totals, inner_totals : (N,) arrays
+        Sums over all channels, and over those above the zero peak.
+    n_channels : int
+    first_channel : int
+        First channel above the zero peak.
+
+    Returns
+    -------
+    (N, n_channels) csr_array
+        What is above the zero peak is in the first channel there, the rest in the first channel of all.
+    """
+    values = np.stack([totals - inner_totals, inner_totals], axis=1)
+    channels = np.tile([0, min(first_channel, n_channels - 1)], (len(totals), 1))
+    ends = 2 * np.arange(len(totals) + 1)
+    found = sp.csr_array((values.ravel(), channels.ravel(), ends), shape=(len(totals), n_channels))
+    found.sum_duplicates()
+    found.eliminate_zeros()
+    return found
 
 
 def some_spectra(

@@ -14,7 +14,7 @@ from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
 from napari_gdls.errors import FieldReadError
 from napari_gdls.field import Counts
 from napari_gdls.field.gain import GLANCE, are_counts, spread_over
-from napari_gdls.io.counts_scan import scanned, some_spectra
+from napari_gdls.io.counts_scan import scanned, some_spectra, with_these_sums
 from napari_gdls.io.counts_source import CountsSource
 from napari_gdls.io.finite_counts import FiniteCounts
 from napari_gdls.io.sparse_spectra import held_if_all_at_once, require_memory_to_read, spectra_from
@@ -94,23 +94,10 @@ class MapSpectra:
         return totals
 
     def stand_in(self) -> sp.csr_array | None:
-        """Spectra with the same sums and nothing else, which is all that a summary needs of counts; None if unfit.
-
-        Returns
-        -------
-        (N, D) csr_array
-            What is above the zero peak is in the first channel there, the rest in the first channel of all.
-        """
+        """Spectra with the same sums, (N, D), for a summary; None where these are no whole numbers."""
         if self._scan.dtype.kind not in "ui" or self._scan.smallest < 0:
             return None
-        inner = self._scan.inner_totals
-        values = np.stack([self._scan.totals - inner, inner], axis=1)
-        channels = np.tile([0, min(self._first_channel, self._shape[2] - 1)], (len(inner), 1))
-        ends = 2 * np.arange(len(inner) + 1)
-        found = sp.csr_array((values.ravel(), channels.ravel(), ends), shape=(len(inner), self._shape[2]))
-        found.sum_duplicates()
-        found.eliminate_zeros()
-        return found
+        return with_these_sums(self._scan.totals, self._scan.inner_totals, self._shape[2], self._first_channel)
 
     def are_counts(self, rows: npt.NDArray[np.int64]) -> bool:
         """Whether spectra show at once that they are counts and no scaled numbers; `rows` are those in the field."""

@@ -158,7 +158,7 @@ class SpectraCollector:
         *,
         taken: int = 0,
     ) -> None:
-        self._shape, self._dtype = shape, dtype
+        self._shape, self._dtype, self._path = shape, dtype, path
         self._first = self._filled = 0
         self._dense: npt.NDArray[Any] | None = None
         self._writer: SpectraWriter | None = None
@@ -179,7 +179,10 @@ class SpectraCollector:
         if self._dense is not None:
             self._dense[self._first : self._first + n] = block.toarray() if sp.issparse(block) else block
         elif self._writer is not None:
-            self._writer.append(block if sp.issparse(block) else _compressed(block))
+            try:
+                self._writer.append(block if sp.issparse(block) else _compressed(block))
+            except OSError as error:
+                raise _no_file(self._path, error) from None
         else:
             rows = block if sp.issparse(block) else _compressed(block)
             part = slice(self._filled, self._filled + len(rows.data))
@@ -199,7 +202,7 @@ class SpectraCollector:
 
 def _writer(n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any], path: Path, in_memory: int) -> SpectraWriter:
     """Where spectra go that would need a memory limit of `in_memory` bytes otherwise."""
-    folder = cache_folder() / "spectra"
+    folder = _folder()
     needed = n_stored * (dtype.itemsize + channel_dtype(shape[1]).itemsize)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -214,12 +217,20 @@ def _writer(n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any], path: P
             )
         return SpectraWriter(shape[1], dtype, folder)
     except OSError as error:
-        raise FieldReadError(
-            path,
-            f"the spectra do not fit into the memory limit, and no temporary file can be made in {folder} "
-            f"({error.strerror or error})",
-            remedy="Make that folder one that can be written to.",
-        ) from None
+        raise _no_file(path, error) from None
+
+
+def _no_file(path: Path, error: OSError) -> FieldReadError:
+    return FieldReadError(
+        path,
+        f"the spectra do not fit into the memory limit, and cannot be put into a temporary file in {_folder()} "
+        f"({error.strerror or error})",
+        remedy="Make room there, and see that the folder can be written to.",
+    )
+
+
+def _folder() -> Path:
+    return cache_folder() / "spectra"
 
 
 def _compressed(block: npt.NDArray[Any]) -> sp.csr_array:

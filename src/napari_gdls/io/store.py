@@ -32,7 +32,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls._version import __version__
-from napari_gdls.energy import EnergyAxis
+from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, OutputError
 from napari_gdls.field import Field
 from napari_gdls.field.gain import as_counts
@@ -49,7 +49,7 @@ from napari_gdls.io.atomic import require_writable
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions, summarise
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
-from napari_gdls.io.stored_counts import STREAMED, read_counts, write_counts
+from napari_gdls.io.stored_counts import STREAMED, CountsWanted, counts_dtype, read_counts, write_counts
 from napari_gdls.io.stored_results import StoredResults, read_stored, write_results
 from napari_gdls.io.zarr_arrays import (
     LEVEL,
@@ -257,16 +257,17 @@ class _Store:
             )
         return dict(attributes)
 
-    def field(self) -> Field:
+    def field(self, *, summed: bool = False) -> Field:
+        """The field; of a large one, only sums of spectra if these are enough."""
         try:
-            return self._field()
+            return self._field(summed)
         except (StoreError, FieldError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise FieldReadError(
                 self.path, f"is no consistent field: {detail}", remedy="The program that wrote it is at fault."
             ) from error
 
-    def _field(self) -> Field:
+    def _field(self, summed: bool) -> Field:
         arrays = {name.removesuffix("/zarr.json") for name in self.files if name.endswith("/zarr.json")}
         arrays = {name for name in arrays if name != "results" and not name.startswith("results/")}
         arrays -= {"counts", "metadata"}
@@ -276,10 +277,12 @@ class _Store:
         require_memory(self.path, needed, self.memory_limit, "the field")
         energy = EnergyAxis(**self.attributes["energy"])
         locations = read_array(self.files, "locations")
+        sums_from = energy.window(ZERO_PEAK_END, math.inf).start if summed else None
+        wanted = CountsWanted((len(locations), energy.size), self.path, self.memory_limit, needed, sums_from)
         valid = read_array(self.files, "valid") if "valid" in arrays else None
         field = Field(
             read_array(self.files, "bse"),
-            read_counts(self.files, (len(locations), energy.size), self.path, self.memory_limit, needed),
+            read_counts(self.files, wanted),
             locations,
             energy,
             valid=valid,
@@ -341,7 +344,11 @@ class StoreReader:
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the store holds."""
-        return summarise(path, self.title, self.read(path, options))
+        if options.gain not in (None, 1):
+            return summarise(path, self.title, self.read(path, options))
+        with _opened(path, options.memory_limit) as store:
+            summary = summarise(path, self.title, store.field(summed=True))
+            return replace(summary, counts_dtype=str(counts_dtype(store.files)))
 
 
 STORE_READER = StoreReader()

@@ -7,6 +7,7 @@ mineral. In blocks of `BLOCK_COUNTS` they take 0.5 % more than as one piece (dac
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import scipy.sparse as sp
 
 from napari_gdls.field import Counts
 from napari_gdls.field.rows import rows_are_sparse
+from napari_gdls.io.counts_scan import SummedSpectra
 from napari_gdls.io.limits import require_memory
-from napari_gdls.io.sparse_spectra import SpectraCollector
+from napari_gdls.io.sparse_spectra import MEMORY_SHARE, SpectraCollector, stored_bytes
 from napari_gdls.io.zarr_arrays import (
     CHUNK_BYTES,
     ArrayReader,
@@ -64,14 +66,12 @@ def write_counts(files: FileSink, spectra: Counts, level: int) -> None:
     write_group(files, "counts")
 
 
-def read_counts(
-    files: Mapping[str, bytes], shape: tuple[int, int], path: Path, memory_limit: int, taken: int
-) -> Counts:
-    """The counts in the files of a store.
+@dataclass(frozen=True)
+class CountsWanted:
+    """What is wanted of the counts in a store.
 
-    Parameters
+    Attributes
     ----------
-    files : mapping
     shape : (int, int)
         Spectra and channels.
     path : Path
@@ -80,6 +80,33 @@ def read_counts(
         Most bytes of memory that reading may take.
     taken : int
         Bytes of memory that are in use already.
+    sums_from : int or None
+        First channel above the zero peak: of large fields only the sums are wanted; see
+        `napari_gdls.io.counts_scan.with_these_sums`.
+    """
+
+    shape: tuple[int, int]
+    path: Path
+    memory_limit: int
+    taken: int
+    sums_from: int | None = None
+
+    def collector(self, n_stored: int, dtype: np.dtype[Any], working: int) -> SpectraCollector | SummedSpectra:
+        """What takes the spectra; `working` bytes of memory are needed besides."""
+        taken = self.taken + working
+        if self.sums_from is None or stored_bytes(n_stored, self.shape, dtype) <= self.memory_limit // MEMORY_SHARE:
+            return SpectraCollector(n_stored, self.shape, dtype, self.path, self.memory_limit, taken=taken)
+        require_memory(self.path, taken, self.memory_limit, "the field")
+        return SummedSpectra(self.shape[1], self.sums_from)
+
+
+def read_counts(files: Mapping[str, bytes], wanted: CountsWanted) -> Counts:
+    """The counts in the files of a store.
+
+    Parameters
+    ----------
+    files : mapping
+    wanted : CountsWanted
 
     Returns
     -------
@@ -93,10 +120,15 @@ def read_counts(
         If they need more memory.
     """
     if f"{PLANES}/zarr.json" in files:
-        return _read_dense(files, shape, path, memory_limit, taken)
+        return _read_dense(files, wanted)
     if f"{_ENDS_OF_VERSION_1}/zarr.json" in files:
-        return _read_version_1(files, shape, path, memory_limit, taken)
-    return _read_sparse(files, shape, path, memory_limit, taken)
+        return _read_version_1(files, wanted)
+    return _read_sparse(files, wanted)
+
+
+def counts_dtype(files: Mapping[str, bytes]) -> np.dtype[Any]:
+    """Dtype of the counts in the files of a store."""
+    return read_header(files, PLANES if f"{PLANES}/zarr.json" in files else _DATA).dtype
 
 
 def _write_dense(files: FileSink, spectra: npt.NDArray[Any], level: int) -> None:
@@ -137,27 +169,22 @@ def _write_sparse(files: FileSink, spectra: Any, level: int) -> None:
     write_array(files, _LENGTHS, np.array(lengths, np.uint32), shuffle="shuffle")
 
 
-def _read_dense(
-    files: Mapping[str, bytes], shape: tuple[int, int], path: Path, memory_limit: int, taken: int
-) -> Counts:
-    header = read_header(files, PLANES)
+def _read_dense(files: Mapping[str, bytes], wanted: CountsWanted) -> Counts:
+    header, shape = read_header(files, PLANES), wanted.shape
     if header.shape != (shape[1], shape[0]):
         raise StoreError("counts: the planes do not fit the channels and measurements")
     if header.chunks[0] != header.shape[0]:  # cut across the channels, as version 1 did
-        require_memory(path, taken + 2 * header.n_bytes, memory_limit, "the field")
+        require_memory(wanted.path, wanted.taken + 2 * header.n_bytes, wanted.memory_limit, "the field")
         return np.ascontiguousarray(read_array(files, PLANES).T)
     reader = ArrayReader(files, PLANES)
-    spectra = SpectraCollector(
-        shape[0] * shape[1], shape, header.dtype, path, memory_limit, taken=taken + 2 * header.n_chunk_bytes
-    )
+    spectra = wanted.collector(shape[0] * shape[1], header.dtype, 3 * header.n_chunk_bytes)
     for first in range(0, shape[0], header.chunks[1]):
         spectra.append(np.ascontiguousarray(reader.take(min(header.chunks[1], shape[0] - first)).T))
     return spectra.finish()
 
 
-def _read_sparse(
-    files: Mapping[str, bytes], shape: tuple[int, int], path: Path, memory_limit: int, taken: int
-) -> Counts:
+def _read_sparse(files: Mapping[str, bytes], wanted: CountsWanted) -> Counts:
+    shape = wanted.shape
     rows, lengths = (read_array(files, name).astype(np.int64) for name in (_BLOCKS, _LENGTHS))
     data, gaps = ArrayReader(files, _DATA), ArrayReader(files, _GAPS)
     whole = data.header.shape == gaps.header.shape and len(data.header.shape) == 1 and gaps.header.dtype.kind == "u"
@@ -166,10 +193,9 @@ def _read_sparse(
     fit = lengths.shape == (len(rows), shape[1]) and (lengths >= 0).all() and (lengths <= rows[:, None]).all()
     if not fit or lengths.sum() != data.header.shape[0]:
         raise StoreError("counts: lengths do not fit the blocks")
-    turning = _TURNING_BYTES * int(lengths.sum(axis=1).max(initial=0))
-    spectra = SpectraCollector(
-        data.header.shape[0], shape, data.header.dtype, path, memory_limit, taken=taken + turning
-    )
+    working = _TURNING_BYTES * int(lengths.sum(axis=1).max(initial=0))
+    working += 3 * (data.header.n_chunk_bytes + gaps.header.n_chunk_bytes)
+    spectra = wanted.collector(data.header.shape[0], data.header.dtype, working)
     for n, of_channels in zip(rows.tolist(), lengths, strict=True):
         stored = int(of_channels.sum())
         spectra.append(_turned(data.take(stored), gaps.take(stored), of_channels, (n, shape[1])))
@@ -195,13 +221,12 @@ def _turned(
     return sp.csr_array(sp.csc_array((data, rows.view(np.int32), pointers), shape=shape))
 
 
-def _read_version_1(
-    files: Mapping[str, bytes], shape: tuple[int, int], path: Path, memory_limit: int, taken: int
-) -> Counts:
+def _read_version_1(files: Mapping[str, bytes], wanted: CountsWanted) -> Counts:
     """All counts as one block, as they were stored before there were blocks."""
-    header = read_header(files, _DATA)
+    header, shape = read_header(files, _DATA), wanted.shape
     # Turning channels into spectra takes the counts and their indices twice.
-    require_memory(path, taken + 2 * header.n_bytes + 20 * header.shape[0], memory_limit, "the field")
+    needed = wanted.taken + 2 * header.n_bytes + 20 * header.shape[0]
+    require_memory(wanted.path, needed, wanted.memory_limit, "the field")
     data, gaps, ends = (read_array(files, name) for name in (_DATA, _GAPS, _ENDS_OF_VERSION_1))
     if gaps.dtype.kind != "u" or ends.dtype.kind != "i" or gaps.shape != data.shape or data.ndim != 1:
         raise StoreError("counts: the parts do not fit together")
