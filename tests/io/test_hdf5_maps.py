@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -101,6 +102,41 @@ def test_energies_beside_the_data_tell_their_axis(tmp_path: Path) -> None:
     field = read_field(make(tmp_path / "x.h5", maps), bse="counts", gain=1)
     assert np.array_equal(dense(field), counts().reshape(-1, SHAPE[2]))
     assert field.energy.offset == pytest.approx(-200)
+    assert any("along axis 0 of /MAPS/mca_arr" in text for text in field.metadata["warnings"])
+
+
+def test_as_many_energies_as_two_axes_have_values(tmp_path: Path) -> None:
+    data = counts((60, 7, 60))
+
+    def square(file: h5py.File) -> None:
+        file["data"], file["energy"] = data, energies()
+
+    field = read_field(make(tmp_path / "x.h5", square), bse="counts", gain=1)
+    assert np.array_equal(dense(field), data.reshape(-1, 60))
+    assert any("along axis 2 of /data" in text for text in field.metadata["warnings"])
+
+
+@pytest.mark.parametrize(
+    "value", [h5py.Empty("f4"), np.arange(3), np.nan, np.zeros(0), np.zeros(2, "i4,f4"), 2**63, ["a", "bb"]]
+)
+@pytest.mark.parametrize("name", ["axes", "signal", "interpretation", "units"])
+def test_attributes_that_are_something_else(tmp_path: Path, name: str, value: Any) -> None:
+    path = make(tmp_path / "x.nxs", nexus, counts())
+    with h5py.File(path, "r+") as file:
+        for item in ("entry/map", "entry/instrument/detector/data", "entry/map/energy"):
+            file[item].attrs[name] = value
+    field = read_field(path, bse="counts", gain=1)  # energies beside the data, in the one unit that makes sense
+    assert np.array_equal(dense(field), counts().reshape(-1, 60))
+    assert field.energy.width == pytest.approx(10)
+
+
+def test_units_that_are_no_text_can_be_printed(tmp_path: Path) -> None:
+    path = make(tmp_path / "x.nxs", nexus, counts())
+    with h5py.File(path, "r+") as file:
+        file["entry/map/energy"].attrs["units"] = b"\xff"
+    with pytest.raises(ReadChoiceError, match="energy calibration") as refused:
+        read_field(path, bse="counts")
+    assert str(refused.value).encode("utf-8")
 
 
 def plain(file: h5py.File) -> None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
-from napari_gdls.io.hdf5_tree import attribute, data_sets, is_hdf5, number, opened, plain
+from napari_gdls.io.hdf5_tree import attribute, data_sets, is_hdf5, number, opened, plain, text_attribute
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
 from napari_gdls.io.rosetta.signals import as_map
@@ -86,7 +86,7 @@ EDAX_READER = EdaxReader()
 
 
 def _is_project(item: Any) -> bool:
-    return "edax" in str(attribute(item, "Company") or "").lower() or (
+    return "edax" in text_attribute(item, "Company").lower() or (
         attribute(item, "PRODUCT_VERSION") is not None and any("/Area" in place for place in _two_below(item))
     )
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError
 from napari_gdls.io.hdf5_counts import whole_shape
-from napari_gdls.io.hdf5_tree import attribute, number, plain
+from napari_gdls.io.hdf5_tree import attribute, number, plain, text_attribute
 from napari_gdls.io.limits import require_plausible_energies
 from napari_gdls.io.rosetta.axes import calibration, is_energy, unit_of
 
@@ -31,6 +31,7 @@ _UNSAID = (
     "the file does not say which axis of {place} the spectra lie along; the last one is taken, and the others for rows "
     "and columns"
 )
+_AS_MANY = "the spectra are taken to lie along axis {axis} of {place}, which has as many values as {name!r} beside it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,21 +87,23 @@ def axes_of(path: Path, file: h5py.File, place: str, data: h5py.Dataset, spectra
             path, f"has {len(energies)} axes of energies, {names}; a map has one, and two of pixels", where=place
         )
     found, told = (energies[0], True) if energies else (None, False)
-    beside = None if energies else _energies_beside(group, place, shape, spectral)
-    if beside is not None:
-        found, told = beside[0], True
-        each[found] |= beside[1]
+    notes = []
+    listed = None if energies else _energies_beside(group, place, shape, spectral)
+    if listed is not None:
+        found, told = listed[0], True
+        each[found] |= listed[1]
+        if found != _LAST or shape.count(shape[found]) > 1:
+            notes.append(_AS_MANY.format(axis=found, place=place, name=listed[1]["name"]))
     of_channels = _calibration(path, group, shape, _LAST if found is None else found)
-    if of_channels is not None and not energies and beside is None:
+    if of_channels is not None and not energies and listed is None:
         found, told = _LAST if spectral is None else spectral, True
         each[found] |= of_channels
-    interpretation = str(attribute(data, "interpretation") or attribute(group, "interpretation") or "").lower()
+    interpretation = (text_attribute(data, "interpretation") or text_attribute(group, "interpretation")).lower()
     if found is None and interpretation in ("spectrum", "image"):
         found, told = (_LAST, True) if interpretation == "spectrum" else (0, False)
     named = [i for i, axis in enumerate(each) if _CHANNELS.search(str(axis["name"]))]
     if found is None and len(named) == 1:
         found, told = named[0], True
-    notes = []
     if spectral is not None:
         if found != spectral and energies:
             raise FieldReadError(path, f"says that the spectra lie along axis {found}, not {spectral}", where=place)
@@ -135,7 +138,7 @@ def _is_numbers(item: Any) -> bool:
 def _names(group: h5py.Group, place: str, data: h5py.Dataset) -> list[str]:
     """Names of the axes; "" for those without."""
     names = attribute(data, "axes")
-    if names is None and attribute(group, "signal") in (None, place.rsplit("/", 1)[-1]):
+    if names is None and text_attribute(group, "signal") in ("", place.rsplit("/", 1)[-1]):
         names = attribute(group, "axes")
     if isinstance(names, str):
         names = re.split(r"[:,]", names.strip("[] "))
@@ -168,7 +171,7 @@ def _placed(positions: h5py.Dataset, size: int) -> dict[str, Any]:
     places: npt.NDArray[np.float64] = np.asarray(positions[...], np.float64)
     if len(places) == size + 1:
         places = (places[1:] + places[:-1]) / 2
-    return {"axis": places, "units": str(attribute(positions, "units", "unit") or "")}
+    return {"axis": places, "units": text_attribute(positions, "units", "unit")}
 
 
 def _energies_beside(
@@ -202,10 +205,10 @@ def _calibration(path: Path, group: h5py.Group, shape: tuple[int, ...], spectral
     if None in factors:
         return None
     positions = np.polynomial.polynomial.polyval(numbers, np.array(factors, np.float64))
-    unit = attribute(item, "units", "unit")
+    unit = text_attribute(item, "units", "unit")
     if factors[:2] == [0.0, 1.0] and not any(factors[2:]) and not unit:
         return {"name": "channels"}  # what stands where no calibration was made
-    return {"name": "energy", "axis": positions, "units": str(unit or "")}
+    return {"name": "energy", "axis": positions, "units": unit}
 
 
 def _only_plausible_unit(path: Path, axis: dict[str, Any]) -> str:

@@ -99,14 +99,21 @@ def attribute(item: h5py.Group | h5py.Dataset, *names: str) -> Any:
     return None
 
 
+def text_attribute(item: h5py.Group | h5py.Dataset, *names: str) -> str:
+    """The first attribute by one of these names if it is a text; "" for anything else."""
+    value = attribute(item, *names)
+    return value.strip() if isinstance(value, str) else ""
+
+
 def plain(value: Any) -> Any:
     """A value of an attribute or a data set: the only one of a list of one, text decoded, Python's own types."""
     if isinstance(value, np.ndarray):
         if value.size == 1:
             return plain(value.reshape(-1)[0])
         return [plain(one) for one in value.reshape(-1)] if value.dtype.kind in "OSU" else value
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+    if isinstance(value, bytes | str):  # bytes that are no text are half a character each in what h5py makes of them
+        held = value if isinstance(value, bytes) else value.encode("utf-8", "surrogateescape")
+        return held.decode("utf-8", "replace")
     if isinstance(value, np.generic) and not isinstance(value, np.void):
         return plain(value.item())
     return value
