@@ -135,6 +135,14 @@ def test_the_one_calibration_of_the_old_format_does_not_say_where_it_begins(tmp_
     assert given.energy == EnergyAxis(-200, 10, 50)
 
 
+@pytest.mark.parametrize(("unit", "origin"), [("eV", -200), ("keV", -0.2)])
+def test_an_origin_beside_the_old_calibration(tmp_path: Path, cube: np.ndarray, unit: str, origin: float) -> None:
+    header = {"depth-units": unit, "depth-origin": origin, "depth-scale": None, "ev-per-chan": 10}
+    field = read_field(ripple(tmp_path, cube, **header), bse="counts")
+    assert field.energy == EnergyAxis(-200, 10, 50)
+    assert not any("0 eV" in text for text in field.metadata["warnings"])
+
+
 def test_without_any_calibration(tmp_path: Path, cube: np.ndarray) -> None:
     path = ripple(tmp_path, cube, **OLD)
     with pytest.raises(ReadChoiceError, match="no energy calibration") as raised:
@@ -188,6 +196,15 @@ def test_other_spectra_than_of_x_rays(tmp_path: Path, cube: np.ndarray) -> None:
 def test_headers_that_do_not_fit(tmp_path: Path, cube: np.ndarray, header: dict[str, Any], problem: str) -> None:
     with pytest.raises(FieldReadError, match=problem):
         read_field(ripple(tmp_path, cube, **header), bse="counts")
+
+
+def test_a_header_that_was_cut_in_a_number_is_told(tmp_path: Path, cube: np.ndarray) -> None:
+    path = ripple(tmp_path, cube, **{"depth-units": "eV", "depth-origin": 0, "depth-scale": None, "ev-per-chan": 57})
+    whole = path.read_bytes()
+    assert not any("cut off" in text for text in describe(path).warnings)
+    path.write_bytes(whole[:-2])
+    assert read_field(path, bse="counts").energy.width == 5
+    assert any("look whether the file was cut off" in text for text in describe(path).warnings)
 
 
 def test_lost_and_lengthened_counts(tmp_path: Path, cube: np.ndarray) -> None:

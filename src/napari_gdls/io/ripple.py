@@ -48,6 +48,7 @@ _FROM_ZERO = (
     "the file gives the width of its channels and not where they begin; the first one is taken to be at 0 eV. Maps of "
     "some makers begin near -200 or -470 eV: look whether peaks lie where they should, else give the option energy"
 )
+_NO_END = "the last line of the .rpl has no end; look whether the file was cut off there"
 _NO_ORDER = "the file does not say in which order the bytes of a count are; little-endian is taken"
 
 
@@ -65,7 +66,7 @@ class RippleReader(MapFileReader):
     @contextmanager
     def contents(self, path: Path, options: ReadOptions) -> Iterator[FileContents]:
         """The map; raises `FieldReadError`."""
-        header = _read_header(path)
+        header, ends = _read_header(path)
         counts, notes = _counts(path, header)
         axes, more = _axes(path, header, counts)
         metadata = {
@@ -76,7 +77,7 @@ class RippleReader(MapFileReader):
         found = as_map(path, {"data": counts, "axes": axes, "metadata": metadata, "original_metadata": {}})
         assert found is not None  # three axes, one of them of channels
         try:
-            yield FileContents((), (replace(found, notes=(*notes, *more, *found.notes)),))
+            yield FileContents((), (replace(found, notes=(*notes, *more, *ends, *found.notes)),))
         except (GdlsError, MemoryError):
             raise
         except OSError as error:  # the memory map, on a drive that went away
@@ -101,7 +102,8 @@ class _Layout:
         return (self.depth, self.height, self.width) if self.by_image else (self.height, self.width, self.depth)
 
 
-def _read_header(path: Path) -> dict[str, str]:
+def _read_header(path: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Values by key, and what the user should know."""
     with path.open("rb") as file:
         data = file.read(_LONGEST_HEADER + 1)
     if len(data) > _LONGEST_HEADER or b"\0" in data:
@@ -122,7 +124,7 @@ def _read_header(path: Path) -> dict[str, str]:
             raise FieldReadError(
                 path, f"gives {key} twice, as {header[key]!r} and {value!r}", remedy="Correct it with a text editor."
             )
-    return header
+    return header, () if text.endswith(("\n", "\r", ")")) else (_NO_END,)
 
 
 def _layout(path: Path, header: Mapping[str, str]) -> tuple[_Layout, tuple[str, ...]]:
@@ -202,6 +204,9 @@ def _axes(
                 f"ev-per-chan is {per_channel:g} eV and depth-scale {energies['scale'] * to_ev:g} eV; the latter is "
                 "taken",
             )
+    elif per_channel is not None and to_ev is not None:
+        energies["scale"] = per_channel / to_ev
+        notes = () if "depth-origin" in header else (_FROM_ZERO,)
     elif per_channel is not None and not unit_of(energies):
         known = energies["scale"] == per_channel and "depth-origin" in header
         energies.update(units="eV", scale=per_channel, offset=energies["offset"] if known else 0.0)
