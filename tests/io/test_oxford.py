@@ -108,6 +108,18 @@ def test_detectors_that_cannot_be_added(tmp_path: Path) -> None:
     assert [found.title for found in file_choices(path).maps] == ["EDS1", "EDS2"]
 
 
+def test_detectors_with_frames_of_their_own(tmp_path: Path) -> None:
+    truth = OxfordFile(names=("EDS1", "EDS2"), image_cells=(20, 30), offset=(4 / 30, 7 / 20), size=(9 / 30, 6 / 20))
+    path = truth.write(tmp_path / "x.h5oina")
+    with h5py.File(path, "r+") as file:
+        file["1/EDS2/Header/Relative Offset"][...] = [[11 / 30, 2 / 20]]
+    choices = file_choices(path)
+    assert [found.title for found in choices.maps] == ["EDS1", "EDS2"]
+    assert choices.images[0].title == "BSE/Elektronenbild 2, frame of EDS1"
+    assert np.array_equal(read_field(path, dataset="EDS1", gain=1).bse, truth.image(1)[7:13, 4:13])
+    assert np.array_equal(read_field(path, dataset="EDS2", gain=1).bse, truth.image(1)[2:8, 11:20])
+
+
 def test_a_detector_without_spectra_is_no_choice(tmp_path: Path) -> None:
     file = OxfordFile(names=("EDS1", "EDS2"), spectra=(False, True))
     field = read_field(file.write(tmp_path / "x.h5oina"), gain=1)
