@@ -146,7 +146,6 @@ def _negative(file: h5py.File) -> None:
         (_replace_counts(np.full((6, 9, 50), np.nan)), "."),
         (_replace_counts(np.zeros((6, 0, 50), np.int16)), "lines, points and channels"),
         (_negative, "negative"),
-        (lambda file: file[f"{SPD[:-3]}MAPIMAGE"].attrs.__setitem__("PixelHeight", [5]), "image of 5 x 9"),
         (lambda file: file.__delitem__(SPD), "no map of spectra.*SPD of a Live Map"),
     ],
 )
@@ -182,3 +181,26 @@ def test_no_part_of_a_map_was_written(tmp_path: Path) -> None:
     field = read_field(path, bse="counts", energy=(0, 10), gain=1)
     assert len(field.unmeasured) == 18
     assert any("1 of 3 parts" in text for text in field.metadata["warnings"])
+
+
+def test_an_image_of_other_pixels_over_the_same_extent(tmp_path: Path) -> None:
+    file = EdaxFile(image_scale=2.0)
+    title = "Sample 1/Area 1/Live Map 1/MAPIMAGE"
+    field = read_field(file.write(tmp_path / "x.edaxh5"), bse=title)
+    means = file.image(2.0).astype(float).reshape(6, 2, 9, 2).mean(axis=(1, 3))
+    assert np.abs(field.bse - means).max() <= 0.5
+    assert any("12 x 18 px is resampled" in text for text in field.metadata["warnings"])
+    with h5py.File(tmp_path / "x.edaxh5", "r+") as edax:  # of another extent, or of none that is known
+        table = edax[f"{SPD[:-3]}MAPIMAGEIPR"]
+        table[...] = np.array([(0.4, 0.25)], table.dtype)
+    with pytest.raises(ReadChoiceError, match="12 x 18 px"):
+        read_field(tmp_path / "x.edaxh5", bse=title)
+
+
+def test_an_image_that_is_not_understood_is_left_out_and_named(tmp_path: Path) -> None:
+    path = EdaxFile().write(tmp_path / "x.edaxh5")
+    with h5py.File(path, "r+") as file:
+        file[f"{SPD[:-3]}MAPIMAGE"].attrs["PixelHeight"] = [5]
+    field = read_field(path, bse="counts")
+    assert any("MAPIMAGE is left out: it declares an image of 5 x 9 px" in text for text in field.metadata["warnings"])
+    assert [image.title for image in file_choices(path).images] == ["Sample 1/Area 1/FOVIMAGE"]

@@ -22,6 +22,7 @@ from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
 from napari_gdls.io.hdf5_tree import attribute, data_sets, is_hdf5, number, opened, plain, text_attribute
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
+from napari_gdls.io.oxford_images import Frame, in_frame
 from napari_gdls.io.rosetta.signals import as_map
 
 if TYPE_CHECKING:
@@ -70,11 +71,15 @@ class EdaxReader(MapFileReader):
                 for place, data in places.items()
                 if place.endswith(f"/{_COUNTS}") and len(whole_shape(data)) > 1
             ]
-            images = [
-                _image(path, file, place, data, options.memory_limit)
-                for place, data in places.items()
-                if place.rsplit("/", 1)[-1] in _IMAGES
-            ]
+            images: list[MapImage] = []
+            left_out: list[str] = []
+            for place, data in places.items():
+                if place.rsplit("/", 1)[-1] in _IMAGES:
+                    try:
+                        images.append(_image(path, file, place, data, options.memory_limit))
+                    except FieldReadError as error:  # a map can do without it, and its layout is the least known
+                        left_out.append(f"the image {_title(file, place)} is left out: it {error.problem}")
+            maps = [replace(found, notes=(*found.notes, *left_out)) for found in maps]
             others = (
                 "a map of EDAX is a data set SPD of a Live Map, and there is none: save the project with the spectra "
                 "of its maps"
@@ -215,4 +220,22 @@ def _image(path: Path, file: h5py.File, place: str, data: h5py.Dataset, limit: i
         )  # fmt: skip
     require_memory(path, n_pixels * data.dtype.itemsize, limit, "an image")
     pixels: npt.NDArray[Any] = np.asarray(data[()]).reshape(size)
-    return MapImage(_title(file, place), pixels.astype(data.dtype.base.newbyteorder("="), copy=False))
+    pixels = pixels.astype(data.dtype.base.newbyteorder("="), copy=False)
+    placed, note = _in_frame_of_map(data.parent, place, pixels)
+    return MapImage(_title(file, place), placed, note)
+
+
+def _in_frame_of_map(group: h5py.Group, place: str, pixels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str]:
+    """An image in the pixels of the map that it stands beside, if both are of one extent by their own words."""
+    counts = group.get(_COUNTS)
+    name = place.rsplit("/", 1)[-1]
+    shape = () if counts is None else whole_shape(counts)
+    if name != "MAPIMAGE" or len(shape) != 3 or pixels.shape == shape[:2]:
+        return pixels, ""
+    of_map = (_microns(group, counts, "X", shape), _microns(group, counts, "Y", shape))
+    of_image = tuple(number(_field(group.get(_IMAGES[name]), f"MicronsPerPixel{letter}")) for letter in "XY")
+    if None in of_map or None in of_image:
+        return pixels, ""
+    frame = Frame((shape[0], shape[1]), offset=(0.0, 0.0), size=(1.0, 1.0), step=of_map)
+    placed, note = in_frame(pixels, frame, (of_image[0], of_image[1]))
+    return (pixels, "") if placed is None else (placed, note)
