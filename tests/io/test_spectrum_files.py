@@ -317,3 +317,20 @@ class TestBruker:
             except FieldReadError:
                 continue
             assert spectrum.counts.shape == (spectrum.energy.size,)
+
+
+def test_units_stand_in_keywords_behind_a_dash_or_a_blank(read):
+    content = msa().replace("#BEAMKV      ", "#BEAMKV kV").replace("#LIVETIME    ", "#LIVETIME  -s")
+    content = content.replace("#SPECTRUM", "#XPOSITION mm: 12.3\n#SPECTRUM")
+    assert (read(content).beam_energy, read(content).live_time) == (20, 50)
+
+
+def test_a_spectrum_in_words(read):
+    rows = dict(read(msa(TITLE="albite", **{"#D2STDCMP": "SiO2,(O:53.25),(Si:46.75),2.65"})).rows())
+    assert rows["title"] == "albite"
+    assert rows["energy"] == "8 channels of 20 eV, -10 to 130 eV"
+    assert rows["counts"] == "125, of which 103 above 50 eV"
+    assert (rows["beam energy"], rows["take-off angle"], rows["live time"]) == ("20 keV", "35 degrees", "50 s")
+    assert rows["composition"] == "O 53.25 %, Si 46.75 %"
+    bare = dict(read(msa(BEAMKV=None, ELEVANGLE=None, LIVETIME=None, TITLE=None)).rows())
+    assert {bare["title"], bare["beam energy"], bare["take-off angle"], bare["live time"]} == {"not in the file"}

@@ -18,6 +18,7 @@ from napari_gdls.cli.options import (
     reading_options,
 )
 from napari_gdls.cli.printing import print_files, words_after_results
+from napari_gdls.cli.subjects import is_single_spectrum
 from napari_gdls.errors import FieldReadError, GdlsError
 
 
@@ -32,7 +33,7 @@ def info(
     dataset: Dataset = None,
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
-    from napari_gdls.io import describe, describe_mindif, faults_of_set, files_of_set, manifest_of
+    from napari_gdls.io import describe, describe_mindif, faults_of_set, files_of_set, manifest_of, read_spectrum
     from napari_gdls.io.mindif import is_mindif
     from napari_gdls.overlap.files import manifest_in
     from napari_gdls.segmentation.files import is_result
@@ -46,6 +47,11 @@ def info(
     if manifest is None and is_mindif(path):
         options = reading_options(bse, memory_limit, gain, dataset)
         typer.echo(str(describe_mindif(path, dataset=options["dataset"], memory_limit=options["memory_limit"])))
+        return
+    if manifest is None and not _is_field(path) and is_single_spectrum(path):
+        rows = [("file", str(path)), ("format", "one spectrum"), *read_spectrum(path).rows()]
+        typer.echo("\n".join(f"{heading + ':':<20} {text}" for heading, text in rows))
+        typer.echo("Name its mineral with napari-gdls identify, or find its composition with napari-gdls quantify.")
         return
     if manifest is None:
         typer.echo(str(describe(path, **reading_options(bse, memory_limit, gain, dataset))))

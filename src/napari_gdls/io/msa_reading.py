@@ -32,6 +32,9 @@ _RATES = ("cps", "counts/s", "counts/sec", "counts per second")
 _MOST_CHANNELS = 1_000_000
 """As of `EnergyAxis`; no array is made for more."""
 
+_PLAIN = re.compile(r"[0-9.eE+-]*", re.ASCII)
+"""What decimal numbers are made of."""
+
 _COMPOSITION = "#D2STDCMP"
 """Keyword of NIST's DTSA-II for the composition of a standard: name,(O:53.26),(Si:46.74),density."""
 
@@ -131,12 +134,13 @@ def _parted(text: str) -> tuple[dict[str, str], list[str], bool]:
     data: list[str] = []
     in_data = False
     for line in re.split(r"\r\n|\r|\n", text):
-        if not line.lstrip().startswith("#"):
-            if in_data and line.strip():
+        bare = line.strip()
+        if not bare.startswith("#"):
+            if in_data and bare:
                 data.append(line)
             continue
         keyword, _, value = line.lstrip()[1:].partition(":")
-        name = keyword.strip().upper().partition("-")[0].strip()
+        name = next(iter(keyword.upper().partition("-")[0].split()), "")  # behind "-" or a blank stands the unit
         if name == "ENDOFDATA":
             return keywords, data, True
         if name == "SPECTRUM":
@@ -152,20 +156,14 @@ def _values(path: Path, data: list[str], header: _Header, pairs: bool) -> npt.ND
     """All numbers of the data, as many as there should be."""
     points, columns = header.number("NPOINTS"), header.number("NCOLUMNS") or 1
     wanted = None if points is None else points * (1 + pairs)
-    tokens = [token.strip(",;") for line in data for token in re.split(r"[\s;]+|,(?=\s)|,$", line.strip())]
-    tokens = [token for token in tokens if token]
-    parts = [part for token in tokens for part in token.split(",") if part]
+    tokens, parts = _tokens(data)
     # "1,2" is one number or two: as many as there should be, or else as the keywords write theirs.
     as_decimals = len(tokens) == wanted if wanted in (len(tokens), len(parts)) else header.has_decimal_commas
     if as_decimals:
         parts = [token.replace(",", ".") for token in tokens]
     if len(parts) > 2 * _MOST_CHANNELS:
         raise FieldReadError(path, f"holds {len(parts):,} numbers, which no spectrum has")
-    values = [number_in(part) for part in parts]
-    for part, value in zip(parts, values, strict=True):
-        if value is None:
-            raise FieldReadError(path, f"{part[:40]!r} is no number", where="spectrum", remedy="Export it again.")
-    found = np.array(values, dtype=np.float64)
+    found = _numbers(path, parts)
     # The last line is filled up with zeros where it has room.
     if wanted is not None and 0 < len(found) - wanted < columns * (1 + pairs) and not found[int(wanted) :].any():
         found = found[: int(wanted)]
@@ -178,6 +176,35 @@ def _values(path: Path, data: list[str], header: _Header, pairs: bool) -> npt.ND
             remedy="It is damaged or cut short; copy or export it again.",
         )
     return found
+
+
+def _tokens(data: list[str]) -> tuple[list[str], list[str]]:
+    """What stands between blanks and semicolons, and between these and commas."""
+    text = "\n".join(data)
+    if ";" not in text and not re.search(r",(?=\S)", text):  # the usual case: commas at the end of numbers, or none
+        parts = text.replace(",", " ").split()
+        return parts, parts
+    tokens = [token.strip(",;") for line in data for token in re.split(r"[\s;]+|,(?=\s)|,$", line.strip())]
+    tokens = [token for token in tokens if token]
+    return tokens, [part for token in tokens for part in token.split(",") if part]
+
+
+def _numbers(path: Path, parts: list[str]) -> npt.NDArray[np.float64]:
+    if _PLAIN.fullmatch(
+        "".join(parts)
+    ):  # the usual case, some times faster: nothing that only Python takes for numbers
+        try:
+            found = np.array(list(map(float, parts)), dtype=np.float64)
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(found).all():
+                return found
+    values = [number_in(part) for part in parts]
+    for part, value in zip(parts, values, strict=True):
+        if value is None:
+            raise FieldReadError(path, f"{part[:40]!r} is no number", where="spectrum", remedy="Export it again.")
+    return np.array(values, dtype=np.float64)
 
 
 def _calibration(header: _Header, energies: npt.NDArray[np.float64] | None) -> tuple[float, float]:

@@ -22,13 +22,14 @@ def readers() -> tuple[FieldReader, ...]:
     from napari_gdls.io.hyperspy_files import HYPERSPY_READER
     from napari_gdls.io.jeol import JEOL_READER
     from napari_gdls.io.oxford import OXFORD_READER
+    from napari_gdls.io.points import POINTS_READER
     from napari_gdls.io.ripple import RIPPLE_READER
     from napari_gdls.io.rosetta.reader import ROSETTA_READERS
     from napari_gdls.io.store import STORE_READER
     from napari_gdls.io.tima import TIMA_READER
 
     own = (STORE_READER, TIMA_READER, OXFORD_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER, JEOL_READER)
-    return (*own, *ROSETTA_READERS, HDF5_READER)
+    return (*own, POINTS_READER, *ROSETTA_READERS, HDF5_READER)
 
 
 def supported_formats() -> list[tuple[str, str, tuple[str, ...]]]:
@@ -231,11 +232,21 @@ def find_reader(path: str | os.PathLike[str], name: str | None = None) -> FieldR
     header = path.with_suffix(".rpl")
     if path.suffix.lower() == ".raw" and header.is_file():
         raise FieldReadError(path, "holds the counts of a Ripple file", remedy=f"Open its header, {header.name}.")
+    from napari_gdls.io.spectrum_files import is_spectrum_file
+
+    if is_spectrum_file(path):
+        raise FieldReadError(
+            path,
+            "is one spectrum, no map",
+            remedy="Find its minerals or its composition (napari-gdls identify, napari-gdls quantify); spectra of many "
+            "places are a field as a folder with bse.png and points.csv.",
+        )
     endings = ", ".join(ending for reader in known for ending in reader.endings)
     raise FieldReadError(
         path,
         "is a folder without a field" if path.is_dir() else "is of no known format",
-        remedy=f"Known are TIMA field folders (bse.png beside xray.map) and {endings}.",
+        remedy=f"Known are TIMA field folders (bse.png beside xray.map), folders of points (bse.png beside "
+        f"points.csv or spectra.npz) and {endings}.",
     )
 
 

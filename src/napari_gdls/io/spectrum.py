@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.energy import EnergyAxis
+from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError
 from napari_gdls.io.limits import require_plausible_energies
 
@@ -47,6 +47,30 @@ class Spectrum:
     title: str = ""
     live_time: float | None = None
     composition: dict[str, float] | None = None
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Pairs of heading and text, for a table; unknown values read "not in the file"."""
+        unknown, axis = "not in the file", self.energy
+        top = axis.offset + axis.width * (axis.size - 1)
+        above = self.counts[max(axis.index(ZERO_PEAK_END) + 1, 0) :]
+        return [
+            ("title", self.title or unknown),
+            ("energy", f"{axis.size} channels of {axis.width:g} eV, {axis.offset:g} to {top:g} eV"),
+            ("counts", f"{self.counts.sum():,.0f}, of which {above.sum():,.0f} above {ZERO_PEAK_END:g} eV"),
+            ("beam energy", f"{self.beam_energy:g} keV" if self.beam_energy else unknown),
+            ("take-off angle", f"{self.take_off_angle:g} degrees" if self.take_off_angle else unknown),
+            ("live time", f"{self.live_time:g} s" if self.live_time else unknown),
+            *(
+                [
+                    (
+                        "composition",
+                        ", ".join(f"{symbol} {100 * share:.4g} %" for symbol, share in self.composition.items()),
+                    )
+                ]
+                if self.composition
+                else []
+            ),
+        ]
 
 
 def checked_spectrum(

@@ -112,8 +112,9 @@ def _follow_viewer() -> None:
 
 def _known_endings() -> tuple[str, ...]:
     from napari_gdls.io import supported_formats
+    from napari_gdls.io.spectrum_files import SPECTRUM_ENDINGS
 
-    return tuple(ending for _, _, endings in supported_formats() for ending in endings)
+    return (*(ending for _, _, endings in supported_formats() for ending in endings), *SPECTRUM_ENDINGS)
 
 
 def _as_list(path: PathOrPaths) -> list[Path]:

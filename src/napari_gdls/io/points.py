@@ -1,0 +1,217 @@
+"""Folders of points: a BSE image, and spectra that were measured at some of its pixels.
+
+``bse.png`` (or .tif, .jpg, .bmp), and either ``points.csv`` with a file of each spectrum, or ``spectra.npz``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import FieldReadError, ReadChoiceError
+from napari_gdls.field import Field
+from napari_gdls.io.bse_choice import BseImage, bse_of_file
+from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions, summarise
+from napari_gdls.io.images import IMAGE_ENDINGS
+from napari_gdls.io.limits import member, require_memory, require_plausible_energies
+from napari_gdls.io.points_archive import ArchivedPoints, read_archive
+from napari_gdls.io.points_table import Point, read_points
+from napari_gdls.io.spectrum import Spectrum
+from napari_gdls.io.spectrum_files import read_spectrum
+
+TABLE = "points.csv"
+"""Name of the table of points."""
+ARCHIVE = "spectra.npz"
+"""Name of the file with all spectra."""
+
+_HEAD = 200
+"""Bytes of a table that its first line, with the names of the columns, stands in."""
+
+_SAME_AXIS = 0.1
+"""Channels by which the axes of two spectra may differ anywhere, as where a program rounds them: a tenth of a channel
+is about 1 eV, below what peaks are placed by."""
+
+
+@dataclass(frozen=True)
+class PointsReader:
+    """Folders of points as a `napari_gdls.io.contracts.FieldReader`."""
+
+    name: str = "points"
+    title: str = "Image and points"
+    endings: tuple[str, ...] = ()
+
+    def sniff(self, path: Path) -> bool:
+        """Whether it is a folder with a table of points or a file of their spectra, or one of these two."""
+        if path.is_dir():
+            return (path / ARCHIVE).is_file() or ((path / TABLE).is_file() and _is_table(path / TABLE))
+        name = path.name.lower()
+        return path.is_file() and (name == ARCHIVE or (name == TABLE and _is_table(path)))
+
+    def read(self, path: Path, options: ReadOptions) -> Field:
+        """Read the field; raises `FieldReadError` with the file, and the line, that is wrong."""
+        folder, points = _parts(path)
+        bse = _bse(folder, options)
+        if points.name.lower() == ARCHIVE:
+            found = read_archive(points, _shape(bse), options.memory_limit)
+        else:
+            found = _measured(folder, points, read_points(points, _shape(bse)), options.memory_limit)
+        energy = found.energy if options.energy is None else EnergyAxis(*options.energy, found.energy.size)
+        require_plausible_energies(points, energy, may_be_given=True)
+        _require_counts(points, found.counts)
+        return Field(
+            bse.pixels,
+            found.counts,
+            found.locations,
+            energy,
+            pixel_size=found.pixel_size,
+            beam_energy=found.beam_energy if options.beam_energy is None else options.beam_energy,
+            bse_full_scale=bse.full_scale,
+            gain=options.gain,
+            name=folder.resolve().name,
+            metadata={
+                "format": self.title,
+                "file": points.name,
+                "bse_image": bse.title,
+                **({"live_times": found.live_times} if found.live_times is not None else {}),
+                **({"warnings": [bse.note]} if bse.note else {}),
+            },
+        )
+
+    def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
+        """What the field holds; raises as `read`."""
+        return summarise(path, self.title, self.read(path, options))
+
+    def choices(self, path: Path, options: ReadOptions) -> FileChoices:
+        """Nothing: a folder holds one field."""
+        return FileChoices()
+
+
+POINTS_READER = PointsReader()
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a table begins as one of spectra: programs write points of other kinds under the same name, too."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD).lower().replace(b"\0", b"")  # UTF-16, too
+    return b"spectrum" in head or (b"row" in head and b"column" in head)
+
+
+def _parts(path: Path) -> tuple[Path, Path]:
+    """The folder, and its table or file of spectra."""
+    if not path.is_dir():
+        return path.parent, path
+    there = [file for name in (TABLE, ARCHIVE) if (file := member(path, name)) is not None]
+    if len(there) == 1:
+        return path, there[0]
+    if there:
+        raise FieldReadError(path, f"holds {TABLE} and {ARCHIVE}", remedy="Open the one that is meant by its name.")
+    raise FieldReadError(path, f"holds neither {TABLE} nor {ARCHIVE}", remedy="Give the folder of image and points.")
+
+
+def _bse(folder: Path, options: ReadOptions) -> BseImage:
+    if isinstance(options.bse, str | os.PathLike):
+        given = [file for file in (folder / options.bse, Path(options.bse)) if file.is_file()]
+        if not given:
+            raise ReadChoiceError(
+                folder, f"has no image {os.fspath(options.bse)!r}, nor is there such a file", option="bse",
+                remedy="Points need an image around them: choose the file of one.",
+            )  # fmt: skip
+        return bse_of_file(given[0], options.memory_limit)
+    names = sorted(
+        file.name
+        for file in folder.iterdir()
+        if file.stem.lower() == "bse" and file.suffix.lower() in IMAGE_ENDINGS and file.is_file()
+    )
+    if len(names) == 1:
+        file = member(folder, names[0], root=folder.resolve().parent)
+        assert file is not None  # it is listed
+        return bse_of_file(file, options.memory_limit)
+    remedy = "Put the BSE image into the folder as bse.png or bse.tif, or choose a file with the option bse."
+    problem = f"holds {len(names)} BSE images, {', '.join(names)}" if names else "holds no BSE image (bse.png, bse.tif)"
+    raise ReadChoiceError(folder, problem, option="bse", remedy=remedy)
+
+
+def _shape(bse: BseImage) -> tuple[int, int]:
+    return bse.pixels.shape[0], bse.pixels.shape[1]
+
+
+def _measured(folder: Path, table: Path, points: list[Point], limit: int) -> ArchivedPoints:
+    """The spectra that a table names."""
+    files = [_spectrum_file(folder, table, point) for point in points]
+    first = read_spectrum(files[0])
+    require_memory(table, 2 * 4 * len(files) * first.energy.size, limit, "the spectra")
+    counts: npt.NDArray[Any] = np.zeros((len(files), first.energy.size), np.uint32)
+    times = np.full(len(files), np.nan)
+    beam, beam_file = first.beam_energy, files[0]
+    for index, (file, point) in enumerate(zip(files, points, strict=True)):
+        spectrum = first if index == 0 else read_spectrum(file)
+        _require_same_axis(files[0], first, file, spectrum)
+        if beam is None:
+            beam, beam_file = spectrum.beam_energy, file
+        elif spectrum.beam_energy not in (None, beam):
+            raise FieldReadError(
+                file,
+                f"was measured at {spectrum.beam_energy:g} kV and {beam_file.name} at {beam:g} kV",
+                where=f"{table.name}, line {point.line}",
+                remedy="Spectra of one field need one beam energy: keep those of one.",
+            )
+        if (spectrum.counts < 0).any():
+            raise FieldReadError(
+                file,
+                "holds negative counts, so it is a difference and was not measured",
+                where=f"{table.name}, line {point.line}",
+                remedy="Export the spectrum without subtracting a background.",
+            )
+        if counts.dtype.kind == "u" and not _fits(spectrum.counts):
+            counts = counts.astype(np.float64)
+        counts[index] = spectrum.counts
+        seconds = point.live_time if point.live_time is not None else spectrum.live_time
+        times[index] = np.nan if seconds is None else seconds
+    locations = np.array([(point.row, point.column) for point in points], dtype=np.int64)
+    live_times = None if np.isnan(times).all() else times
+    return ArchivedPoints(counts, locations, first.energy, None, beam, live_times)
+
+
+def _fits(counts: npt.NDArray[np.float64]) -> bool:
+    """Whether counts are whole numbers that 32 bits hold."""
+    return bool(counts.max(initial=0) < 2**32 and np.array_equal(counts, np.floor(counts)))
+
+
+def _spectrum_file(folder: Path, table: Path, point: Point) -> Path:
+    file = member(folder, *point.spectrum.split("/"))
+    if file is None:
+        raise FieldReadError(
+            table, f"names the spectrum {point.spectrum!r}, which is not in the folder", where=f"line {point.line}",
+            remedy="Copy all spectra into the folder, or remove the line.",
+        )  # fmt: skip
+    return file
+
+
+def _require_same_axis(first_file: Path, first: Spectrum, file: Path, spectrum: Spectrum) -> None:
+    one, other = first.energy, spectrum.energy
+    ends = (other.offset - one.offset, other.offset - one.offset + (other.width - one.width) * (one.size - 1))
+    if one.size == other.size and max(map(abs, ends)) <= _SAME_AXIS * one.width:
+        return
+    raise FieldReadError(
+        file,
+        f"has {other.size} channels of {other.width:g} eV from {other.offset:g} eV, and {first_file.name} "
+        f"{one.size} of {one.width:g} eV from {one.offset:g} eV",
+        remedy="All spectra of a field need one energy axis: export them with the same settings.",
+    )
+
+
+def _require_counts(file: Path, counts: npt.NDArray[Any]) -> None:
+    """Refuse counts that are no numbers, with the spectrum that has them."""
+    if counts.dtype.kind != "f" or np.isfinite(counts).all():
+        return
+    spectrum, channel = np.argwhere(~np.isfinite(counts))[0]
+    raise FieldReadError(
+        file, f"its counts are {counts[spectrum, channel]} in spectrum {spectrum}, channel {channel}",
+        remedy="Leave out spectra that were not measured.",
+    )  # fmt: skip
