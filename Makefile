@@ -89,7 +89,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.tests-installed: $(VENV)/.installed
 	@echo "installing what the tests need ..."
-	@$(INSTALL) --group test
+	@$(INSTALL) --group test --group validators
 	@touch $@
 
 $(VENV)/.builders-installed: $(VENV)/.installed
