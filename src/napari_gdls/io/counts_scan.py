@@ -154,7 +154,7 @@ def scanned(
     for block in kept_blocks(source, kept):
         for piece in pieces_of(block):
             part = slice(first, first + len(piece))
-            n_stored[part] = np.count_nonzero(piece, axis=1)
+            n_stored[part] = np.count_nonzero(piece != 0, axis=1)
             totals[part] = _sums(piece)
             inner[part] = _sums(piece[:, first_channel:]) if first_channel else totals[part]
             largest, smallest = max(largest, piece.max(initial=0)), min(smallest, piece.min(initial=0))

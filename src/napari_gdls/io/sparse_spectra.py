@@ -236,10 +236,13 @@ def _folder() -> Path:
 def _compressed(block: npt.NDArray[Any]) -> sp.csr_array:
     """CSR of a block; scipy's own way takes far more memory."""
     flat = np.ascontiguousarray(block).reshape(-1)
-    places = np.flatnonzero(flat)
+    filled = flat != 0  # four times as quick to look through as the counts
+    places = np.flatnonzero(filled).astype(np.int32)
     ends = np.zeros(len(block) + 1, np.int32)
-    np.cumsum(np.count_nonzero(block, axis=1), out=ends[1:])
-    channels = (places % block.shape[1]).astype(np.int32)
+    np.cumsum(np.count_nonzero(filled.reshape(block.shape), axis=1), out=ends[1:])
+    n_channels = np.int32(block.shape[1])
+    # As %, which numpy has no quick way for.
+    channels = places - places // n_channels * n_channels
     return sp.csr_array((flat[places], channels, ends), shape=block.shape)
 
 
