@@ -14,7 +14,9 @@ from napari_gdls.embedding.inference import checked_device
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.graph import MeasurementGraph, build_graph, calibrate_on_field
+from napari_gdls.io.limits import checked_memory_limit
 from napari_gdls.methods.contract import Prepared, Stages
+from napari_gdls.methods.memory import require_memory_to_segment
 from napari_gdls.methods.merging import pixel_task_of
 from napari_gdls.methods.running import check_constraints, check_corrections, run_method
 from napari_gdls.phases.constraints import Constraints
@@ -39,6 +41,7 @@ def segment(
     graph: MeasurementGraph | None = None,
     progress: Progress | None = None,
     cache: EmbeddingCache | None = None,
+    memory_limit: int | None = None,
     **changes: Any,
 ) -> Segmentation:
     """Segment a field: embed the spectra, build and cut the measurement graph, label the pixels.
@@ -59,6 +62,9 @@ def segment(
         Receives every stage; may cancel.
     cache : EmbeddingCache, optional
         Where embedded fields are kept from run to run. None: nowhere.
+    memory_limit : int, optional
+        Most bytes that the field and its segmentation may take, besides the program itself; see
+        `napari_gdls.methods.memory`. None: any number.
     **changes
         Any parameter of `Recipe`, over those of `recipe`.
 
@@ -74,7 +80,8 @@ def segment(
     Raises
     ------
     RecipeError
-        If a parameter is unknown or out of range, or constraints cannot be kept.
+        If a parameter is unknown or out of range, constraints cannot be kept, or more memory than `memory_limit` would
+        be needed.
     EmbeddingError
         If the model or the device is not there.
     Cancelled
@@ -93,6 +100,9 @@ def segment(
     kept = check_constraints(asked, constraints)
     corrections = check_corrections(asked)
     asked = asked.replace(corrections=())
+    if memory_limit is not None:
+        limit = checked_memory_limit(memory_limit)
+        require_memory_to_segment(field, asked, load_embedding(asked.model).dimension, limit)
     stages = Stages(progress or silent)
     prepared, drift = _prepared(field, asked, kept, stages, embedding, graph, cache)
     found = run_method(prepared)

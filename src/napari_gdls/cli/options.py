@@ -47,7 +47,11 @@ _MOST_GIB = 2**33
 
 MemoryLimit = Annotated[
     float | None,
-    typer.Option("--memory-limit", help="Most memory that reading may take, in GiB.", **number(0.001, _MOST_GIB - 1)),
+    typer.Option(
+        "--memory-limit",
+        help="Most memory that reading, and segmenting, may take, in GiB; 4 unless given.",
+        **number(0.001, _MOST_GIB - 1),
+    ),
 ]
 BseChoice = Annotated[
     str | None,

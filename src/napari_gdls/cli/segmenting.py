@@ -114,6 +114,7 @@ def segment(
     makes phases NAME.phases.ome.tif (phase map), NAME.phases.csv (modal composition), NAME.phase_merges.csv (which
     phases could be one), and NAME.minerals.csv (names, compositions, formulas). --also adds other formats.
     """
+    from napari_gdls.io.limits import checked_memory_limit
     from napari_gdls.phases.constraints import Constraints
     from napari_gdls.segmentation.files import (
         require_field_fits,
@@ -145,7 +146,8 @@ def segment(
     require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
     field = open_field(path, bse, memory_limit, gain, dataset)
     require_field_fits(files, field)
-    result = _segmented(field, recipe, constraints=constraints, cache=cache)
+    limit = checked_memory_limit(reading_options(bse, memory_limit)["memory_limit"])
+    result = _segmented(field, recipe, constraints=constraints, cache=cache, memory_limit=limit)
     if names and result.has_phases:
         result = with_names(result, library, scheme, beam_energy, take_off)
     if not result.names:
@@ -171,14 +173,24 @@ def _make_folder(folder: Path) -> None:
 
 
 def _segmented(
-    field: Field, recipe: Recipe, *, constraints: Constraints | None = None, cache: bool = True
+    field: Field,
+    recipe: Recipe,
+    *,
+    constraints: Constraints | None = None,
+    cache: bool = True,
+    memory_limit: int | None = None,
 ) -> Segmentation:
     from napari_gdls.embedding import EmbeddingCache
     from napari_gdls.pipeline import segment as segmented
 
     with progress_bar() as progress:
         return segmented(
-            field, recipe, constraints=constraints, progress=progress, cache=EmbeddingCache() if cache else None
+            field,
+            recipe,
+            constraints=constraints,
+            progress=progress,
+            cache=EmbeddingCache() if cache else None,
+            memory_limit=memory_limit,
         )
 
 

@@ -97,3 +97,12 @@ def lowest_and_highest(counts: Any) -> tuple[float, float]:
         return counts.lowest, counts.highest
     values = counts.data if sp.issparse(counts) else counts
     return float(values.min(initial=0)), float(values.max(initial=0))
+
+
+def bytes_in_memory(counts: Any) -> int:
+    """Bytes of memory that spectra take: all of them, or of those on disk what leads to their rows."""
+    if isinstance(counts, SpectraOnDisk):
+        return int(counts.indptr.nbytes)
+    if sp.issparse(counts):
+        return int(counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes)
+    return int(counts.nbytes)

@@ -168,8 +168,13 @@ def bse_misfits(
         middle[k] = np.median(values)
         spread[k] = MAD_TO_SIGMA * np.median(np.abs(values - middle[k]))
     width = _BSE_WIDTH * np.maximum(spread, max(np.median(spread), _LEAST_SPREAD))
-    deviations = np.minimum(np.abs(bse[:, None] - middle) / width, _MOST_BSE_DEVIATIONS)
-    return np.asarray(0.5 * deviations**2, dtype=np.float32)
+    misfit = np.empty((len(bse), n_phases), dtype=np.float32)
+    for first in range(0, len(bse), _BLOCK):  # in double precision all would take several times the memory
+        poll()
+        part = slice(first, first + _BLOCK)
+        deviations = np.minimum(np.abs(bse[part, None] - middle) / width, _MOST_BSE_DEVIATIONS)
+        misfit[part] = 0.5 * deviations**2
+    return misfit
 
 
 def _log_mixed(shares: npt.NDArray[np.float64], poll: Callable[[], None]) -> npt.NDArray[np.float32]:
