@@ -19,7 +19,7 @@ import napari_gdls as gdls
 from napari_gdls.embedding.cache import EmbeddingCache
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, GdlsWarning
-from napari_gdls.field import Field
+from napari_gdls.field import Field, spectra_on_disk
 from napari_gdls.field.rows import rows_are_sparse
 from napari_gdls.field.spectra_on_disk import SpectraOnDisk, SpectraWriter
 from napari_gdls.mineralogy import element_maps
@@ -104,13 +104,20 @@ def test_a_field_is_made_alike_of_both(tmp_path_factory: pytest.TempPathFactory,
     ("value", "problem"),
     [(-1.0, "negative"), (np.nan, "NaN"), (np.inf, "infinite"), (1e12, "no more")],
 )
-def test_counts_that_cannot_be_are_refused(tmp_path: Path, value: float, problem: str) -> None:
+def test_counts_that_cannot_be_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float, problem: str
+) -> None:
+    monkeypatch.setattr(spectra_on_disk, "_READ_BYTES", 1200)
     counts = np.ones((300, 60), np.float32)
     counts[250, 7] = value
     places = np.argwhere(np.ones((15, 20), bool))
-    for spectra in (counts, on_disk(counts, tmp_path)):
-        with pytest.raises(FieldError, match=problem):
+    counts[270, 3] = value  # in another block of those on disk, so that all are counted
+    problems = []
+    for spectra in (counts, sp.csr_array(counts), on_disk(counts, tmp_path)):
+        with pytest.raises(FieldError, match=problem) as caught:
             Field(np.zeros((15, 20), np.uint8), spectra, places, AXIS, gain=1)
+        problems.append(str(caught.value))
+    assert len(set(problems)) == 1
 
 
 @pytest.fixture(scope="module")

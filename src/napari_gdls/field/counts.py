@@ -59,8 +59,7 @@ def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts
         raise FieldError(f"spectra have {counts.shape[1]} channels and the energy axis {energy.size}; they must agree.")
     if isinstance(counts, SpectraOnDisk):
         if not (math.isfinite(counts.highest) and counts.lowest >= 0):
-            for _, block in row_blocks(counts):  # the first that is refused says why
-                _check_values(block.data)
+            _check_values(counts)
         return counts
     if not sp.issparse(counts):
         counts = _numbers(counts)
@@ -200,18 +199,30 @@ def _numbers(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _check_values(counts: Counts) -> None:
-    values = counts.data if sp.issparse(counts) else counts
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        wrong = ~np.isfinite(values)
-        first = int(np.argmax(wrong))
-        sparse = values.ndim == 1
-        spectrum = int(np.searchsorted(counts.indptr, first, "right")) - 1 if sparse else first // counts.shape[1]
+    if counts.dtype.kind not in "if":
+        return
+    n_wrong = n_negative = 0
+    first_wrong, lowest = -1, 0.0
+    for first, block in row_blocks(counts):
+        values = block.data if sp.issparse(block) else block
+        if counts.dtype.kind == "f" and not np.isfinite(values).all():
+            wrong = ~np.isfinite(values)
+            if not n_wrong:
+                place = int(np.argmax(wrong))
+                flat = values.ndim == 1
+                row = int(np.searchsorted(block.indptr, place, "right")) - 1 if flat else place // block.shape[1]
+                first_wrong = first + row
+            n_wrong += int(np.count_nonzero(wrong))
+        elif values.size and values.min() < 0:
+            n_negative += int(np.count_nonzero(values < 0))
+            lowest = min(lowest, values.min())
+    if n_wrong:
         raise FieldError(
-            f"spectra hold {np.count_nonzero(wrong)} counts that are NaN or infinite, the first in spectrum "
-            f"{spectrum}; replace them by 0 or drop the spectra."
+            f"spectra hold {n_wrong} counts that are NaN or infinite, the first in spectrum {first_wrong}; replace "
+            "them by 0 or drop the spectra."
         )
-    if values.dtype.kind in "if" and values.size and values.min() < 0:
+    if n_negative:
         raise FieldError(
-            f"{np.count_nonzero(values < 0)} counts are negative, down to {values.min()}; counts must be 0 or more "
+            f"{n_negative} counts are negative, down to {lowest}; counts must be 0 or more "
             "(was a background subtracted?)."
         )

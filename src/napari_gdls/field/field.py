@@ -21,7 +21,7 @@ from napari_gdls.field.geometry import checked_locations, checked_sampling_dista
 from napari_gdls.field.image import checked_bse, checked_full_scale
 from napari_gdls.field.measured import not_measured, pixels_not_measured, without_counts
 from napari_gdls.field.numbers import number_within
-from napari_gdls.field.rows import mapped, row_blocks, taken, window_sums
+from napari_gdls.field.rows import blocks_with, mapped, taken, window_sums
 from napari_gdls.field.spectra_on_disk import SpectraOnDisk
 
 _PIXEL_SIZES = (1e-6, 1e5)
@@ -195,6 +195,11 @@ class Field:
         """Whether every valid pixel carries a measurement."""
         return self.n_measurements == int(np.count_nonzero(self.valid))
 
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether the spectra lie in a temporary file, so that `spectra` is a `SpectraOnDisk`."""
+        return isinstance(self.spectra, SpectraOnDisk)
+
     @cached_property
     def bse_at_measurements(self) -> npt.NDArray[Any]:
         """BSE values at the measurements, shape (N,), in the dtype of `bse`."""
@@ -276,8 +281,8 @@ class Field:
         if n_groups is not None and largest >= n_groups:
             raise FieldError(f"labels go up to {largest}; with {n_groups} groups they must be less than that.")
         out = np.zeros((largest + 1 if n_groups is None else n_groups, self.energy.size))
-        for first, block in row_blocks(self.spectra):
-            add_by_group(block, group[first : first + block.shape[0]].astype(np.int64), out)
+        for rows, block in blocks_with(self.spectra, group >= 0):
+            add_by_group(block, group[rows].astype(np.int64), out)
         return out
 
     def thinned(self, fraction: float, seed: int = 0) -> Field:

@@ -14,6 +14,10 @@ from napari_gdls.field.spectra_on_disk import SpectraOnDisk, SpectraWriter
 ROWS_AT_A_TIME = 8192
 """Spectra in memory that are worked through at a time: few enough to be copied and widened without being noticed."""
 
+_FEW = 64
+"""Spectra on disk are read one by one where no more than one of so many is wanted: reading one takes as long as reading
+so many in a row."""
+
 
 def row_blocks(counts: Any) -> Iterator[tuple[int, Any]]:
     """All spectra in order: number of the first of a block, and the block, an array or a csr_array.
@@ -26,7 +30,42 @@ def row_blocks(counts: Any) -> Iterator[tuple[int, Any]]:
         yield from counts.blocks()
         return
     for first in range(0, counts.shape[0], ROWS_AT_A_TIME):
-        yield first, counts[first : first + ROWS_AT_A_TIME]
+        last = min(first + ROWS_AT_A_TIME, counts.shape[0])
+        if not sp.issparse(counts):
+            yield first, counts[first:last]
+            continue
+        start, end = counts.indptr[first], counts.indptr[last]
+        block = sp.csr_array((last - first, counts.shape[1]), dtype=counts.dtype)
+        # Views, where slices of scipy would be copies.
+        block.data, block.indices = counts.data[start:end], counts.indices[start:end]
+        block.indptr = counts.indptr[first : last + 1] - start
+        yield first, block
+
+
+def blocks_with(counts: Any, wanted: npt.NDArray[np.bool_]) -> Iterator[tuple[Any, Any]]:
+    """Blocks that hold all wanted spectra, in order, and no more others than cost nothing: their rows, and the block.
+
+    Parameters
+    ----------
+    counts : (N, D) array, csr_array or SpectraOnDisk
+    wanted : (N,) array of bool
+
+    Yields
+    ------
+    rows : slice or (n,) array of int64
+    block : (n, D) array or csr_array
+    """
+    if not isinstance(counts, SpectraOnDisk):
+        yield slice(None), counts
+        return
+    members = np.flatnonzero(wanted)
+    if len(members) * _FEW < counts.shape[0]:
+        for first in range(0, len(members), ROWS_AT_A_TIME):
+            rows = members[first : first + ROWS_AT_A_TIME]
+            yield rows, counts[rows]
+        return
+    for first, block in counts.blocks():
+        yield slice(first, first + block.shape[0]), block
 
 
 def rows_are_sparse(counts: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -60,6 +61,7 @@ class SpectraOnDisk:
         self.lowest, self.highest = lowest, highest
         self.folder = folder
         self._files = (values, channels)
+        weakref.finalize(self, _close, self._files)
         self._channel_dtype = channel_dtype(n_channels)
         self._lock = threading.Lock()
 
@@ -159,6 +161,7 @@ class SpectraWriter:
         self.dtype = np.dtype(dtype).newbyteorder("=")
         folder.mkdir(parents=True, exist_ok=True)
         self._files = tuple(tempfile.TemporaryFile(dir=folder, prefix="spectra-") for _ in range(2))  # noqa: SIM115, kept open
+        self._closing = weakref.finalize(self, _close, self._files)
         self._ends = [np.zeros(1, np.int64)]
         self._n_stored = 0
         self._lowest = self._highest = 0.0
@@ -185,6 +188,7 @@ class SpectraWriter:
         for file in self._files:
             file.flush()
         values, channels = self._files
+        self._closing.detach()
         return SpectraOnDisk(
             values,
             channels,
@@ -195,6 +199,11 @@ class SpectraWriter:
             highest=self._highest,
             folder=self._folder,
         )
+
+
+def _close(files: tuple[IO[bytes], ...]) -> None:
+    for file in files:
+        file.close()
 
 
 def channel_dtype(n_channels: int) -> np.dtype[Any]:
