@@ -34,7 +34,7 @@ from napari_gdls.io import (
     write_tima_field,
 )
 from napari_gdls.io.described_labels import described_by_titles
-from napari_gdls.io.images import read_image
+from napari_gdls.io.images import png_bytes, read_image
 from napari_gdls.io.manifest import faults_of_set, write_manifest
 from napari_gdls.io.ome_zarr import write_ome_zarr
 
@@ -227,6 +227,25 @@ def _ome_zarr_target(name: str, damaged: str, *, refused: float = 0.0) -> Target
     return Target(f"ome-zarr {name}", _ome_zarr, f"x.ome.zarr/{damaged}", read, refused=refused)
 
 
+def _points_target(name: str, damaged: str, refused: float = 0.0) -> Target:
+    counts = np.random.default_rng(0).poisson(2.0, (3, 40))
+    energy = EnergyAxis(-20.0, 10.0, 40)
+
+    def make_points(folder: Path) -> None:
+        (folder / "bse.png").write_bytes(png_bytes(np.arange(20, dtype=np.uint8).reshape(4, 5)))
+        if damaged == "spectra.npz":
+            numbers = {"energy_first_ev": energy.offset, "energy_width_ev": energy.width}
+            np.savez_compressed(folder / damaged, counts=counts, row=[0, 1, 3], column=[2, 0, 4], **numbers)
+            return
+        (folder / "points.csv").write_text("row,column,spectrum\n0,2,s0.msa\n1,0,s1.msa\n3,4,s2.msa\n")
+        for index, spectrum in enumerate(counts):
+            write_msa(folder / f"s{index}.msa", spectrum, energy, title="", beam_energy=15.0)
+
+    return Target(
+        name, make_points, damaged, lambda f: read_field(f, reader="points", memory_limit=MEMORY), refused=refused
+    )
+
+
 TARGETS = (
     _tima_target("tima map", "xray.map", refused=0.5),
     _tima_target("tima map packed", "xray.map.gz", refused=0.98),
@@ -257,6 +276,9 @@ TARGETS = (
     _ome_zarr_target("labels", "labels/segments/zarr.json"),
     _ome_zarr_target("array", "labels/segments/0/zarr.json"),
     _ome_zarr_target("chunk", "labels/segments/0/c/0/0", refused=1.0),
+    _points_target("points", "points.csv", refused=0.2),
+    _points_target("points spectrum", "s0.msa"),
+    _points_target("points archive", "spectra.npz", refused=0.9),
     Target("recipe", _recipe, "x.json", lambda f: gdls.Recipe.from_json((f / "x.json").read_text("utf-8", "replace"))),
     Target("manifest", _manifest, "x.manifest.json", lambda f: faults_of_set(f / "x.manifest.json")),
 )

@@ -16,7 +16,7 @@ from PIL import Image
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.field import Field
-from napari_gdls.io import describe, read_field, write_msa
+from napari_gdls.io import describe, file_choices, read_field, write_msa
 
 HEIGHT, WIDTH, DEPTH = 20, 30, 200
 AXIS = EnergyAxis(-20.0, 10.0, DEPTH)
@@ -89,6 +89,7 @@ def test_the_table_itself_can_be_opened_and_described(tmp_path: Path) -> None:
     path = folder_of(tmp_path / "f", table(*LINES))
     require_right(read_field(path / "points.csv"))
     summary = describe(path)
+    assert [image.title for image in summary.images] == ["bse.png"]
     assert (summary.format, summary.n_measurements, summary.shape) == ("Image and points", 5, (HEIGHT, WIDTH))
 
 
@@ -200,9 +201,28 @@ def test_files_that_do_not_belong_together(
 def test_an_image_can_be_chosen(tmp_path: Path) -> None:
     path = folder_of(tmp_path / "f", table(*LINES))
     (path / "bse.png").rename(tmp_path / "other.png")
-    with pytest.raises(ReadChoiceError, match="no BSE image"):
+    with pytest.raises(FieldReadError, match="no BSE image"):
         read_field(path)
     require_right(read_field(path, bse=tmp_path / "other.png"))
+    for choice in (0, "counts", "SE"):
+        with pytest.raises(FieldReadError, match=f"has no image {choice!r}"):
+            read_field(path, bse=choice)
+    (tmp_path / "other.png").rename(path / "bse.png")
+    require_right(read_field(path, bse=0))
+    require_right(read_field(path, bse="bse.png"))
+
+
+def test_what_a_dialog_asks(tmp_path: Path) -> None:
+    path = archive_folder(tmp_path / "f", archive(energy_width_ev=0.01))
+    with pytest.raises(ReadChoiceError, match="no calibration of EDS") as caught:
+        read_field(path)
+    assert caught.value.option == "energy"
+    choices = file_choices(path)
+    assert [(image.title, image.shape) for image in choices.images] == [("bse.tif", (HEIGHT, WIDTH))]
+    (spectra,) = choices.maps
+    assert (spectra.shape, spectra.energy) == ((HEIGHT, WIDTH, DEPTH), (-20.0, 0.01))
+    assert "no calibration" in spectra.problem
+    require_right(read_field(path, bse=0, energy=(AXIS.offset, AXIS.width)))
 
 
 def test_fractional_counts_and_axes_that_are_rounded(tmp_path: Path) -> None:

@@ -14,10 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldReadError, ReadChoiceError
+from napari_gdls.errors import FieldReadError
 from napari_gdls.field import Field
 from napari_gdls.io.bse_choice import BseImage, bse_of_file
-from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions, summarise
+from napari_gdls.io.contracts import (
+    FieldSummary,
+    FileChoices,
+    ImageChoice,
+    ImageInfo,
+    MapChoice,
+    ReadOptions,
+    summarise,
+    thumbnail_of,
+)
 from napari_gdls.io.images import IMAGE_ENDINGS
 from napari_gdls.io.limits import member, require_memory, require_plausible_energies
 from napari_gdls.io.points_archive import ArchivedPoints, read_archive
@@ -55,15 +64,9 @@ class PointsReader:
 
     def read(self, path: Path, options: ReadOptions) -> Field:
         """Read the field; raises `FieldReadError` with the file, and the line, that is wrong."""
-        folder, points = _parts(path)
-        bse = _bse(folder, options)
-        if points.name.lower() == ARCHIVE:
-            found = read_archive(points, _shape(bse), options.memory_limit)
-        else:
-            found = _measured(folder, points, read_points(points, _shape(bse)), options.memory_limit)
+        folder, points, bse, found = _contents(path, options)
         energy = found.energy if options.energy is None else EnergyAxis(*options.energy, found.energy.size)
         require_plausible_energies(points, energy, may_be_given=True)
-        _require_counts(points, found.counts)
         return Field(
             bse.pixels,
             found.counts,
@@ -85,11 +88,22 @@ class PointsReader:
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the field holds; raises as `read`."""
-        return summarise(path, self.title, self.read(path, options))
+        field = self.read(path, options)
+        images = (ImageInfo(field.metadata["bse_image"], field.shape, str(field.bse.dtype)),)
+        return summarise(path, self.title, field, images)
 
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
-        """Nothing: a folder holds one field."""
-        return FileChoices()
+        """The image, and the spectra with their energy axis, which may be given anew."""
+        _, points, bse, found = _contents(path, options)
+        try:
+            require_plausible_energies(points, found.energy)
+            problem = ""
+        except FieldReadError as error:
+            problem = error.problem
+        shape = _shape(bse)
+        energy = (found.energy.offset, found.energy.width)
+        spectra = MapChoice(0, points.name, (*shape, found.energy.size), "X-rays (EDS)", energy, problem, 0)
+        return FileChoices((ImageChoice(0, bse.title, shape, thumbnail_of(bse.pixels)),), (spectra,))
 
 
 POINTS_READER = PointsReader()
@@ -114,27 +128,42 @@ def _parts(path: Path) -> tuple[Path, Path]:
     raise FieldReadError(path, f"holds neither {TABLE} nor {ARCHIVE}", remedy="Give the folder of image and points.")
 
 
+def _contents(path: Path, options: ReadOptions) -> tuple[Path, Path, BseImage, ArchivedPoints]:
+    """Folder, table or file of spectra, the image, and the points."""
+    folder, points = _parts(path)
+    bse = _bse(folder, options)
+    if points.name.lower() == ARCHIVE:
+        found = read_archive(points, _shape(bse), options.memory_limit)
+    else:
+        found = _measured(folder, points, read_points(points, _shape(bse)), options.memory_limit)
+    _require_counts(points, found.counts)
+    return folder, points, bse, found
+
+
 def _bse(folder: Path, options: ReadOptions) -> BseImage:
-    if isinstance(options.bse, str | os.PathLike):
-        given = [file for file in (folder / options.bse, Path(options.bse)) if file.is_file()]
-        if not given:
-            raise ReadChoiceError(
-                folder, f"has no image {os.fspath(options.bse)!r}, nor is there such a file", option="bse",
-                remedy="Points need an image around them: choose the file of one.",
-            )  # fmt: skip
-        return bse_of_file(given[0], options.memory_limit)
     names = sorted(
         file.name
         for file in folder.iterdir()
         if file.stem.lower() == "bse" and file.suffix.lower() in IMAGE_ENDINGS and file.is_file()
     )
+    choice = names[0] if options.bse == 0 and len(names) == 1 else options.bse
+    if choice is not None:
+        given = [] if isinstance(choice, int) else [file for file in (folder / choice, Path(choice)) if file.is_file()]
+        if not given:
+            said = repr(choice) if isinstance(choice, int) else repr(os.fspath(choice))
+            held = f"; it holds {', '.join(names)}" if names else ""
+            raise FieldReadError(
+                folder,
+                f"has no image {said}, nor is there such a file{held}",
+                remedy="Points need an image around them: choose the file of one.",
+            )
+        return bse_of_file(given[0], options.memory_limit)
     if len(names) == 1:
         file = member(folder, names[0], root=folder.resolve().parent)
         assert file is not None  # it is listed
         return bse_of_file(file, options.memory_limit)
-    remedy = "Put the BSE image into the folder as bse.png or bse.tif, or choose a file with the option bse."
     problem = f"holds {len(names)} BSE images, {', '.join(names)}" if names else "holds no BSE image (bse.png, bse.tif)"
-    raise ReadChoiceError(folder, problem, option="bse", remedy=remedy)
+    raise FieldReadError(folder, problem, remedy="Put the one BSE image into the folder, as bse.png or bse.tif.")
 
 
 def _shape(bse: BseImage) -> tuple[int, int]:
@@ -174,6 +203,8 @@ def _measured(folder: Path, table: Path, points: list[Point], limit: int) -> Arc
         seconds = point.live_time if point.live_time is not None else spectrum.live_time
         times[index] = np.nan if seconds is None else seconds
     locations = np.array([(point.row, point.column) for point in points], dtype=np.int64)
+    if counts.dtype.kind == "u":
+        counts = counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
     live_times = None if np.isnan(times).all() else times
     return ArchivedPoints(counts, locations, first.energy, None, beam, live_times)
 
