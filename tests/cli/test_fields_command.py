@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from napari_gdls import simulate_field
 from napari_gdls.cli import app
 from napari_gdls.cli.options import number, whole_number
+from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import GdlsError
-from napari_gdls.io import MindifField, MindifPhase, read_field, write_field, write_mindif
+from napari_gdls.io import MindifField, MindifPhase, read_field, write_field, write_mindif, write_msa
 from napari_gdls.simulation import ROCK
 
 FULL = Path("/dev/full")
@@ -164,3 +165,17 @@ def test_info_describes_the_phases_of_an_export(tmp_path):
         assert words in done.stdout
     done = run("segment", tmp_path / "export", "-o", tmp_path / "out.ome.tif")
     assert "no spectra" in str(done.exception)
+
+
+def test_info_describes_a_single_spectrum(tmp_path):
+    path = tmp_path / "albite.msa"
+    write_msa(path, np.full(300, 7.0), EnergyAxis(-10.0, 10.0, 300), title="albite 1", beam_energy=15.0)
+    done = run("info", path)
+    assert done.exit_code == 0
+    for words in ("one spectrum", "albite 1", "300 channels of 10 eV", "2,100", "15 keV", "identify"):
+        assert words in done.stdout
+    done = run("segment", path, "-o", tmp_path / "x.png")
+    assert "is one spectrum, no map" in done.stderr or "is one spectrum, no map" in str(done.exception)
+    path.write_bytes(path.read_bytes()[:200])
+    done = run("info", path)
+    assert done.exit_code != 0
