@@ -185,6 +185,7 @@ def test_an_image_in_twice_the_pixels_is_averaged(tmp_path: Path) -> None:
     assert np.array_equal(field.bse, np.rint(means))
     assert field.bse.dtype == np.uint16
     assert "12 x 18 px is resampled" in field.metadata["warnings"][0]
+    assert "12 x 18 px is resampled" in describe(tmp_path / "x.h5oina").warnings[0]
 
 
 def test_a_part_of_the_image_is_cropped(tmp_path: Path) -> None:

@@ -167,9 +167,11 @@ def summary_of(path: Path, title: str, contents: FileContents, options: ReadOpti
     chosen = _chosen_map(path, maps, options)
     infos = tuple(ImageInfo(image.title, image.pixels.shape, str(image.pixels.dtype)) for image in contents.images)
     try:
-        _bse(path, contents.images, chosen, options)
+        bse = _bse(path, contents.images, chosen, options)
     except FieldReadError as error:
         warnings.append(f"{error.problem}. {error.remedy}")
+    else:
+        warnings += [bse.note] if bse is not None and bse.note else []
     try:
         summary = _summary(path, title, contents.images, chosen, options, infos)
     except FieldReadError as error:
