@@ -167,6 +167,8 @@ def test_any_data_set_by_its_path(tmp_path: Path) -> None:
         assert np.array_equal(field.bse, np.arange(63).reshape(7, 9))
         assert any("does not say which axis" in text for text in field.metadata["warnings"])
     assert describe(path, dataset="h5:/b/volume", energy=(0, 20)).shape == (5, 6)
+    text = str(describe(path))
+    assert all(words in text for words in ("h5:/a/counts", "h5:/b/volume", "no energy calibration"))
 
 
 def test_a_path_through_another_link(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_gdls.errors import FieldReadError, ReadChoiceError
-from napari_gdls.io.contracts import FileChoices, ReadOptions
+from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions
 from napari_gdls.io.hdf5_axes import Axes, axes_of, beside
 from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
 from napari_gdls.io.hdf5_tree import data_sets, is_hdf5, opened
@@ -88,6 +89,18 @@ class Hdf5Reader(MapFileReader):
                 if options.dataset is None and len(told) == 1:
                     candidates = told
             yield _contents(path, file, found, candidates, options)
+
+    def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
+        """What is in the file; where no map has a calibration, the data sets that could be one, and what each lacks."""
+        try:
+            return super().describe(path, options)
+        except ReadChoiceError as error:
+            if error.option != "energy" or options.energy is not None:
+                raise
+            maps = self.choices(path, options).maps
+        lacks = [f"{each.title} ({' x '.join(map(str, each.shape))}): {each.problem or 'can be read'}" for each in maps]
+        choice = "choose the map with `dataset=`, and give its calibration with `energy=`"
+        return FieldSummary(os.fspath(path), self.title, warnings=(*lacks, choice))
 
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """Every data set that could be the map, also where one of them would be read without a choice."""
