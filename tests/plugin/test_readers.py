@@ -6,10 +6,11 @@ import gzip
 
 import numpy as np
 import pytest
+import tifffile
 from napari.utils.notifications import notification_manager
 
 import napari_gdls as gdls
-from napari_gdls.io import write_tima_field
+from napari_gdls.io import write_msa, write_tima_field
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
 from napari_gdls.plugin.readers import NOTHING, get_reader, read
 
@@ -113,6 +114,31 @@ def test_an_empty_file_is_one_message(tmp_path, errors):
     reader = get_reader(str(path)) or read
     assert reader(str(path)) == NOTHING
     assert "empty" in errors()[0]
+
+
+def test_a_single_spectrum_is_one_message_that_says_what_it_is_good_for(tmp_path, errors):
+    path = tmp_path / "albite.msa"
+    write_msa(path, np.full(300, 7.0), gdls.EnergyAxis(-10.0, 10.0, 300), title="albite")
+    reader = get_reader(str(path))
+    assert reader is not None
+    assert reader(str(path)) == NOTHING
+    (message,) = errors()
+    assert "one spectrum, no map" in message
+    assert "\n" not in message
+
+
+def test_a_folder_of_points_opens(tmp_path, sparse_field, model):
+    folder = tmp_path / "grain"
+    folder.mkdir()
+    tifffile.imwrite(folder / "bse.tif", sparse_field.bse)
+    axis, (rows, columns) = sparse_field.energy, sparse_field.locations.T
+    spectra = sparse_field.spectra if isinstance(sparse_field.spectra, np.ndarray) else sparse_field.spectra.toarray()
+    calibration = {"energy_first_ev": axis.offset, "energy_width_ev": axis.width}
+    np.savez_compressed(folder / "spectra.npz", counts=spectra, row=rows, column=columns, **calibration)
+    for place in (folder, folder / "spectra.npz"):
+        field = layer_field(model.open(place, plugin="napari-gdls")[0])
+        np.testing.assert_array_equal(field.locations, sparse_field.locations)
+        np.testing.assert_array_equal(field.bse, sparse_field.bse)
 
 
 @pytest.mark.parametrize("key", ["dacite", "dacite-fast", "synthetic", "overlapping"])
