@@ -1,7 +1,8 @@
 """Exceptions that napari-gdls raises on purpose.
 
 Everything derives from `GdlsError`, so a caller can catch the package's own complaints with one clause. Every message
-says what is wrong, where, and what to do about it.
+says what is wrong, where, and what to do about it; arguments in it are in the notation of
+`napari_gdls.argument_words`, which command line and window put in words of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,23 @@ class GdlsWarning(UserWarning):
 
 
 class FieldError(GdlsError, ValueError):
-    """The parts of a `Field` do not fit together or hold impossible values."""
+    """The parts of a `Field` do not fit together or hold impossible values.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, as a sentence.
+    remedy : str, optional
+        What whoever makes the field of arrays can do about it, as a sentence.
+    option : str, optional
+        Argument of `napari_gdls.read_field` that mends it where the field is read from a file.
+    """
+
+    def __init__(self, problem: str, *, remedy: str = "", option: str = "") -> None:
+        self.problem = problem
+        self.remedy = remedy
+        self.option = option
+        super().__init__(f"{problem} {remedy}" if remedy else problem)
 
 
 class FieldReadError(GdlsError):
@@ -71,7 +88,7 @@ class ReadChoiceError(FieldReadError):
     ----------
     path, problem, where, remedy
         As in `FieldReadError`.
-    option : {"bse", "dataset", "energy"}
+    option : {"bse", "dataset", "energy", "gain", "memory_limit"}
         Argument of `napari_gdls.read_field` that makes the choice.
     """
 

@@ -186,7 +186,7 @@ def test_hyperspy_file_with_a_haadf_image(tmp_path: Path, offset: float, beam_en
 
 def test_phenom(shared_data: Path) -> None:
     path = shared_data / "vendor_files" / "phenom" / "Elid2Version4.elid"
-    with pytest.raises(FieldReadError, match=r"3 maps of spectra.*option dataset.*1: 'Image 1, Map 6'"):
+    with pytest.raises(FieldReadError, match=r"3 maps of spectra.*`dataset=`.*1: 'Image 1, Map 6'"):
         read_field(path, bse="counts")
     field = read_field(path, bse="counts", dataset="Image 1, Map 6")
     assert field.energy.offset == pytest.approx(-44.78043655810262)
@@ -200,7 +200,7 @@ def test_one_of_several_maps_is_chosen() -> None:
     assert _map_called(Path("x"), maps, 1) is maps[1]
     assert _map_called(Path("x"), maps, "b") is maps[2]
     for choice in (3, -1, "a", "c", None):
-        with pytest.raises(FieldReadError, match=r"option dataset.*0: 'a' \(1 x 1 x 1\)"):
+        with pytest.raises(FieldReadError, match=r"`dataset=`.*0: 'a' \(1 x 1 x 1\)"):
             _map_called(Path("x"), maps, choice)
 
 
@@ -242,7 +242,7 @@ def test_edax(tmp_path: Path, cube: np.ndarray) -> None:
 def test_memory_limits_come_before_loading(shared_data: Path, hspy: Path) -> None:
     files = ["bruker/Hitachi_TM3030Plus.bcf", "phenom/Elid2Version4.elid"]
     for path in [*(shared_data / "vendor_files" / file for file in files), hspy]:
-        with pytest.raises(FieldReadError, match=r"raise the memory limit to .* GiB \(\d+ bytes\)"):
+        with pytest.raises(FieldReadError, match=r"give `memory_limit=\d+`"):
             read_field(path, bse="counts", dataset=0, memory_limit=1 << 20)
     without_counts = describe(shared_data / "vendor_files" / "bruker" / "Hitachi_TM3030Plus.bcf", memory_limit=1 << 22)
     assert without_counts.shape == (240, 320)
@@ -370,7 +370,8 @@ def test_the_same_field_from_both_processes(bruker: Path) -> None:
     assert apart.spectra.dtype == here.spectra.dtype
     assert np.array_equal(apart.bse, here.bse)
     assert (apart.metadata, apart.energy, apart.pixel_size) == (here.metadata, here.energy, here.pixel_size)
-    assert reader.describe(bruker, ReadOptions()) == describe_here(reader.kind, bruker, ReadOptions())
+    found = reader.describe(bruker, ReadOptions()), describe_here(reader.kind, bruker, ReadOptions())
+    assert found[0].to_dict() == found[1].to_dict()
 
 
 def test_signals_that_are_neither_image_nor_map() -> None:

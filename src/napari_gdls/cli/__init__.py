@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_gdls._version import __version__
+from napari_gdls.argument_words import reworded
 from napari_gdls.cli.evaluation import evaluate
 from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.identifying import identify
@@ -16,6 +17,7 @@ from napari_gdls.cli.mapping import maps
 from napari_gdls.cli.models import materials, train
 from napari_gdls.cli.printing import words_alone
 from napari_gdls.cli.quantifying import quantify
+from napari_gdls.cli.reading_options import option_words
 from napari_gdls.cli.segmenting import demo, segment
 from napari_gdls.cli.unmixing import unmix
 from napari_gdls.errors import GdlsError, GdlsWarning
@@ -38,14 +40,14 @@ def main() -> None:
         with words_alone():
             app()
     except GdlsError as error:
-        typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
+        typer.secho(f"Error: {reworded(str(error), option_words)}", fg=typer.colors.RED, err=True)
         sys.exit(1)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: object, **how: object) -> None:
     """Print a warning of the package in one line; other ones are for programmers and left out."""
     if issubclass(category, GdlsWarning):
-        typer.secho(f"Warning: {message}", fg=typer.colors.YELLOW, err=True)
+        typer.secho(f"Warning: {reworded(str(message), option_words)}", fg=typer.colors.YELLOW, err=True)
 
 
 def _print_version(wanted: bool) -> None:

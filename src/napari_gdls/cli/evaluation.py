@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, MemoryLimit, Overwrite, open_field_or_sample, progress_bar, whole_number
+from napari_gdls.cli.options import Overwrite, progress_bar, whole_number
 from napari_gdls.cli.printing import print_files, warn_of_mixed_results, words_after_results
+from napari_gdls.cli.reading_options import Reading, with_reading_options
 from napari_gdls.errors import GdlsError, OutputError
 from napari_gdls.io.text_numbers import number_in
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
+@with_reading_options()
 def evaluate(
+    *,
     labels: Annotated[
         Path,
         typer.Argument(
@@ -47,8 +50,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="With --sweep: NAME.csv; the curves go to NAME.png.")
     ] = None,
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
+    reading: Reading,
     overwrite: Overwrite = False,
 ) -> None:
     """Compare labels with the truth: the paper's scores and others. Label 0 takes no part.
@@ -59,7 +61,7 @@ def evaluate(
     if sweep is not None:
         if output is None or as_json:
             raise typer.BadParameter("give -o NAME.csv and no --json with --sweep.")
-        _sweep(labels, truth, _planned(sweep), output, tolerance, (bse, memory_limit), overwrite=overwrite)
+        _sweep(labels, truth, _planned(sweep), output, tolerance, reading, overwrite=overwrite)
         return
     if truth is None:
         raise typer.BadParameter("name the labels taken as true.", param_hint="TRUTH")
@@ -82,7 +84,7 @@ def _sweep(
     planned: dict[str, tuple[float, ...] | None],
     output: Path,
     tolerance: int | None,
-    reading: tuple[str | None, float | None],
+    reading: Reading,
     *,
     overwrite: bool,
 ) -> None:
@@ -93,8 +95,8 @@ def _sweep(
     if output.suffix.lower() != ".csv":
         raise OutputError(f"{output}: scores are written as NAME.csv; give such a name.")
     files = {"scores": output, "curves": curves}
-    require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
-    field = open_field_or_sample(source, *reading)
+    require_writable_files(files, overwrite=overwrite)
+    field = reading.field_or_sample(source)
     reference = _truth(field, source, truth)
     values = {name: given for name, given in planned.items() if given is not None}
     with progress_bar() as progress:

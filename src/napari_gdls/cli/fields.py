@@ -7,30 +7,24 @@ from typing import Annotated
 
 import typer
 
+from napari_gdls.argument_words import reworded
 from napari_gdls.cli.options import (
     ELEMENTS,
-    BseChoice,
-    Dataset,
-    Gain,
-    MemoryLimit,
     Overwrite,
-    open_field,
-    reading_options,
 )
 from napari_gdls.cli.printing import print_files, words_after_results
+from napari_gdls.cli.reading_options import Reading, option_words, with_reading_options
 from napari_gdls.cli.subjects import is_single_spectrum
 from napari_gdls.errors import FieldReadError, GdlsError
 
 
+@with_reading_options()
 def info(
     path: Annotated[
         Path,
         typer.Argument(help="File or folder of a field, or results: a file of them, or the folder of an unmixing."),
     ],
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
 ) -> None:
     """Print what a file holds, or whether the results that it belongs to are all of one run."""
     from napari_gdls.io import describe, describe_mindif, faults_of_set, files_of_set, manifest_of, read_spectrum
@@ -45,8 +39,7 @@ def info(
             "was not finished, another run has replaced its results, or it was moved. Run the segmentation again."
         )
     if manifest is None and is_mindif(path):
-        options = reading_options(bse, memory_limit, gain, dataset)
-        typer.echo(str(describe_mindif(path, dataset=options["dataset"], memory_limit=options["memory_limit"])))
+        typer.echo(str(describe_mindif(path, dataset=reading.dataset, memory_limit=reading.memory_limit)))
         return
     if manifest is None and not _is_field(path) and is_single_spectrum(path):
         rows = [("file", str(path)), ("format", "one spectrum"), *read_spectrum(path).rows()]
@@ -54,7 +47,7 @@ def info(
         typer.echo("Name its mineral with napari-gdls identify, or find its composition with napari-gdls quantify.")
         return
     if manifest is None:
-        typer.echo(str(describe(path, **reading_options(bse, memory_limit, gain, dataset))))
+        typer.echo(reworded(str(describe(path, **reading.arguments())), option_words))
         return
     faults = faults_of_set(manifest)
     print_files(files_of_set(manifest))
@@ -73,6 +66,7 @@ def _is_field(path: Path) -> bool:
     return True
 
 
+@with_reading_options()
 def convert(
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
     output: Annotated[
@@ -84,10 +78,7 @@ def convert(
             ".geojson, .ome.tif, .png, .csv, .parquet, .svg (legend), .spectra, .hspy or .mindif.",
         ),
     ],
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
     artefacts: Annotated[
         str | None,
         typer.Option(
@@ -101,19 +92,21 @@ def convert(
 ) -> None:
     """Turn any readable field into the native store, or the result in a store into a format of other programs."""
     if _is_format_of_results(output):
-        reading = {"--bse": bse, "--gain": gain, "--dataset": dataset, "--artefacts": artefacts}
-        given = [option for option, value in reading.items() if value is not None]
+        chosen = {**reading.arguments(), "artefacts": artefacts}
+        given = [
+            option_words(name, "") for name, value in chosen.items() if value is not None and name != "memory_limit"
+        ]
         if given:
             raise GdlsError(
                 f"{', '.join(given)}: these are for reading a field, and {output} is a format of results; leave them "
                 "out, or write a store (NAME.gdls.zarr)."
             )
-        _convert_result(path, output, memory_limit, overwrite=overwrite)
+        _convert_result(path, output, reading.memory_limit, overwrite=overwrite)
         return
     from napari_gdls.io.store import require_writable_store, write_field
 
     require_writable_store(output, overwrite=overwrite)
-    field = open_field(path, bse, memory_limit, gain, dataset)
+    field = reading.field(path)
     if artefacts is not None:
         field = field.with_artefacts(artefacts)
     write_field(output, field, overwrite=overwrite)
@@ -131,7 +124,7 @@ def _is_format_of_results(output: Path) -> bool:
     return is_result_name(output)
 
 
-def _convert_result(path: Path, output: Path, memory_limit: float | None, *, overwrite: bool) -> None:
+def _convert_result(path: Path, output: Path, limit: int | None, *, overwrite: bool) -> None:
     from napari_gdls.io import read_field, read_results
     from napari_gdls.io.limits import existing_path
     from napari_gdls.io.store import is_store
@@ -139,7 +132,6 @@ def _convert_result(path: Path, output: Path, memory_limit: float | None, *, ove
     from napari_gdls.segmentation.stored_segmentations import read_segmentation
 
     require_writable_result(output, overwrite=overwrite)
-    limit = reading_options(None, memory_limit)["memory_limit"]
     stored = read_results(path, memory_limit=limit) if is_store(existing_path(path)) else None
     if stored is None or stored.labels is None:
         raise FieldReadError(

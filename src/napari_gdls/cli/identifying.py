@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_gdls.cli.options import BseChoice, Dataset, Gain, MemoryLimit, Overwrite, progress_bar
+from napari_gdls.cli.options import Overwrite, progress_bar
 from napari_gdls.cli.printing import print_table, words_after_results
 from napari_gdls.cli.quantifying import print_composition, require_target
+from napari_gdls.cli.reading_options import Reading, with_reading_options
 from napari_gdls.cli.subjects import (
     BeamEnergy,
     LabelImage,
     Subjects,
     TakeOff,
     conditions_line,
-    field_of,
     instrument_of,
     is_single_spectrum,
     phases_of,
@@ -58,7 +58,9 @@ _LARGEST_MISFIT = 2.0
 """Standard errors from which on a difference from the first candidate is printed."""
 
 
+@with_reading_options()
 def identify(
+    *,
     path: Annotated[
         Path,
         typer.Argument(
@@ -78,10 +80,7 @@ def identify(
     labels: LabelImage = None,
     beam_energy: BeamEnergy = None,
     take_off: TakeOff = None,
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
     overwrite: Overwrite = False,
 ) -> None:
     """Print which mineral a spectrum, or each phase of a field, can be, and how probable that is.
@@ -98,7 +97,7 @@ def identify(
         require_target(output, overwrite, _ENDINGS)
     if export_scheme is not None:
         require_target(export_scheme, overwrite, (".json",))
-    field = field_of(path, (bse, memory_limit, gain, dataset))
+    field = reading.field_or_sample(path)
     result = phases_of(field, labels)
     if result is None:
         assert labels is not None

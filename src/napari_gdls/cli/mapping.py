@@ -9,21 +9,17 @@ import typer
 
 from napari_gdls.cli.options import (
     ELEMENTS,
-    BseChoice,
-    Dataset,
-    Gain,
-    MemoryLimit,
     Overwrite,
     progress_bar,
 )
 from napari_gdls.cli.printing import words_after_results
 from napari_gdls.cli.quantifying import require_target
+from napari_gdls.cli.reading_options import Reading, with_reading_options
 from napari_gdls.cli.subjects import (
     BeamEnergy,
     LabelImage,
     TakeOff,
     conditions_line,
-    field_of,
     instrument_of,
     phases_of,
 )
@@ -39,7 +35,9 @@ def _fill(text: str) -> str:
     return text
 
 
+@with_reading_options()
 def maps(
+    *,
     path: Annotated[Path, typer.Argument(help="Field, in any format that can be read, or a sample's name.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="NAME.ome.tif: a channel for each map, 32-bit floats.")
@@ -70,10 +68,7 @@ def maps(
     labels: LabelImage = None,
     beam_energy: BeamEnergy = None,
     take_off: TakeOff = None,
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
     overwrite: Overwrite = False,
 ) -> None:
     """Write maps of elements: net counts by a fit of all elements to every spectrum, ratios, percents of segments.
@@ -89,7 +84,7 @@ def maps(
     require_target(output, overwrite, _ENDINGS)
     read = [read_expression(text) for text in expression or ()]
     names = tuple(dict.fromkeys(name for each in read for name in each.names))
-    field = field_of(path, (bse, memory_limit, gain, dataset))
+    field = reading.field_or_sample(path)
     segmentation = None
     if fill == "segments" or any("(" in name for name in names):
         segmentation = phases_of(field, labels)

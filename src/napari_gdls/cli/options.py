@@ -14,7 +14,6 @@ from napari_gdls.errors import GdlsError
 from napari_gdls.io.text_numbers import number_in
 
 if TYPE_CHECKING:
-    from napari_gdls.field import Field
     from napari_gdls.progress import Progress
 
 
@@ -40,36 +39,6 @@ def _parser(kind: type[float] | type[int], lowest: float, highest: float) -> Cal
         return kind(found)
 
     return parsed
-
-
-_MOST_GIB = 2**33
-"""GiB: 2**63 bytes, more than any computer has."""
-
-MemoryLimit = Annotated[
-    float | None,
-    typer.Option(
-        "--memory-limit",
-        help="Most memory that reading, and segmenting, may take, in GiB; 4 unless given.",
-        **number(0.001, _MOST_GIB - 1),
-    ),
-]
-BseChoice = Annotated[
-    str | None,
-    typer.Option(
-        "--bse", help="Which image is the BSE: its name or number in the file, an image file, or 'counts' for none."
-    ),
-]
-Gain = Annotated[
-    float | None,
-    typer.Option(
-        "--gain",
-        help="Value of one count in the spectra, where they are scaled; 1 for counts. Found if not given.",
-        **number(),
-    ),
-]
-Dataset = Annotated[
-    str | None, typer.Option("--dataset", help="Which map to take from a file that holds several: its name or number.")
-]
 
 
 def element_symbols(text: str) -> tuple[str, ...]:
@@ -100,42 +69,6 @@ def formats_in(text: str | None) -> tuple[str, ...]:
 
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
-
-
-def open_field(
-    path: Path, bse: str | None, memory_limit: float | None, gain: float | None = None, dataset: str | None = None
-) -> Field:
-    """Read a field; the arguments are as the options of these names give them (`memory_limit` in GiB)."""
-    from napari_gdls.io import read_field
-
-    return read_field(path, **reading_options(bse, memory_limit, gain, dataset))
-
-
-def open_field_or_sample(
-    source: Path, bse: str | None, memory_limit: float | None, gain: float | None = None, dataset: str | None = None
-) -> Field:
-    """The sample of this name, unless there is such a file; else as `open_field`."""
-    from napari_gdls.samples import SAMPLES, sample_field
-
-    if str(source) in SAMPLES and not source.exists():
-        return sample_field(str(source))
-    return open_field(source, bse, memory_limit, gain, dataset)
-
-
-def reading_options(
-    bse: str | None, memory_limit: float | None, gain: float | None = None, dataset: str | None = None
-) -> dict[str, Any]:
-    """Arguments of the readers, with numbers where numbers are meant and `memory_limit` in bytes."""
-    return {
-        "bse": _name_or_number(bse),
-        "memory_limit": None if memory_limit is None else int(memory_limit * 2**30),
-        "gain": gain,
-        "dataset": _name_or_number(dataset),
-    }
-
-
-def _name_or_number(text: str | None) -> str | int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else text
 
 
 def text_of(path: Path) -> str:

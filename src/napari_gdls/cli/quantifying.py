@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_gdls.cli.options import ELEMENTS, BseChoice, Dataset, Gain, MemoryLimit, Overwrite, progress_bar
+from napari_gdls.cli.options import ELEMENTS, Overwrite, progress_bar
 from napari_gdls.cli.printing import print_table, words_after_results
+from napari_gdls.cli.reading_options import Reading, with_reading_options
 from napari_gdls.cli.subjects import (
     BeamEnergy,
     LabelImage,
@@ -19,7 +20,6 @@ from napari_gdls.cli.subjects import (
     TakeOff,
     beam_energy_of,
     conditions_line,
-    field_of,
     instrument_of,
     is_single_spectrum,
     phases_of,
@@ -56,7 +56,9 @@ Standards = Annotated[
 ]
 
 
+@with_reading_options()
 def quantify(
+    *,
     path: Annotated[
         Path,
         typer.Argument(
@@ -87,10 +89,7 @@ def quantify(
     labels: LabelImage = None,
     beam_energy: BeamEnergy = None,
     take_off: TakeOff = None,
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
     overwrite: Overwrite = False,
 ) -> None:
     """Print what a spectrum, or each phase of a field, consists of: percent with errors, limits of detection.
@@ -101,7 +100,7 @@ def quantify(
         raise typer.BadParameter("name at least one element, or leave --elements out to have them searched.")
     if output is not None:
         require_target(output, overwrite, _ENDINGS)
-    subjects = _subjects(path, labels, beam_energy, take_off, (bse, memory_limit, gain, dataset))
+    subjects = _subjects(path, labels, beam_energy, take_off, reading)
     compositions = _compositions(subjects, oxygen, elements, standard or (), beam_energy, take_off)
     if output is not None:
         _write(output, subjects, compositions, overwrite)
@@ -112,7 +111,7 @@ def quantify(
 
 
 def _subjects(
-    path: Path, labels: Path | None, beam_energy: float | None, take_off: float | None, reading: tuple[Any, ...]
+    path: Path, labels: Path | None, beam_energy: float | None, take_off: float | None, reading: Reading
 ) -> Subjects:
     from napari_gdls.mineralogy.phase_spectra import phase_spectra
 
@@ -120,7 +119,7 @@ def _subjects(
         if labels is not None:
             raise GdlsError(f"{path}: is one spectrum, which has no labels; leave --labels out.")
         return spectrum_of(path, beam_energy, take_off)
-    field = field_of(path, reading)
+    field = reading.field_or_sample(path)
     result = phases_of(field, labels)
     if result is None:
         assert labels is not None

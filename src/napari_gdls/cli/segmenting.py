@@ -11,18 +11,13 @@ import typer
 from napari_gdls.cli.identifying import Library, SchemeFile, specified_library, with_names
 from napari_gdls.cli.options import (
     Also,
-    BseChoice,
-    Dataset,
-    Gain,
-    MemoryLimit,
     Overwrite,
     formats_in,
-    open_field,
     progress_bar,
-    reading_options,
     text_of,
 )
 from napari_gdls.cli.printing import print_files, print_summary, warn_of_mixed_results, words_after_results
+from napari_gdls.cli.reading_options import Reading, with_reading_options
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.cli.subjects import BeamEnergy, TakeOff
 from napari_gdls.errors import GdlsError, OutputError
@@ -72,6 +67,7 @@ def demo(
 
 
 @with_recipe_options(Recipe)
+@with_reading_options()
 def segment(
     *,
     path: Annotated[Path, typer.Argument(help="File or folder of a field, in any format that can be read.")],
@@ -100,10 +96,7 @@ def segment(
     scheme: SchemeFile = None,
     beam_energy: BeamEnergy = None,
     take_off: TakeOff = None,
-    bse: BseChoice = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
     overwrite: Overwrite = False,
     cache: Annotated[bool, typer.Option(help="Keep embedded spectra from run to run, in the user's cache.")] = True,
 ) -> None:
@@ -143,8 +136,8 @@ def segment(
         minerals=names,
         also=formats_in(also),
     )
-    require_writable_files(files, overwrite=overwrite, permission="give --overwrite")
-    field = open_field(path, bse, memory_limit, gain, dataset)
+    require_writable_files(files, overwrite=overwrite)
+    field = reading.field(path)
     require_field_fits(files, field)
     limit = checked_memory_limit(reading_options(bse, memory_limit)["memory_limit"])
     result = _segmented(field, recipe, constraints=constraints, cache=cache, memory_limit=limit)
@@ -156,7 +149,7 @@ def segment(
         result,
         files,
         overwrite=overwrite,
-        opening=opening_of_file(path, reading_options(bse, memory_limit, gain, dataset)),
+        opening=opening_of_file(path, reading.arguments()),
         naming=NamingChoices(specified_library(library), scheme, beam_energy, take_off),
     )
     with words_after_results():

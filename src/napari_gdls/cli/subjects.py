@@ -5,13 +5,13 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import numpy.typing as npt
 import typer
 
-from napari_gdls.cli.options import number, open_field_or_sample, progress_bar, text_of
+from napari_gdls.cli.options import number, progress_bar, text_of
 from napari_gdls.errors import GdlsError, GdlsWarning
 
 if TYPE_CHECKING:
@@ -111,12 +111,6 @@ def instrument_of(field: Field, beam_energy: float | None, take_off: float | Non
         )
         beam_energy = field.assumed_beam_energy
     return calibrate_field(field, beam_energy=beam_energy, take_off_angle=take_off)
-
-
-def field_of(path: Path, reading: tuple[Any, ...]) -> Field:
-    """The field in a path, or the sample of this name; `reading` are `bse`, `memory_limit`, `gain`, `dataset`."""
-    bse, memory_limit, gain, dataset = reading
-    return open_field_or_sample(path, bse, memory_limit, gain, dataset)
 
 
 def segmented(field: Field) -> Segmentation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,14 +10,11 @@ import typer
 
 from napari_gdls.cli.options import (
     ELEMENTS,
-    Dataset,
-    Gain,
-    MemoryLimit,
-    open_field_or_sample,
     progress_bar,
     text_of,
 )
 from napari_gdls.cli.printing import print_files, warn_of_mixed_results, words_after_results
+from napari_gdls.cli.reading_options import Reading, with_reading_options
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.overlap.recipe import UnmixingRecipe
 
@@ -45,6 +43,10 @@ def _ties(text: str) -> str | dict[str, str]:
         "tie_element": {"flag": "--tie", "parser": _ties, "metavar": "Si|'phase 2=Si,...'"},
     },
 )
+@with_reading_options(
+    "Image to show: its name or number in the file, an image file, or 'counts' for the map of total counts. Default: "
+    "the one that the file calls BSE or HAADF, or else total counts; results do not depend on it."
+)
 def unmix(
     *,
     path: Annotated[
@@ -56,18 +58,7 @@ def unmix(
     ],
     recipe_file: Annotated[Path | None, typer.Option("--recipe", help="Recipe saved by an earlier run (JSON).")] = None,
     recipe_changes: dict[str, Any],
-    bse: Annotated[
-        str | None,
-        typer.Option(
-            "--bse",
-            help="Image to show: its name or number in the file, an image file, or 'counts' for the map of total "
-            "counts. Default: the one that the file calls BSE or HAADF, or else total counts; results do not depend "
-            "on it.",
-        ),
-    ] = None,
-    memory_limit: MemoryLimit = None,
-    gain: Gain = None,
-    dataset: Dataset = None,
+    reading: Reading,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an unmixing that is in the folder.")] = False,
 ) -> None:
     """Take the overlapping phases of a thin specimen (STEM-EDS) apart; write masks, spectra, tables and a picture.
@@ -83,13 +74,14 @@ def unmix(
         warn_of_mixed_results(recipe_file)
     recipe = UnmixingRecipe() if recipe_file is None else UnmixingRecipe.from_json(text_of(recipe_file))
     recipe = recipe.replace(**recipe_changes)
-    require_writable_folder(output, overwrite=overwrite, permission="give --overwrite")
-    field = open_field_or_sample(path, NAMED_OR_COUNTS if bse is None else bse, memory_limit, gain, dataset)
+    require_writable_folder(output, overwrite=overwrite)
+    chosen = replace(reading, bse=NAMED_OR_COUNTS) if reading.bse is None else reading
+    field = chosen.field_or_sample(path)
     with progress_bar() as progress:
         result = unmix_overlapping(field, **recipe.arguments(), progress=progress)
     files = write_unmixing(result, output, overwrite=overwrite)
     with words_after_results():
-        if bse is None and field.metadata.get("bse_image") == COUNTS:
+        if reading.bse is None and field.metadata.get("bse_image") == COUNTS:
             typer.echo("No BSE or HAADF image in the file: the map of total counts is shown instead (--bse chooses).")
         _print_unmixing(result)
         print_files({what: file for what, file in files.items() if file.suffix != ".msa"})

@@ -23,6 +23,8 @@ MOST_COUNTS = 2**31 - 1
 MOST_COUNTS_OF_FIELD = 2**53
 """Most counts of a field: sums of spectra are held as int64 and as float64, which is exact up to here."""
 
+_SCALED = "If the values are scaled, give the value of one count as `gain=`."
+
 
 def checked_counts(spectra: Any, n_locations: int, energy: EnergyAxis) -> Counts:
     """Spectra that all code may rely on; the given arrays are neither changed nor, where they must differ, shared.
@@ -85,12 +87,15 @@ def check_sums(counts: Counts) -> None:
     if not total.max() <= MOST_COUNTS:
         raise FieldError(
             f"spectrum {int(np.argmax(total))} has {total.max():.4g} counts; no more than {MOST_COUNTS:,} can be "
-            "handled. If the values are scaled, give the value of one count as the gain."
+            "handled.",
+            remedy=_SCALED,
+            option="gain",
         )
     if not total.sum() <= MOST_COUNTS_OF_FIELD:
         raise FieldError(
-            f"the field has {total.sum():.4g} counts; no more than {MOST_COUNTS_OF_FIELD:,} can be handled. If the "
-            "values are scaled, give the value of one count as the gain."
+            f"the field has {total.sum():.4g} counts; no more than {MOST_COUNTS_OF_FIELD:,} can be handled.",
+            remedy=_SCALED,
+            option="gain",
         )
 
 
@@ -218,8 +223,8 @@ def _check_values(counts: Counts) -> None:
             lowest = min(lowest, values.min())
     if n_wrong:
         raise FieldError(
-            f"spectra hold {n_wrong} counts that are NaN or infinite, the first in spectrum {first_wrong}; replace "
-            "them by 0 or drop the spectra."
+            f"spectra hold {n_wrong} counts that are NaN or infinite, the first in spectrum {first_wrong}.",
+            remedy="Replace them by 0, or drop the spectra.",
         )
     if n_negative:
         raise FieldError(

@@ -58,7 +58,7 @@ most that embeddings are calibrated for."""
 
 def warn_of_gain(gain: float, stacklevel: int = 2) -> None:
     """Warn that spectra were divided by a gain that was found."""
-    warnings.warn(f"{gain_in_words(gain)}; a gain of 1 leaves them as they are.", GdlsWarning, stacklevel + 1)
+    warnings.warn(f"{gain_in_words(gain)}; `gain=1` leaves them as they are.", GdlsWarning, stacklevel + 1)
 
 
 def gain_in_words(gain: float) -> str:

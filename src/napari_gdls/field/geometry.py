@@ -30,7 +30,9 @@ def checked_valid(valid: npt.ArrayLike | None, shape: tuple[int, ...]) -> npt.ND
         return np.ones(shape, dtype=bool)
     mask = np.asarray(valid)
     if mask.shape != shape or mask.dtype != bool:
-        raise FieldError(f"valid is {mask.dtype} of shape {mask.shape}; it must be bool of the shape of bse, {shape}.")
+        raise FieldError(
+            f"`valid=` is {mask.dtype} of shape {mask.shape}; it must be bool of the shape of bse, {shape}."
+        )
     return mask
 
 
@@ -73,7 +75,8 @@ def checked_locations(locations: npt.ArrayLike, valid: npt.NDArray[np.bool_]) ->
         row, column = places[np.argmax(masked)]
         raise FieldError(
             f"{np.count_nonzero(masked)} measurements lie on pixels that are not valid, the first at row {row}, "
-            f"column {column}; make these pixels valid or drop the spectra."
+            f"column {column}.",
+            remedy="Make these pixels True in `valid=`, or drop the spectra.",
         )
     return places
 
@@ -102,7 +105,10 @@ def checked_sampling_distance(
     if len(locations) == np.count_nonzero(valid):
         return 1.0
     if len(locations) == 1:
-        raise FieldError("one measurement has no neighbour to estimate the sampling distance from; give it, in px.")
+        raise FieldError(
+            "one measurement has no neighbour to estimate the sampling distance from.",
+            remedy="Give `sampling_distance=`, in px.",
+        )
     from scipy.spatial import cKDTree
 
     nearest, _ = cKDTree(locations).query(locations, k=2)

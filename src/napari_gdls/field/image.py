@@ -35,7 +35,8 @@ def checked_bse(bse: npt.ArrayLike) -> npt.NDArray[Any]:
         row, column = np.argwhere(wrong)[0]
         raise FieldError(
             f"bse is {image[row, column]} in {np.count_nonzero(wrong)} pixels, the first at row {row}, column "
-            f"{column}; give these pixels a number, and mark them in `valid` as no part of the specimen."
+            f"{column}; each pixel needs a number.",
+            remedy="Give these pixels a number, and mark them as False in `valid=`: no part of the specimen.",
         )
     return image
 
@@ -53,13 +54,13 @@ def checked_full_scale(bse: npt.NDArray[Any], full_scale: float | None) -> float
         scale = _FULL_SCALES.get(bse.dtype)
     if scale is None:
         raise FieldError(
-            f"bse has dtype {bse.dtype}, which has no natural full scale; give bse_full_scale (65536 for 16-bit "
-            "values, 1 for values scaled to 0..1)."
+            f"bse has dtype {bse.dtype}, which has no natural full scale.",
+            remedy="Give `bse_full_scale=` (65536 for 16-bit values, 1 for values scaled to 0..1).",
         )
     largest = max(float(bse.max()), -float(bse.min()))
     if not largest <= _MOST_FRACTION * scale:
         raise FieldError(
-            f"bse has values of {largest:g} and a full scale of {scale:g}, more than {_MOST_FRACTION:,.0f} times less; "
-            "give a bse_full_scale that fits the values."
+            f"bse has values of {largest:g} and a full scale of {scale:g}, more than {_MOST_FRACTION:,.0f} times less.",
+            remedy="Give a `bse_full_scale=` that fits the values.",
         )
     return scale

@@ -140,7 +140,7 @@ class SpectraOnDisk:
     def __reduce__(self) -> Any:
         raise FieldError(
             "spectra on disk cannot be handed to another process; give it the file of the field, or read the field "
-            "with a larger memory limit."
+            "with a larger `memory_limit=`."
         )
 
 

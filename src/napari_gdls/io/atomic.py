@@ -146,7 +146,7 @@ def _checked_target(path: str | os.PathLike[str], *, overwrite: bool, kind: str)
         found = "folder" if is_folder else "file"
         raise OutputError(f"{name} is a {found}, and a {kind} is to be written there; choose another name.")
     if exists and not overwrite:
-        raise OutputError(f"{name} exists; choose another name, or allow it to be replaced (option overwrite).")
+        raise OutputError(f"{name} exists; choose another name, or give `overwrite=True`.")
     if not target.parent.is_dir():
         raise OutputError(f"{name}: there is no folder {target.parent}; make it first.")
     return target

@@ -155,15 +155,37 @@ def bse_from_counts(totals: npt.NDArray[Any]) -> BseImage:
     return BseImage(totals.astype(np.float32), max(float(totals.max(initial=0)), 1.0), COUNTS, COUNTS_NOTE)
 
 
-def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
-    fitting = [(title, pixels) for title, pixels in images if pixels.shape == shape]
+def named_image(images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> tuple[int, str] | None:
+    """The image that is taken for the BSE image where none is chosen, by the names that detectors go by.
+
+    Parameters
+    ----------
+    images : sequence of (str, array)
+        Title and pixels of the images in the file.
+    shape : (int, int)
+        Height and width of the map of spectra; images of other sizes are not taken.
+
+    Returns
+    -------
+    (int, str) or None
+        Number of the image, and what the user should know of it, which may be empty; None where none is called so.
+    """
+    titles = ["".join(c for c in title.partition(",")[0].lower() if c.isalnum()) for title, _ in images]
     for names, note in _NAMES:
         for name in names:
-            for title, pixels in fitting:
-                if "".join(letter for letter in title.partition(",")[0].lower() if letter.isalnum()) == name:
-                    image = _fitting(path, title, pixels, shape)
-                    return BseImage(image.pixels, image.full_scale, image.title, note.format(title=repr(title)))
-    raise _undecided(path, "does not say which image is the BSE image", images, shape)
+            for index, (title, pixels) in enumerate(images):
+                if titles[index] == name and pixels.shape == shape:
+                    return index, note.format(title=repr(title))
+    return None
+
+
+def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
+    named = named_image(images, shape)
+    if named is None:
+        raise _undecided(path, "does not say which image is the BSE image", images, shape)
+    index, note = named
+    title, pixels = images[index]
+    return BseImage(pixels, _full_scale(pixels), title, note)
 
 
 def _fitting(path: Path, title: str, pixels: npt.NDArray[Any], shape: tuple[int, int]) -> BseImage:
@@ -194,7 +216,7 @@ def _undecided(
         or "none"
     )
     remedy = (
-        f"Choose with the option bse: an image of the file by name or index, an image file of "
-        f"{size_in_words(shape)} px, or 'counts' for the map of total counts. Images in the file: {held}."
+        f"Choose with `bse=`: an image of the file by name or index, an image file of {size_in_words(shape)} px, or "
+        f"`bse='counts'`, the map of total counts. Images in the file: {held}."
     )
     return ReadChoiceError(path, problem, option="bse", remedy=remedy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,10 @@ THUMBNAIL = 128
 """Pixels of the longer side of a thumbnail at most: as large as a list of images shows it."""
 
 _PERCENTILES = (5, 25, 50, 75, 95)  # of the counts, in a summary of a field
+
+
+MAP_OPTIONS = ("dataset", "bse", "energy", "gain")
+"""Options of reading that files of other programs leave open; see `ReadOptions`."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,11 @@ class MapChoice:
     energy : (float, float) or None
         Energy of the first channel and width of a channel in eV; None where the file does not say.
     problem : str
-        Why its energy axis cannot be taken as it is; "" if it can.
+        Why it cannot be taken as it is; "" if it can.
     bse : int or None
         Index of the image that is taken as its BSE image where none is chosen; None where the file does not tell.
+    mended_by : str
+        Argument of `napari_gdls.read_field` that mends the problem; "" where none does.
     """
 
     index: int | None
@@ -110,6 +117,7 @@ class MapChoice:
     energy: tuple[float, float] | None
     problem: str = ""
     bse: int | None = None
+    mended_by: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +132,26 @@ class FileChoices:
 
     images: tuple[ImageChoice, ...] = ()
     maps: tuple[MapChoice, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        images = [{**vars(image), "thumbnail": image.thumbnail.tolist()} for image in self.images]
+        return {"images": images, "maps": [dict(vars(each)) for each in self.maps]}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FileChoices:
+        """What `to_dict` gave, also after a way through JSON."""
+        images = (
+            ImageChoice(
+                **{**image, "shape": tuple(image["shape"]), "thumbnail": np.array(image["thumbnail"], np.uint8)}
+            )
+            for image in values["images"]
+        )
+        maps = (
+            MapChoice(**{**each, "shape": tuple(each["shape"]), "energy": each["energy"] and tuple(each["energy"])})
+            for each in values["maps"]
+        )
+        return cls(tuple(images), tuple(maps))
 
 
 class FieldReader(Protocol):
@@ -140,6 +168,10 @@ class FieldReader(Protocol):
     @property
     def endings(self) -> tuple[str, ...]:
         """Lower-case endings of file names, with the dot; empty for folders that are known by their content."""
+
+    @property
+    def leaves_open(self) -> tuple[str, ...]:
+        """Which of `MAP_OPTIONS` have a meaning for its files; others are refused before `read` and `describe`."""
 
     def sniff(self, path: Path) -> bool:
         """Whether the content of `path`, a file or folder, is of this format. Reads a few bytes; raises nothing."""
@@ -189,6 +221,9 @@ class FieldSummary:
     artefacts : tuple of str
         Symbols of elements that are no part of the specimen, where the file names such.
     warnings : tuple of str
+        With arguments in the notation of `napari_gdls.argument_words`.
+    choices : FileChoices or None
+        What can be chosen in the file; None in formats that leave no choice.
     """
 
     path: str
@@ -206,10 +241,12 @@ class FieldSummary:
     n_unmeasured: int = 0
     artefacts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    choices: FileChoices | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return dataclasses.asdict(self)
+        plain = dataclasses.asdict(dataclasses.replace(self, choices=None))
+        return plain | {"choices": None if self.choices is None else self.choices.to_dict()}
 
     def __str__(self) -> str:
         return "\n".join(f"{heading + ':':<20} {text}" for heading, text in self.rows())
@@ -219,7 +256,8 @@ class FieldSummary:
         unknown = "not in the file"
         axis = self.energy
         rows = [("file", self.path), ("format", self.format)]
-        rows += [("image", f"{im.title!r}, {' x '.join(map(str, im.shape))} px, {im.dtype}") for im in self.images]
+        rows += _image_rows(self.images, self.choices)
+        rows += [] if self.choices is None else [_map_row(each) for each in self.choices.maps]
         if self.shape and self.n_measurements is not None:
             dense = self.n_measurements + self.n_unmeasured == self.shape[0] * self.shape[1]
             kind = "one per pixel" if dense else f"every {self.sampling_distance or float('nan'):.3g} px"
@@ -244,7 +282,34 @@ class FieldSummary:
         if self.artefacts:
             rows.append(("artefacts", f"{', '.join(self.artefacts)}: no part of the specimen"))
         rows += [("warning", text) for text in self.warnings]
+        rows += [] if self.choices is None else [("to choose", _TO_CHOOSE)]
         return rows
+
+
+_TO_CHOOSE = (
+    "the map by `dataset=`, the BSE image by `bse=` (number or name of an image, an image file, or `bse='counts'`), "
+    "the calibration by `energy=(FIRST, WIDTH)` in eV, the value of one count by `gain=`, the "
+    "beam by `beam_energy=` in keV"
+)
+
+
+def _image_rows(images: tuple[ImageInfo, ...], choices: FileChoices | None) -> list[tuple[str, str]]:
+    taken = set() if choices is None else {each.bse for each in choices.maps if each.index is not None}
+    rows = []
+    for number, image in enumerate(images):
+        text = f"{image.title!r}, {' x '.join(map(str, image.shape))} px, {image.dtype}"
+        heading = "image" if choices is None else f"image {number}"
+        rows.append((heading, f"{text}, taken for the BSE image unless another is chosen" if number in taken else text))
+    return rows
+
+
+def _map_row(found: MapChoice) -> tuple[str, str]:
+    height, width, channels = found.shape
+    axis = "" if found.energy is None else f" of {found.energy[1]:g} eV from {found.energy[0]:g} eV"
+    text = f"{found.title!r}, {height} x {width} px, {channels} channels{axis}, {found.kind}"
+    if found.index is None:
+        return "no map of X-rays", text
+    return f"map {found.index}", f"{text}; {found.problem}" if found.problem else text
 
 
 def summarise(path: Path, title: str, field: Field, images: tuple[ImageInfo, ...] = ()) -> FieldSummary:

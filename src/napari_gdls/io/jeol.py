@@ -164,7 +164,7 @@ def _energy(path: Path, tree: Tag, measured: Tag) -> tuple[EnergyAxis | None, Re
     zero = page.number("Tpl", measured.text("Meas Cond", "Tpl"), "DigZ")
     if width is None or first is None or zero is None:
         return None, ReadChoiceError(
-            path, "has no energy calibration", option="energy", remedy="Give it with the option energy."
+            path, "has no energy calibration", option="energy", remedy="Give it with `energy=`."
         )
     try:
         energy = EnergyAxis(round(1000 * (first - width * zero), 9), round(1000 * width, 9), 4096)

@@ -58,8 +58,17 @@ def checked_memory_limit(limit: int | None) -> int:
     return max(int(checked_number("memory_limit", limit, "in bytes", positive=True)), 1)
 
 
-class TooLargeError(FieldReadError):
-    """Reading needs more memory than it may take."""
+class TooLargeError(ReadChoiceError):
+    """Reading needs more memory than it may take.
+
+    Parameters
+    ----------
+    path, problem, where, remedy
+        As in `FieldReadError`.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], problem: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(path, problem, option="memory_limit", where=where, remedy=remedy)
 
 
 def require_memory(path: str | os.PathLike[str], needed: int, limit: int, what: str) -> None:
@@ -72,10 +81,14 @@ def require_memory(path: str | os.PathLike[str], needed: int, limit: int, what: 
     if needed > limit:
         raise TooLargeError(
             path,
-            f"{what} would take {format_bytes(needed)} of memory; the limit is {format_bytes(limit)}",
-            remedy="If you trust the file and have the memory, raise the memory limit to "
-            f"{needed * 1.25 / 2**30:.2g} GiB ({needed + needed // 4} bytes).",
+            f"{what} would take {format_bytes(needed)} of memory; the memory limit is {format_bytes(limit)}",
+            remedy=f"If you trust the file and have the memory, give `memory_limit={_with_room(needed)}`.",
         )
+
+
+def _with_room(needed: int) -> int:
+    """A quarter more than needed (bytes), in whole hundredths of a GiB: an even number wherever it is shown."""
+    return math.ceil(math.ceil(1.25 * needed / 2**30 * 100) / 100 * 2**30)
 
 
 def require_plausible_expansion(path: str | os.PathLike[str], declared: int, compressed: int, what: str) -> None:
@@ -129,7 +142,7 @@ def require_plausible_energies(path: str | os.PathLike[str], energy: EnergyAxis,
         Of the file, for the message.
     energy : EnergyAxis
     may_be_given : bool
-        Whether whoever reads the file can give another with the option energy.
+        Whether whoever reads the file can give another.
 
     Raises
     ------
@@ -149,7 +162,7 @@ def require_plausible_energies(path: str | os.PathLike[str], energy: EnergyAxis,
         "read; check whether eV and keV are mixed up, and "
     )
     if may_be_given:
-        remedy = f"{usual}give the calibration with the option energy, or correct it in the file."
+        remedy = f"{usual}give the calibration with `energy=`, or correct it in the file."
         raise ReadChoiceError(path, problem, option="energy", remedy=remedy)
     raise FieldReadError(path, problem, remedy=f"{usual}correct the calibration in the file.")
 

@@ -19,8 +19,16 @@ import numpy.typing as npt
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.field import Counts, Field
-from napari_gdls.io.bse_choice import COUNTS_NOTE, NAMED_OR_COUNTS, BseImage, bse_from_counts, choose_bse
+from napari_gdls.io.bse_choice import (
+    COUNTS_NOTE,
+    NAMED_OR_COUNTS,
+    BseImage,
+    bse_from_counts,
+    choose_bse,
+    named_image,
+)
 from napari_gdls.io.contracts import (
+    MAP_OPTIONS,
     FieldReader,
     FieldSummary,
     FileChoices,
@@ -117,6 +125,11 @@ class FileContents:
 class MapFileReader(FieldReader):
     """A `FieldReader` of a format whose files hold images and maps: a subclass says what is in a file."""
 
+    @property
+    def leaves_open(self) -> tuple[str, ...]:
+        """Which options of reading have a meaning for its files."""
+        return MAP_OPTIONS
+
     @abstractmethod
     def contents(self, path: Path, options: ReadOptions) -> AbstractContextManager[FileContents]:
         """What is in the file, for as long as it is open; raises `FieldReadError`. `field_of` sees to `options`."""
@@ -162,40 +175,63 @@ def summary_of(path: Path, title: str, contents: FileContents, options: ReadOpti
     maps = _maps_of_x_rays(path, contents)
     warnings: list[str] = []
     if len(maps) > 1 and options.dataset is None:
-        warnings.append(f"several maps, of which the first is described; {_map_choice(maps)}")
+        warnings.append("several maps, of which the first is described; choose with `dataset=`")
         maps = maps[:1]
-    chosen = _chosen_map(path, maps, options)
+    choices = choices_of(contents)
     infos = tuple(ImageInfo(image.title, image.pixels.shape, str(image.pixels.dtype)) for image in contents.images)
     try:
+        chosen = _chosen_map(path, maps, options)
+    except ReadChoiceError as error:
+        if error.option != "energy" or options.energy is not None:
+            raise
+        unknown = replace(_map_called(path, maps, options.dataset), energy=None)
+        return _outline(path, title, unknown, infos, (*warnings, f"{error.problem}. {error.remedy}"), choices)
+    try:
         bse = _bse(path, contents.images, chosen, options)
-    except FieldReadError as error:
-        warnings.append(f"{error.problem}. {error.remedy}")
+    except FieldReadError:
+        if options.bse is not None:
+            raise
+        warnings.append("which image is the BSE image is not said; choose with `bse=`")
     else:
         warnings += [bse.note] if bse is not None and bse.note else []
     try:
         summary = _summary(path, title, contents.images, chosen, options, infos)
     except FieldReadError as error:
-        height, width, _ = chosen.shape
-        return FieldSummary(
-            path=os.fspath(path),
-            format=title,
-            images=infos,
-            shape=(height, width),
-            n_measurements=height * width,
-            counts_dtype=str(chosen.counts.dtype),
-            energy=chosen.energy,
-            sampling_distance=1.0,
-            pixel_size=chosen.pixel_size,
-            beam_energy=chosen.beam_energy,
-            warnings=(*warnings, *chosen.notes, error.problem),
-        )
+        return _outline(path, title, chosen, infos, (*warnings, error.problem), choices)
     said = (text for text in summary.warnings if text != COUNTS_NOTE)  # nobody has chosen them
-    return replace(summary, images=infos, warnings=(*warnings, *said))
+    return replace(summary, images=infos, warnings=(*warnings, *said), choices=choices)
+
+
+def _outline(
+    path: Path,
+    title: str,
+    chosen: SpectralMap,
+    images: tuple[ImageInfo, ...],
+    warnings: tuple[str, ...],
+    choices: FileChoices,
+) -> FieldSummary:
+    """What is known of a map without its counts."""
+    height, width, _ = chosen.shape
+    return FieldSummary(
+        path=os.fspath(path),
+        format=title,
+        images=images,
+        shape=(height, width),
+        n_measurements=height * width,
+        counts_dtype=str(chosen.counts.dtype),
+        energy=chosen.energy,
+        sampling_distance=1.0,
+        pixel_size=chosen.pixel_size,
+        beam_energy=chosen.beam_energy,
+        warnings=(*warnings, *chosen.notes),
+        choices=choices,
+    )
 
 
 def choices_of(contents: FileContents) -> FileChoices:
     """What can be chosen in a file: its images in small, and its maps."""
     number = iter(range(len(contents.maps)))
+    named = [(image.title, image.pixels) for image in contents.images]
     return FileChoices(
         tuple(
             ImageChoice(index, image.title, _height_and_width(image.pixels), thumbnail_of(image.pixels))
@@ -209,7 +245,8 @@ def choices_of(contents: FileContents) -> FileChoices:
                 found.measured or "X-rays (EDS)",
                 None if found.energy is None else (found.energy.offset, found.energy.width),
                 "" if found.refused is None else found.refused.problem,
-                _index_of_bse(contents.images, found),
+                bse[0] if (bse := named_image(named, found.shape[:2])) else None,
+                getattr(found.refused, "option", ""),
             )
             for found in contents.maps
         ),
@@ -318,15 +355,6 @@ def _bse(path: Path, images: Sequence[MapImage], chosen: SpectralMap, options: R
     return replace(bse, note="; ".join([*([bse.note] if bse.note else []), *notes]))
 
 
-def _index_of_bse(images: Sequence[MapImage], found: SpectralMap) -> int | None:
-    """Index of the image that is the BSE image of a map where none is chosen; None where there is no such."""
-    try:
-        bse = _bse(Path(), images, found, ReadOptions())
-    except FieldReadError:
-        return None
-    return next((i for i, image in enumerate(images) if bse is not None and image.pixels is bse.pixels), None)
-
-
 def _chosen_map(path: Path, maps: list[SpectralMap], options: ReadOptions) -> SpectralMap:
     chosen = _map_called(path, maps, options.dataset)
     if options.energy is not None:
@@ -358,7 +386,7 @@ def _map_called(path: Path, maps: list[SpectralMap], dataset: str | int | None) 
 
 def _map_choice(maps: list[SpectralMap]) -> str:
     held = "; ".join(f"{i}: {found.title!r} ({' x '.join(map(str, found.shape))})" for i, found in enumerate(maps))
-    return f"Choose with the option dataset, by name or index. Maps in the file: {held}."
+    return f"Choose with `dataset=`, by name or index. Maps in the file: {held}."
 
 
 def _height_and_width(pixels: npt.NDArray[Any]) -> tuple[int, int]:

@@ -270,7 +270,7 @@ def _other_range(path: Path, header: Header, energy: EnergyAxis | None, place: s
         return None
     return ReadChoiceError(
         path, f"declares an energy range of {kev:g} keV, and its channels cover {covered:.4g} keV", option="energy",
-        where=f"{place}/Header", remedy="Look up the calibration in AZtec, and give it with the option energy.",
+        where=f"{place}/Header", remedy="Look up the calibration in AZtec, and give it with `energy=`.",
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from napari_gdls.errors import FieldError, FieldReadError, GdlsWarning
+from napari_gdls.errors import FieldError, FieldReadError, GdlsWarning, ReadChoiceError
 from napari_gdls.field import Field
-from napari_gdls.io.contracts import FieldReader, FieldSummary, FileChoices, ReadOptions
+from napari_gdls.io.bse_choice import NAMED_OR_COUNTS
+from napari_gdls.io.contracts import MAP_OPTIONS, FieldReader, FieldSummary, FileChoices, ReadOptions
 from napari_gdls.io.limits import checked_beam_energy, checked_energy, checked_memory_limit, existing_path
 
 
@@ -91,6 +92,7 @@ def read_field(
     file = existing_path(path)
     options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
     with_reader = _reader_for(file, reader, dataset)
+    _require_meaning(file, with_reader, options)
     with _explained(file, with_reader):
         field = with_reader.read(file, options)
         return field if options.beam_energy is None else field.with_beam_energy(options.beam_energy)
@@ -122,6 +124,7 @@ def describe(
     file = existing_path(path)
     options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
     with_reader = _reader_for(file, reader, dataset)
+    _require_meaning(file, with_reader, options)
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
         found = with_reader.describe(file, options)
@@ -172,15 +175,37 @@ def _options(
     )
 
 
+def _require_meaning(path: Path, reader: FieldReader, options: ReadOptions) -> None:
+    """Refuse what was chosen where the format leaves no choice: passed over in silence, it would be taken as done."""
+    for name in MAP_OPTIONS:
+        given = getattr(options, name)
+        if given is None or name in reader.leaves_open or given == NAMED_OR_COUNTS:
+            continue
+        raise FieldReadError(
+            path,
+            f"leaves no choice of {_CHOICES_IN_WORDS[name]}: it is a {reader.title}, which has its own",
+            remedy=f"Leave `{name}=` out.",
+        )
+
+
+_CHOICES_IN_WORDS = {
+    "dataset": "a map",
+    "bse": "a BSE image",
+    "energy": "an energy calibration",
+    "gain": "the value of one count",
+}
+
+
 @contextmanager
 def _explained(path: Path, reader: FieldReader) -> Iterator[None]:
     """Turn what a reader lets through into the one error of reading."""
     try:
         yield
     except FieldError as error:
-        raise FieldReadError(
-            path, f"read as {reader.title}, it is no consistent field: {str(error).rstrip('.')}"
-        ) from error
+        problem = f"read as {reader.title}, it is no consistent field: {error.problem.rstrip('.')}"
+        if error.option:
+            raise ReadChoiceError(path, problem, option=error.option, remedy=error.remedy) from error
+        raise FieldReadError(path, problem, remedy="Correct it in the program that wrote the file.") from error
     except MemoryError:
         raise _out_of_memory(path) from None
     except OSError as error:

@@ -46,7 +46,7 @@ _DETECTOR = {
 
 _FROM_ZERO = (
     "the file gives the width of its channels and not where they begin; the first one is taken to be at 0 eV. Maps of "
-    "some makers begin near -200 or -470 eV: look whether peaks lie where they should, else give the option energy"
+    "some makers begin near -200 or -470 eV: look whether peaks lie where they should, else give `energy=`"
 )
 _NO_END = "the last line of the .rpl has no end; look whether the file was cut off there"
 _NO_ORDER = "the file does not say in which order the bytes of a count are; little-endian is taken"

@@ -324,13 +324,14 @@ class StoreReader:
     name: str = "store"
     title: str = "napari-gdls store"
     endings: tuple[str, ...] = STORE_ENDINGS
+    leaves_open: tuple[str, ...] = ("gain",)
 
     def sniff(self, path: Path) -> bool:
         """Whether the path holds a store, judged by its content."""
         return is_store(path)
 
     def read(self, path: Path, options: ReadOptions) -> Field:
-        """Read the field; `bse` and `dataset` have no meaning here."""
+        """Read the field."""
         field = read_field_store(path, memory_limit=options.memory_limit)
         if options.gain is None or options.gain == 1:
             return field

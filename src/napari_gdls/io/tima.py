@@ -326,6 +326,7 @@ class TimaReader:
     name: str = "tima"
     title: str = "TESCAN TIMA field"
     endings: tuple[str, ...] = ("xray.map", "xray.map.gz")
+    leaves_open: tuple[str, ...] = ("gain",)
 
     def sniff(self, path: Path) -> bool:
         """Whether it is a folder with a BSE image and a spectra file, or such a spectra file."""

@@ -265,7 +265,7 @@ def _wide_counts(
         if n_counts * _BYTES_OF_COUNT > limit:
             raise RecipeError(
                 f"this method holds the whole map, which takes more than {limit:,} bytes; choose psnmf, or give a "
-                "larger memory_limit."
+                "larger `memory_limit=`."
             )
     return sp.csr_array(sp.vstack(parts, format="csr"))
 

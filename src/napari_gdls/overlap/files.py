@@ -107,12 +107,7 @@ def unmixing_files(
     return {what: Path(folder) / name for what, name in {**names, "manifest": MANIFEST_NAME}.items()}
 
 
-def require_writable_folder(
-    folder: str | os.PathLike[str],
-    *,
-    overwrite: bool = False,
-    permission: str = "allow it to be replaced (option overwrite)",
-) -> None:
+def require_writable_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Refuse a folder that cannot be written, before the work is done whose results are to go there.
 
     Parameters
@@ -121,8 +116,6 @@ def require_writable_folder(
         One that is not there yet, an empty one, or one that holds an earlier unmixing and nothing else.
     overwrite : bool
         Whether an earlier unmixing may be replaced.
-    permission : str
-        How the user says that it may, for the message.
 
     Raises
     ------
@@ -145,7 +138,7 @@ def require_writable_folder(
             "empty or not there yet."
         )
     if there and not overwrite:
-        raise OutputError(f"{folder}: holds an unmixing already; choose another folder, or {permission}.")
+        raise OutputError(f"{folder}: holds an unmixing already; choose another folder, or give `overwrite=True`.")
     require_writable(target, overwrite=True, folder=True)
 
 

@@ -140,9 +140,7 @@ def _names(labels: str, stem: str) -> dict[str, str]:
     return {"labels": labels, "phase map": f"{stem}.phases{labels[len(stem) :]}", **named, **also}
 
 
-def require_writable_files(
-    files: Mapping[str, Path], *, overwrite: bool, permission: str = "allow them to be replaced (option overwrite)"
-) -> None:
+def require_writable_files(files: Mapping[str, Path], *, overwrite: bool) -> None:
     """Refuse targets that cannot be written, before the work is done whose results are to go there.
 
     Parameters
@@ -151,8 +149,6 @@ def require_writable_files(
         From `result_files`.
     overwrite : bool
         Whether files that are there may be replaced.
-    permission : str
-        How the user says that they may, for the message.
 
     Raises
     ------
@@ -168,7 +164,7 @@ def require_writable_files(
     if missing:
         raise OutputError(f"{folder}: the folder does not exist; make it first.")
     if there and not overwrite:
-        raise OutputError(f"{', '.join(there)}: already there; choose another name, or {permission}.")
+        raise OutputError(f"{', '.join(there)}: already there; choose another name, or give `overwrite=True`.")
     for content, path in files.items():
         row = format_of_content(content, path)
         if row is not None:

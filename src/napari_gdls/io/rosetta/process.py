@@ -15,14 +15,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, GdlsError, ReadChoiceError
 from napari_gdls.field import Field
 from napari_gdls.field.gain import warn_of_gain
 from napari_gdls.io.cached_files import scratch_folder
-from napari_gdls.io.contracts import FieldSummary, FileChoices, ImageChoice, ImageInfo, MapChoice, ReadOptions
+from napari_gdls.io.contracts import FieldSummary, FileChoices, ImageInfo, ReadOptions
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
 from napari_gdls.io.rosetta.reading import choices_here, describe_here, read_here
 from napari_gdls.io.store import read_field_store, write_quickly
@@ -64,22 +62,14 @@ def describe_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Fie
             "low_counts": summary["low_counts"] and tuple(summary["low_counts"]),
             "artefacts": tuple(summary["artefacts"]),
             "warnings": tuple(summary["warnings"]),
+            "choices": summary["choices"] and FileChoices.from_dict(summary["choices"]),
         }
     )
 
 
 def choices_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileChoices:
     """What can be chosen in a file, with the reader of its format in another process; errors as in `read_apart`."""
-    found = _answer(kind, path, options, "choices")["choices"]
-    images = (
-        ImageChoice(**{**image, "shape": tuple(image["shape"]), "thumbnail": np.array(image["thumbnail"], np.uint8)})
-        for image in found["images"]
-    )
-    maps = (
-        MapChoice(**{**each, "shape": tuple(each["shape"]), "energy": each["energy"] and tuple(each["energy"])})
-        for each in found["maps"]
-    )
-    return FileChoices(tuple(images), tuple(maps))
+    return FileChoices.from_dict(_answer(kind, path, options, "choices")["choices"])
 
 
 def _answer(
@@ -138,9 +128,7 @@ def main() -> None:
         if question["wanted"] == "summary":
             answer["summary"] = describe_here(kind, path, options).to_dict()
         elif question["wanted"] == "choices":
-            found = choices_here(kind, path, options)
-            images = [{**vars(image), "thumbnail": image.thumbnail.tolist()} for image in found.images]
-            answer["choices"] = {"images": images, "maps": [vars(each) for each in found.maps]}
+            answer["choices"] = choices_here(kind, path, options).to_dict()
         else:
             write_quickly(question["store"], read_here(kind, path, options))
     except FieldReadError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_gdls.field import Field
-from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions
+from napari_gdls.io.contracts import MAP_OPTIONS, FieldSummary, FileChoices, ReadOptions
 from napari_gdls.io.rosetta import reading
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
@@ -36,6 +36,11 @@ class RosettaReader:
     def endings(self) -> tuple[str, ...]:
         """Lower-case endings of file names."""
         return self.kind.endings
+
+    @property
+    def leaves_open(self) -> tuple[str, ...]:
+        """Which options of reading have a meaning for its files."""
+        return MAP_OPTIONS
 
     def sniff(self, path: Path) -> bool:
         """Whether the file begins as this format does and is named so: several formats share their first bytes."""

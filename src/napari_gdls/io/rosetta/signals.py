@@ -230,7 +230,7 @@ def _energy(path: Path, axis: Axis, *, plausible: bool) -> tuple[EnergyAxis | No
             "has no energy calibration: the unit of the energy axis is "
             f"{axis.get('units') or 'missing'}, its channel width {width}",
             option="energy",
-            remedy="Give it with the option energy, or export the map with its calibration.",
+            remedy="Give it with `energy=`, or export the map with its calibration.",
         )
     # Rounded to 1e-9 eV, so that 0.010001 keV is 10.001 eV and not its neighbour.
     try:
