@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from said import said
 from typer.testing import CliRunner
 
 from napari_gdls import sample_field
@@ -45,7 +46,7 @@ def test_a_sweep_writes_scores_and_curves(tmp_path):
         line[8] for line in printed if line[:1] in (["threshold"], ["watershed"])
     ]
     again = run("evaluate", "synthetic", "--sweep", "watershed=0.4", "-o", tmp_path / "a.csv")
-    assert "--overwrite" in str(again.exception)
+    assert "--overwrite" in said(again)
 
 
 def test_a_sweep_of_a_file_needs_a_truth(tmp_path):
@@ -53,7 +54,7 @@ def test_a_sweep_of_a_file_needs_a_truth(tmp_path):
     field = sample_field("dacite-fast")
     write_field(path, field)
     arguments = ("--sweep", "threshold=1", "-o", tmp_path / "a.csv")
-    assert "no truth" in str(run("evaluate", path, *arguments).exception)
+    assert "no truth" in said(run("evaluate", path, *arguments))
     write_labels(tmp_path / "truth.png", np.ones(field.shape, np.int32))
     assert run("evaluate", path, tmp_path / "truth.png", *arguments).exit_code == 0
     with (tmp_path / "a.csv").open(newline="") as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from said import said
 from typer.testing import CliRunner
 
 from napari_gdls.cli import app
@@ -78,7 +79,7 @@ def test_what_cannot_be_read_is_one_line_of_error(command: str, tmp_path: Path):
     broken.write_text("#FORMAT : EMSA/MAS Spectral Data File\n#NPOINTS : x\n")
     result = runner.invoke(app, [command, str(broken)])
     assert isinstance(result.exception, GdlsError)
-    assert "broken.msa" in str(result.exception)
+    assert "broken.msa" in said(result)
 
 
 def test_a_spectrum_without_a_beam_energy_needs_one(tmp_path: Path):
@@ -88,7 +89,7 @@ def test_a_spectrum_without_a_beam_energy_needs_one(tmp_path: Path):
     write_msa(path, np.full(_AXIS.size, 10.0), _AXIS, title="bare")
     result = runner.invoke(app, ["quantify", str(path)])
     assert isinstance(result.exception, GdlsError)
-    assert "--beam-energy" in str(result.exception)
+    assert "--beam-energy" in said(result)
 
 
 def test_the_demo_names_the_minerals_and_writes_them(tmp_path: Path):

@@ -155,37 +155,15 @@ def bse_from_counts(totals: npt.NDArray[Any]) -> BseImage:
     return BseImage(totals.astype(np.float32), max(float(totals.max(initial=0)), 1.0), COUNTS, COUNTS_NOTE)
 
 
-def named_image(images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> tuple[int, str] | None:
-    """The image that is taken for the BSE image where none is chosen, by the names that detectors go by.
-
-    Parameters
-    ----------
-    images : sequence of (str, array)
-        Title and pixels of the images in the file.
-    shape : (int, int)
-        Height and width of the map of spectra; images of other sizes are not taken.
-
-    Returns
-    -------
-    (int, str) or None
-        Number of the image, and what the user should know of it, which may be empty; None where none is called so.
-    """
-    titles = ["".join(c for c in title.partition(",")[0].lower() if c.isalnum()) for title, _ in images]
+def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
+    fitting = [(title, pixels) for title, pixels in images if pixels.shape == shape]
     for names, note in _NAMES:
         for name in names:
-            for index, (title, pixels) in enumerate(images):
-                if titles[index] == name and pixels.shape == shape:
-                    return index, note.format(title=repr(title))
-    return None
-
-
-def _named_bse(path: Path, images: Sequence[tuple[str, npt.NDArray[Any]]], shape: tuple[int, int]) -> BseImage:
-    named = named_image(images, shape)
-    if named is None:
-        raise _undecided(path, "does not say which image is the BSE image", images, shape)
-    index, note = named
-    title, pixels = images[index]
-    return BseImage(pixels, _full_scale(pixels), title, note)
+            for title, pixels in fitting:
+                if "".join(letter for letter in title.partition(",")[0].lower() if letter.isalnum()) == name:
+                    image = _fitting(path, title, pixels, shape)
+                    return BseImage(image.pixels, image.full_scale, image.title, note.format(title=repr(title)))
+    raise _undecided(path, "does not say which image is the BSE image", images, shape)
 
 
 def _fitting(path: Path, title: str, pixels: npt.NDArray[Any], shape: tuple[int, int]) -> BseImage:

@@ -25,7 +25,6 @@ from napari_gdls.io.bse_choice import (
     BseImage,
     bse_from_counts,
     choose_bse,
-    named_image,
 )
 from napari_gdls.io.contracts import (
     MAP_OPTIONS,
@@ -231,7 +230,6 @@ def _outline(
 def choices_of(contents: FileContents) -> FileChoices:
     """What can be chosen in a file: its images in small, and its maps."""
     number = iter(range(len(contents.maps)))
-    named = [(image.title, image.pixels) for image in contents.images]
     return FileChoices(
         tuple(
             ImageChoice(index, image.title, _height_and_width(image.pixels), thumbnail_of(image.pixels))
@@ -245,7 +243,7 @@ def choices_of(contents: FileContents) -> FileChoices:
                 found.measured or "X-rays (EDS)",
                 None if found.energy is None else (found.energy.offset, found.energy.width),
                 "" if found.refused is None else found.refused.problem,
-                bse[0] if (bse := named_image(named, found.shape[:2])) else None,
+                _index_of_bse(contents.images, found),
                 getattr(found.refused, "option", ""),
             )
             for found in contents.maps
@@ -353,6 +351,15 @@ def _bse(path: Path, images: Sequence[MapImage], chosen: SpectralMap, options: R
         return None
     notes = (image.note for image in images if image.pixels is bse.pixels and image.note)
     return replace(bse, note="; ".join([*([bse.note] if bse.note else []), *notes]))
+
+
+def _index_of_bse(images: Sequence[MapImage], found: SpectralMap) -> int | None:
+    """Index of the image that is the BSE image of a map where none is chosen; None where there is no such."""
+    try:
+        bse = _bse(Path(), images, found, ReadOptions())
+    except FieldReadError:
+        return None
+    return next((i for i, image in enumerate(images) if bse is not None and image.pixels is bse.pixels), None)
 
 
 def _chosen_map(path: Path, maps: list[SpectralMap], options: ReadOptions) -> SpectralMap:

@@ -4,7 +4,34 @@ from __future__ import annotations
 
 from napari.utils.notifications import notification_manager, show_error
 
+from napari_gdls.argument_words import plain_value, reworded
 from napari_gdls.errors import FieldReadError, GdlsError
+
+_IN_DIALOG = "File > Open a field and choose what in it…"
+
+_WORDS = {
+    "bse": "the BSE image",
+    "dataset": "the map",
+    "energy": "the energy axis",
+    "gain": "the gain",
+    "beam_energy": "the energy of the beam",
+}
+"""What the dialog that asks how a file is to be opened calls the arguments of reading."""
+
+_BYTES_OF_GIB = 2**30
+
+
+def window_words(name: str, value: str) -> str:
+    """Words of the window for an argument; see `napari_gdls.argument_words.reworded`."""
+    if name in _WORDS:
+        return f"{_WORDS[name]} ({_IN_DIALOG})"
+    if name == "memory_limit":
+        limit = plain_value(value)
+        size = f" of {limit / _BYTES_OF_GIB:.2f} GiB" if isinstance(limit, int) else ""
+        return f"a memory limit{size} in a script or on the command line"
+    if name == "overwrite":
+        return "leave to replace it"
+    return name.replace("_", " ")
 
 
 def show_failure(error: BaseException) -> None:
@@ -17,6 +44,7 @@ def show_failure(error: BaseException) -> None:
         button that shows where it came from.
     """
     if isinstance(error, GdlsError):
-        show_error(error.reason_first if isinstance(error, FieldReadError) else str(error))
+        text = error.reason_first if isinstance(error, FieldReadError) else str(error)
+        show_error(reworded(text, window_words))
     else:
         notification_manager.receive_error(type(error), error, error.__traceback__)
