@@ -139,7 +139,7 @@ def segment(
     require_writable_files(files, overwrite=overwrite)
     field = reading.field(path)
     require_field_fits(files, field)
-    limit = checked_memory_limit(reading_options(bse, memory_limit)["memory_limit"])
+    limit = checked_memory_limit(reading.memory_limit)
     result = _segmented(field, recipe, constraints=constraints, cache=cache, memory_limit=limit)
     if names and result.has_phases:
         result = with_names(result, library, scheme, beam_energy, take_off)

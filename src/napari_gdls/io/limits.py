@@ -82,11 +82,11 @@ def require_memory(path: str | os.PathLike[str], needed: int, limit: int, what: 
         raise TooLargeError(
             path,
             f"{what} would take {format_bytes(needed)} of memory; the memory limit is {format_bytes(limit)}",
-            remedy=f"If you trust the file and have the memory, give `memory_limit={_with_room(needed)}`.",
+            remedy=f"If you trust the file and have the memory, give `memory_limit={with_room(needed)}`.",
         )
 
 
-def _with_room(needed: int) -> int:
+def with_room(needed: int) -> int:
     """A quarter more than needed (bytes), in whole hundredths of a GiB: an even number wherever it is shown."""
     return math.ceil(math.ceil(1.25 * needed / 2**30 * 100) / 100 * 2**30)
 

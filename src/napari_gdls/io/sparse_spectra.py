@@ -16,7 +16,7 @@ from napari_gdls.field.spectra_on_disk import SpectraWriter, channel_dtype
 from napari_gdls.io.cached_files import cache_folder
 from napari_gdls.io.counts_scan import CountsScan, kept_blocks, pieces_of, scanned
 from napari_gdls.io.counts_source import BLOCK_BYTES, ArrayCounts, CountsSource
-from napari_gdls.io.limits import format_bytes, require_memory
+from napari_gdls.io.limits import format_bytes, require_memory, with_room
 
 MEMORY_SHARE = 8
 """Spectra of more than one part in so many of the memory limit go to disk: what is done with them afterwards, from the
@@ -212,8 +212,8 @@ def _writer(n_stored: int, shape: tuple[int, int], dtype: np.dtype[Any], path: P
                 path,
                 f"the spectra would take {format_bytes(needed)} in temporary files in {folder}, where "
                 f"{format_bytes(free)} are free",
-                remedy=f"Make room there; or, with the memory for it, raise the memory limit to "
-                f"{1.25 * in_memory / 2**30:.2g} GiB ({in_memory + in_memory // 4} bytes), so that they need no file.",
+                remedy="Make room there; or, with the memory for it, give "
+                f"`memory_limit={with_room(in_memory)}`, so that they need no file.",
             )
         return SpectraWriter(shape[1], dtype, folder)
     except OSError as error:

@@ -6,7 +6,7 @@ from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.field.rows import bytes_in_memory, rows_are_sparse
 from napari_gdls.field.spectra_on_disk import SpectraOnDisk
-from napari_gdls.io.limits import format_bytes
+from napari_gdls.io.limits import format_bytes, with_room
 from napari_gdls.recipe import Recipe
 
 BYTES_OF_MEASUREMENT = 750
@@ -22,9 +22,6 @@ on an image of 4.2 million pixels with a measurement at every 16th: 84."""
 _BYTES_OF_MOVED_COUNT = {True: 16, False: 8}
 """Bytes of a count, by whether spectra are sparse, where drift is taken out of spectra in memory: float32 with its
 channel, all of it twice while blocks are put together."""
-
-_SPARE = 1.25
-"""Factor between what is needed and the limit that is advised; as where files are read."""
 
 
 def memory_to_segment(field: Field, dimension: int, *, without_drift: bool = False) -> int:
@@ -72,9 +69,8 @@ def require_memory_to_segment(field: Field, recipe: Recipe, dimension: int, limi
     needed = memory_to_segment(field, dimension, without_drift=recipe.drift == "correct")
     if needed <= limit:
         return
-    advised = int(needed * _SPARE)
     raise RecipeError(
         f"segmenting {field.n_measurements:,} measurements in an image of {field.shape[0]:,} x {field.shape[1]:,} px "
         f"would take {format_bytes(needed)} of memory; the limit is {format_bytes(limit)}. If the machine has the "
-        f"memory, raise the memory limit to {advised / 2**30:.2g} GiB ({advised} bytes)."
+        f"memory, give `memory_limit={with_room(needed)}`."
     )
