@@ -163,10 +163,6 @@ def _bse(folder: Path, options: ReadOptions) -> BseImage:
         file = member(folder, names[0], root=folder.resolve().parent)
         assert file is not None  # it is listed
         return bse_of_file(file, options.memory_limit)
-<<<<<<< HEAD
-=======
-    remedy = "Put the BSE image into the folder as bse.png or bse.tif, or choose a file with `bse=`."
->>>>>>> 102f412 (Points, files without room on the disk and segmentations that are too large speak of arguments in the same notation)
     problem = f"holds {len(names)} BSE images, {', '.join(names)}" if names else "holds no BSE image (bse.png, bse.tif)"
     raise FieldReadError(folder, problem, remedy="Put the one BSE image into the folder, as bse.png or bse.tif.")
 
