@@ -174,6 +174,20 @@ def test_an_impossible_energy_axis_is_given_by_hand(viewer, qtbot, tmp_path):
     assert (found.energy.offset, found.energy.width, found.energy.size) == (-50.0, 10.0, 200)
 
 
+def test_gain_and_energy_of_the_beam_are_given_by_hand(viewer, qtbot, tmp_path):
+    path = write_map(tmp_path / "ev.hspy", scale=10.0, units="keV")
+    open_by_hand(viewer, qtbot, path)
+    dialog = dialog_of(qtbot)
+    assert not {"gain", "beam_energy"} & dialog.options.keys()  # as in the file, unless given
+    dialog.first_channel.setValue(-50.0)
+    dialog.width_of_channel.setValue(10.0)
+    dialog.gain.setValue(1.0)
+    dialog.beam_energy.setValue(12.5)
+    press(dialog, QDialogButtonBox.StandardButton.Ok)
+    found = field_in(viewer, qtbot)
+    assert (found.gain, found.beam_energy) == (1.0, 12.5)
+
+
 def test_an_image_file_is_chosen(viewer, qtbot, tmp_path):
     from napari_gdls.io import write_image
 

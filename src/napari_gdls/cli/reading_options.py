@@ -14,6 +14,7 @@ import typer
 
 from napari_gdls.argument_words import plain_value
 from napari_gdls.cli.options import number
+from napari_gdls.io.limits import GIB
 from napari_gdls.io.text_numbers import number_in
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _MOST_GIB = 2**33
 """GiB: 2**63 bytes, more than any computer has."""
-
-_BYTES_OF_GIB = 2**30
 
 _BSE = "Which image is the BSE: its name or number in the file, an image file, or 'counts' for none."
 
@@ -65,7 +64,7 @@ def option_words(name: str, value: str) -> str:
         return flag
     if name == "memory_limit":
         limit = plain_value(value)
-        return f"{flag} {limit / _BYTES_OF_GIB:.2f}" if isinstance(limit, int) else flag
+        return f"{flag} {limit / GIB:.2f}" if isinstance(limit, int) else flag
     if name == "energy":
         return f"{flag} WIDTH,FIRST"
     return f"{flag} {plain_value(value)}"
@@ -101,7 +100,7 @@ def with_reading_options(bse: str = _BSE) -> Callable[[Callable[..., None]], Cal
                     **chosen,
                     "dataset": _name_or_number(chosen["dataset"]),
                     "bse": _name_or_number(chosen["bse"]),
-                    "memory_limit": None if limit is None else int(limit * _BYTES_OF_GIB),
+                    "memory_limit": None if limit is None else int(limit * GIB),
                 }
             )
             command(reading=reading, **given)

@@ -11,7 +11,10 @@ from napari_gdls.checks import checked_number, shown
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError, RecipeError
 
-DEFAULT_MEMORY_LIMIT = 4 * 1024**3
+GIB = 1024**3
+"""Bytes of the unit in which people give memory."""
+
+DEFAULT_MEMORY_LIMIT = 4 * GIB
 """Memory (bytes) that one field may take while it is read, unless the caller says otherwise: 4 GiB."""
 
 CHANNEL_WIDTHS = (1.0, 100.0)

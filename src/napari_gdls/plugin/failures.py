@@ -6,6 +6,7 @@ from napari.utils.notifications import notification_manager, show_error
 
 from napari_gdls.argument_words import plain_value, reworded
 from napari_gdls.errors import FieldReadError, GdlsError
+from napari_gdls.io.limits import GIB
 
 _IN_DIALOG = "File > Open a field and choose what in it…"
 
@@ -18,8 +19,6 @@ _WORDS = {
 }
 """What the dialog that asks how a file is to be opened calls the arguments of reading."""
 
-_BYTES_OF_GIB = 2**30
-
 
 def window_words(name: str, value: str) -> str:
     """Words of the window for an argument; see `napari_gdls.argument_words.reworded`."""
@@ -27,7 +26,7 @@ def window_words(name: str, value: str) -> str:
         return f"{_WORDS[name]} ({_IN_DIALOG})"
     if name == "memory_limit":
         limit = plain_value(value)
-        size = f" of {limit / _BYTES_OF_GIB:.2f} GiB" if isinstance(limit, int) else ""
+        size = f" of {limit / GIB:.2f} GiB" if isinstance(limit, int) else ""
         return f"a memory limit{size} in a script or on the command line"
     if name == "overwrite":
         return "leave to replace it"

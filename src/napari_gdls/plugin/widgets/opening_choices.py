@@ -1,4 +1,4 @@
-"""A dialog for what a file leaves open: which map, which image is the BSE image, which energy calibration."""
+"""A dialog for what a file leaves open: map, BSE image, energy calibration, value of one count, energy of the beam."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ from napari_gdls.io.limits import CHANNEL_WIDTHS, MOST_TOP, require_plausible_en
 _IMAGES = f"Images ({' '.join(f'*{ending}' for ending in IMAGE_ENDINGS)})"
 _USUAL_WIDTH = 10.0
 """eV of a channel, where the file says nothing: what most instruments record."""
+_MOST_GAIN, _MOST_BEAM = 1e6, 3000.0
+"""Value of one count: far more than 16-bit values scaled to their full range have. keV: as much as any microscope."""
 _MOST_ROWS = 6
 """Maps that are in sight at once; more are scrolled to."""
 _SIZE = QSize(660, 520)
@@ -79,6 +81,18 @@ class OpeningChoices(QDialog):
         self.width_of_channel = _spin(*CHANNEL_WIDTHS, "Width of a channel, in eV.", self)
         self.energy_note = QLabel(self)
         self.energy_note.setWordWrap(True)
+        self.gain = _stated(
+            0.0,
+            _MOST_GAIN,
+            "",
+            "Value of one count in the spectra, where they were scaled or averaged; 1 for counts.",
+            self,
+        )
+        self.gain.setSpecialValueText("found in the spectra")
+        self.beam_energy = _stated(
+            0.0, _MOST_BEAM, " keV", "Energy of the beam, where the file does not state it, or states it wrongly.", self
+        )
+        self.beam_energy.setSpecialValueText("as in the file")
         self._lay_out()
         self.maps.itemSelectionChanged.connect(self._show_map)
         self.images.itemClicked.connect(self._on_image)
@@ -99,16 +113,20 @@ class OpeningChoices(QDialog):
         form.addRow("Channel width", self.width_of_channel)
         form.addRow(self.energy_note)
         self.energy_box.toggled.connect(self._show_energy)
+        self.other_box = QGroupBox("Counts and beam", self)
+        others = QFormLayout(self.other_box)
+        others.addRow("Value of one count (gain)", self.gain)
+        others.addRow("Energy of the beam", self.beam_energy)
         ok, cancel = QDialogButtonBox.StandardButton.Ok, QDialogButtonBox.StandardButton.Cancel
         self.buttons = QDialogButtonBox(ok | cancel, self)
         self.buttons.button(ok).setText("Open")
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        for widget in (self.reason, self.map_box, self.image_box, self.energy_box, self.buttons):
+        for widget in (self.reason, self.map_box, self.image_box, self.energy_box, self.other_box, self.buttons):
             layout.addWidget(widget)
         self.map_box.setVisible(len(self._choices.maps) > 1)
-        for box in (self.image_box, self.energy_box):
+        for box in (self.image_box, self.energy_box, self.other_box):
             box.setVisible(self._has_spectra)
         self.maps.setMaximumHeight(self.maps.sizeHintForRow(0) * (min(len(self._choices.maps), _MOST_ROWS) + 2))
         self.resize(_SIZE)
@@ -137,6 +155,9 @@ class OpeningChoices(QDialog):
             options["bse"] = image.data(_CHOICE)
         if self.energy_box.isChecked():
             options["energy"] = (self.first_channel.value(), self.width_of_channel.value())
+        for name, spin in (("gain", self.gain), ("beam_energy", self.beam_energy)):
+            if spin.value() > 0:
+                options[name] = spin.value()
         return options
 
     @Slot()
@@ -257,6 +278,14 @@ def _icon(image: ImageChoice) -> QIcon:
             THUMBNAIL, THUMBNAIL, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
         )
     )
+
+
+def _stated(lowest: float, highest: float, unit: str, tip: str, parent: QWidget) -> QDoubleSpinBox:
+    """A number that is left to the file at its lowest value."""
+    spin = _spin(lowest, highest, tip, parent)
+    spin.setSuffix(unit)
+    spin.setValue(lowest)
+    return spin
 
 
 def _spin(lowest: float, highest: float, tip: str, parent: QWidget) -> QDoubleSpinBox:
