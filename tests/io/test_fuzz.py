@@ -6,11 +6,14 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 from damage import LONGEST, mutations
 from fuzz_targets import TARGETS, Target
 
 from napari_gdls.errors import GdlsError, GdlsWarning
+from napari_gdls.field import Field
+from napari_gdls.io import Spectrum
 
 LONGEST_WAIT = 120.0
 """Seconds until a parser that waits for another process counts as one that hangs, on a machine with much else to do."""
@@ -19,14 +22,27 @@ CORPUS = Path(__file__).with_name("corpus")
 """Inputs that once did something else, in a folder for each target."""
 
 
+def assert_consistent(found: object) -> None:
+    """What was read of damaged input holds what it claims."""
+    if isinstance(found, Field):
+        assert found.spectra.shape == (len(found.locations), found.energy.size)
+        assert np.isfinite(found.total_counts).all()
+    elif isinstance(found, Spectrum):
+        assert found.counts.shape == (found.energy.size,)
+        assert np.isfinite(found.counts).all()
+    elif isinstance(found, np.ndarray):  # of labels, or an image
+        assert found.ndim == 2
+
+
 def try_read(target: Target, folder: Path) -> bool:
     """Whether it is read; False if it is refused. Anything else is raised."""
     start, used = time.monotonic(), time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", GdlsWarning)
-            target.read(folder)
+            found = target.read(folder)
         read = True
+        assert_consistent(found)
     except GdlsError as error:
         if "needs more memory than there is" in str(error):
             raise

@@ -8,7 +8,6 @@ import h5py
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from damage import mutations, outcome
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
@@ -266,12 +265,3 @@ def test_hdf5_files_of_others_are_not_taken(tmp_path: Path) -> None:
         file["Experiments/a/values"] = np.zeros(3)
     with pytest.raises(FieldReadError):
         read_field(tmp_path / "a.h5")
-
-
-@pytest.mark.parametrize("storage", [{}, {"chunks": (4, 7, 16), "compression": "gzip"}])
-def test_damaged_files_are_refused_or_read(tmp_path: Path, cube: np.ndarray, storage: dict[str, Any]) -> None:
-    path = write(tmp_path / "map.hspy", cube, **storage)
-    data = path.read_bytes()
-    for damaged in mutations(data, 40, seed=1, head=4000):
-        path.write_bytes(damaged)
-        outcome(lambda: read_field(path, bse="counts", dataset=0))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from damage import mutations, outcome
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
@@ -272,14 +271,6 @@ def test_projects(tmp_path: Path, cube: np.ndarray) -> None:
 def test_projects_that_lead_nowhere(tmp_path: Path, name: str, problem: str) -> None:
     with pytest.raises(FieldReadError, match=problem):
         read_field(project(tmp_path / "a.asw", [name]))
-
-
-def test_damaged_files_are_refused_or_read(tmp_path: Path, cube: np.ndarray) -> None:
-    source = pts(tmp_path / "a.pts", words_of(cube, np.arange(128).reshape(8, 16)), (8, 16)).read_bytes()
-    path = tmp_path / "b.pts"
-    for damaged in mutations(source, 300, seed=4, head=1000):
-        path.write_bytes(damaged)
-        outcome(lambda: read_field(path))
 
 
 def test_a_real_map(shared_data: Path) -> None:

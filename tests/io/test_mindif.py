@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from damage import mutations
 from PIL import Image
 
 from napari_gdls.errors import FieldReadError, ReadChoiceError
@@ -77,21 +76,6 @@ def test_images_of_different_shapes(export: Path) -> None:
     Image.fromarray(np.zeros((3, 3), np.uint8)).save(export / "fields" / "D10" / "mask.png")
     with pytest.raises(FieldReadError, match="different shapes"):
         read_mindif(export)
-
-
-@pytest.mark.parametrize(
-    "name", ["measurement.xml", "fields.xml", "phases.xml", "fields/D10/phases.tif", "fields/D10/mask.png"]
-)
-def test_damaged_exports_are_refused_or_read(export: Path, name: str) -> None:
-    whole = (export / name).read_bytes()
-    refused = 0
-    for damaged in mutations(whole, 150, seed=5, head=200):
-        (export / name).write_bytes(damaged)
-        try:
-            read_mindif(export, memory_limit=1 << 28)
-        except FieldReadError:
-            refused += 1
-    assert refused > 50
 
 
 @pytest.fixture

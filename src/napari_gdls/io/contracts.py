@@ -259,7 +259,7 @@ class FieldSummary:
         rows += _image_rows(self.images, self.choices)
         rows += [] if self.choices is None else [_map_row(each) for each in self.choices.maps]
         if self.shape and self.n_measurements is not None:
-            dense = self.n_measurements + self.n_unmeasured == self.shape[0] * self.shape[1]
+            dense = self.sampling_distance == 1 or self.n_measurements == self.shape[0] * self.shape[1]
             kind = "one per pixel" if dense else f"every {self.sampling_distance or float('nan'):.3g} px"
             rows.append(("spectra", f"{self.n_measurements:,}, {kind}, {self.counts_dtype}"))
         if axis:

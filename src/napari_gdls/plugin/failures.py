@@ -8,7 +8,7 @@ from napari_gdls.argument_words import plain_value, reworded
 from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.io.limits import GIB
 
-_IN_DIALOG = "File > Open a field and choose what in it…"
+_IN_DIALOG = "File > IO Utilities > Open a field and choose what in it…"
 
 _WORDS = {
     "bse": "the BSE image",
