@@ -13,7 +13,7 @@ import scipy.sparse as sp
 import tifffile
 from PIL import Image
 
-from napari_gdls.errors import FieldReadError, OutputError, RecipeError
+from napari_gdls.errors import FieldReadError, OutputError, ReadChoiceError, RecipeError
 from napari_gdls.io import (
     describe,
     faults_of_set,
@@ -150,8 +150,13 @@ def test_an_order_of_single_bytes_does_not_matter(tmp_path: Path, order: str) ->
     [(10_000, "eV"), (10, "keV"), (0.01, "eV"), (0.0, "eV"), (-10, "eV"), (1e-4, "keV")],
 )
 def test_calibrations_that_no_detector_has_are_refused(tmp_path: Path, width: float, unit: str) -> None:
-    message = refused(ripple(tmp_path, depth_scale=width, depth_units=unit))
-    assert "energy" in message
+    path = ripple(tmp_path, depth_scale=width, depth_units=unit)
+    with pytest.raises(ReadChoiceError, match="energy") as error:
+        read_field(path, bse="counts")
+    assert error.value.option == "energy"
+    described = describe(path)  # what can be told without the calibration is
+    assert described.energy is None
+    assert any("energy" in text for text in described.warnings)
 
 
 @pytest.mark.parametrize(("width", "unit"), [(10, "eV"), (0.01, "keV"), (2.5, "eV"), (80, "eV")])

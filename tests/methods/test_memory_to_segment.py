@@ -36,7 +36,7 @@ def refusal(field, limit, **changes):
 
 
 def advised(message):
-    return int(re.search(r"\((\d+) bytes\)", message)[1])
+    return int(re.search(r"`memory_limit=(\d+)`", message)[1])
 
 
 @pytest.mark.parametrize("limit", [1, 1000, 2**16])
