@@ -374,6 +374,20 @@ def test_problems_are_told_and_solved(session, emitted):
     assert "problems_changed" in emitted()
 
 
+@pytest.mark.parametrize("role", ["artefact", "matrix"])
+def test_an_automatic_run_after_a_role_was_given_by_hand_fits_the_roles(role):
+    fields = Session()
+    fields.set_fields([(small_field(), "a")])
+    session = OverlapSession(fields)
+    state = session.chosen
+    session.take_unmixing(state.field, unmixing(state.field, 2))
+    session.edit_component(state, state.grains[0], role=role)
+    session.take_unmixing(state.field, unmixing(state.field, 2))
+    if state.separation is not None:
+        assert {state.component_named(name) for name in state.separation.grains} <= set(state.grains)
+    assert state.grain is None or state.grain in state.grains
+
+
 class Using(RuleBasedStateMachine):
     """Whatever a user does, in whatever order, the state fits together."""
 

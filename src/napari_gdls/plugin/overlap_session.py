@@ -190,15 +190,16 @@ class OverlapSession:
         state.presence = {places[name]: mask for name, mask in unmixing.presence.items()}
         state.masks = corrected(state)
         renamed = any(state.components[place].name != name for name, place in places.items())
-        as_found = not (renamed or state.is_painted)
-        if state.grain is None and found.grains:
-            state.grain = places[found.grains[0]]
+        left_out = [places[name] for name in found.grains if places[name] not in state.grains]
+        as_found = not (renamed or left_out or state.is_painted)
+        if state.grain not in state.grains:
+            state.grain = next((places[name] for name in found.grains if places[name] in state.grains), None)
         if as_found:
             state.separation = found
         self._tell_of_decomposition(state)
         if as_found:
             self.report_wanted.emit(state)
-        else:
+        elif masks_to_separate(state):
             self.separation_wanted.emit(state)
         return True
 
