@@ -1,0 +1,271 @@
+"""What is kept of a segmented field: its labels and images, and sums of its phases. The spectra stay in their file.
+
+``NAME.KEY.gdls-field`` is one zip archive with checksums (`napari_gdls.io.checksummed`) of a Zarr 3 group, which any
+reader of Zarr opens.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import FieldReadError
+from napari_gdls.io.checksummed import archive_writer, opened_archive
+from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
+from napari_gdls.io.plain_values import from_plain, to_plain
+from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
+from napari_gdls.phases.sums import Pool
+from napari_gdls.segmentation import Segmentation
+
+VERSION = 1
+"""Of the format."""
+
+SURE = 255
+"""Confidence of a pixel whose phase is certain; confidences are kept in parts of this."""
+
+_IMAGES = ("labels", "confidence", "bse", "valid")
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The parts of a field that a section decides about: its phases, and pieces of them that may be other phases.
+
+    Attributes
+    ----------
+    pool : Pool
+        Sums of the interior measurements of each of P parts (of all, where it has no interior).
+    spectra : (P, D) array of float64
+        Summed counts of the same measurements, on the energy axis of the field.
+    intergrown : (P,) array of bool
+        Whether it is a fine-grained mixture.
+    phase : (P,) array of int64
+        Part that each belongs to as far as the field alone tells: its own number, for the phases of the field.
+    points : (P,) array of float64
+        Measurements that count for each, mixed ones by their share of counts; their sum is N.
+    doubt : (P,) array of float64
+        Sum of q (1 - q) over the probabilities q of the phases of its measurements.
+    mixtures : (M, 2) array of int64
+        Pairs of parts that measurements are mixtures of, the part that they count for first.
+    mixed : (M,) array of int64
+        How many measurements each of these pairs has.
+    """
+
+    pool: Pool
+    spectra: npt.NDArray[np.float64]
+    intergrown: npt.NDArray[np.bool_]
+    phase: npt.NDArray[np.int64]
+    points: npt.NDArray[np.float64]
+    doubt: npt.NDArray[np.float64]
+    mixtures: npt.NDArray[np.int64]
+    mixed: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.pool)
+
+
+@dataclass(frozen=True, eq=False)
+class FieldResult:
+    """A segmented field of a batch.
+
+    Attributes
+    ----------
+    name : str
+    key : str
+        Of the task: digest of input, recipe and version, hexadecimal.
+    parts : Parts
+    energy : EnergyAxis
+        Of the spectra.
+    total_spectrum : (D,) array of float64
+        Sum of all spectra.
+    n_measurements : int
+    shape : (int, int)
+        Height and width in pixels.
+    bse_full_scale : float
+    pixel_size : float or None, um
+    beam_energy : float or None, keV
+    sampling_distance : float, px
+    scale : dict of str to float
+        Units in which differences were judged, `napari_gdls.phases.difference.Scale`: "c", "f", "dispersion",
+        "height", "tau_z".
+    segments : dict of str to (K,) array
+        `Segmentation.segment_table`, less names.
+    part_of_segment : (K,) array of int64
+        By segment from 0: segment k is label k + 1.
+    artefacts : tuple of str
+        Symbols of elements that are no part of the specimen.
+    facts : dict
+        Whatever else is worth knowing: seconds of the stages, drift, version.
+    labels : (H, W) array of int32, or None
+        Segments: connected regions of one part, from 1; 0 is nothing. None, as the other images, where only the sums
+        were read.
+    confidence : (H, W) array of uint8, or None
+        Of the phase of each pixel, in parts of `SURE`.
+    bse : (H, W) array, or None
+        As measured.
+    valid : (H, W) array of bool, or None
+    """
+
+    name: str
+    key: str
+    parts: Parts
+    energy: EnergyAxis
+    total_spectrum: npt.NDArray[np.float64]
+    n_measurements: int
+    shape: tuple[int, int]
+    bse_full_scale: float
+    pixel_size: float | None
+    beam_energy: float | None
+    sampling_distance: float
+    scale: dict[str, float]
+    segments: dict[str, npt.NDArray[Any]]
+    part_of_segment: npt.NDArray[np.int64]
+    artefacts: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    labels: npt.NDArray[np.int32] | None = None
+    confidence: npt.NDArray[np.uint8] | None = None
+    bse: npt.NDArray[Any] | None = None
+    valid: npt.NDArray[np.bool_] | None = None
+
+
+def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult:
+    """What is kept of a segmentation.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Of a method that makes phases.
+    name : str
+    key : str
+
+    Raises
+    ------
+    RecipeError
+        If the method made no phases.
+    """
+    measured, found = segmentation.field, segmentation.grouped
+    confidence = segmentation.confidence
+    return FieldResult(
+        name=name,
+        key=key,
+        parts=_parts(segmentation),
+        energy=measured.energy,
+        total_spectrum=np.asarray(measured.total_spectrum, dtype=np.float64),
+        n_measurements=measured.n_measurements,
+        shape=measured.shape,
+        bse_full_scale=float(measured.bse_full_scale),
+        pixel_size=measured.pixel_size,
+        beam_energy=measured.beam_energy,
+        sampling_distance=float(measured.sampling_distance),
+        scale={
+            "c": found.scale.calibration.c,
+            "f": found.scale.calibration.f,
+            "dispersion": found.scale.dispersion,
+            "height": found.scale.height,
+            "tau_z": found.scale.tau_z,
+        },
+        segments={title: column for title, column in segmentation.segment_table().items() if title != "name"},
+        part_of_segment=segmentation.phases,
+        artefacts=measured.artefacts,
+        facts={"seconds": dict(segmentation.timings), "recipe": segmentation.recipe.to_json()},
+        labels=segmentation.labels,
+        confidence=None if confidence is None else np.rint(confidence * SURE).astype(np.uint8),
+        bse=np.asarray(measured.bse),
+        valid=np.asarray(measured.valid),
+    )
+
+
+def _parts(segmentation: Segmentation) -> Parts:
+    """The phases of the field, each a part of its own."""
+    found, measured = segmentation.grouped, segmentation.field
+    n, mixed = found.n_phases, found.partner >= 0
+    points = np.bincount(found.labels, weights=found.fraction, minlength=n)
+    points += np.bincount(found.partner[mixed], weights=1 - found.fraction[mixed], minlength=n)
+    doubt = np.bincount(found.labels, weights=(found.confidence * (1 - found.confidence)).astype(float), minlength=n)
+    pairs = np.column_stack([found.labels[mixed], found.partner[mixed]]).astype(np.int64)
+    mixtures, how_many = np.unique(pairs, axis=0, return_counts=True)
+    return Parts(
+        pool=found.pool,
+        spectra=measured.summed_spectra(found.labels, n),
+        intergrown=found.intergrown,
+        phase=np.arange(n),
+        points=points,
+        doubt=doubt,
+        mixtures=mixtures.reshape(-1, 2),
+        mixed=how_many,
+    )
+
+
+def write_field_result(path: str | os.PathLike[str], result: FieldResult, *, overwrite: bool = True) -> None:
+    """Write the result of a field, atomically; equal ones give equal bytes.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses, or the target exists and `overwrite` is false.
+    """
+    with archive_writer(path, overwrite=overwrite) as files:
+        for image in _IMAGES:
+            array = getattr(result, image)
+            if array is not None:
+                write_array(files, image, array, dimensions=("row", "column"))
+        numbers: list[npt.NDArray[Any]] = []
+
+        def store(array: npt.NDArray[Any]) -> str:
+            write_array(files, f"values/{len(numbers)}", array)
+            numbers.append(array)  # keeps its number taken
+            return str(len(numbers) - 1)
+
+        values = {name: value for name, value in vars(result).items() if name not in _IMAGES}
+        values["parts"] = {**vars(result.parts), "pool": vars(result.parts.pool)}
+        values["energy"] = vars(result.energy)
+        plain = to_plain({**values, "facts": result.facts}, store, "result")
+        write_group(files, "values")
+        write_group(files, "", {"gdls-field-result": {"version": VERSION, "values": plain}})
+
+
+def read_field_result(
+    path: str | os.PathLike[str], *, images: bool = True, memory_limit: int | None = None
+) -> FieldResult:
+    """Read the result of a field.
+
+    Parameters
+    ----------
+    path : path-like
+    images : bool
+        Whether labels, confidence, BSE and mask are wanted; without them it is a hundred times faster.
+    memory_limit : int, optional
+        Most bytes that reading may take. None: 4 GiB.
+
+    Raises
+    ------
+    FieldReadError
+        If it is none, is damaged, or comes from a later version.
+    """
+    file, limit = existing_path(path), checked_memory_limit(memory_limit)
+    with opened_archive(file, limit) as files:
+        try:
+            attributes = parsed_json(files["zarr.json"])["attributes"]["gdls-field-result"]
+            if attributes["version"] != VERSION:
+                raise FieldReadError(
+                    file,
+                    f"holds a result in version {attributes['version']!r}; this napari-gdls reads version {VERSION}",
+                    remedy="Run the batch again, or install a newer napari-gdls.",
+                )
+            values = from_plain(attributes["values"], lambda name: read_array(files, f"values/{name}"))
+            wanted = [image for image in _IMAGES if images and f"{image}/zarr.json" in files]
+            require_memory(file, sum(read_header(files, image).n_bytes for image in wanted), limit, "the images")
+            parts = values.pop("parts")
+            arrays: dict[str, Any] = {image: read_array(files, image) for image in wanted}
+            values |= {
+                "energy": EnergyAxis(**values["energy"]),
+                "parts": Parts(**{**parts, "pool": Pool(**parts["pool"])}),
+            }
+            return FieldResult(**values, **arrays)
+        except (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise FieldReadError(file, f"is no result of a field, or damaged: {detail}") from error
