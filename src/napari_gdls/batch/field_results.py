@@ -193,8 +193,8 @@ def _parts(segmentation: Segmentation) -> Parts:
         spectra=measured.summed_spectra(found.labels, n),
         intergrown=found.intergrown,
         phase=np.arange(n),
-        points=points,
-        doubt=doubt,
+        points=np.asarray(points, dtype=np.float64),
+        doubt=np.asarray(doubt, dtype=np.float64),
         mixtures=mixtures.reshape(-1, 2),
         mixed=how_many,
     )
