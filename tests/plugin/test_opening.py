@@ -13,6 +13,7 @@ import napari_gdls as gdls
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io import file_choices
 from napari_gdls.plugin.layers.metadata import layer_field, layer_role
+from napari_gdls.plugin.opening import open_with_choices
 from napari_gdls.plugin.readers import NOTHING, get_reader
 from napari_gdls.plugin.widgets.opening_choices import OpeningChoices
 
@@ -234,3 +235,70 @@ def test_the_image_that_the_file_calls_bse_is_chosen_first(qtbot, display, tmp_p
     dialog = OpeningChoices(path, "", file_choices(path))
     qtbot.addWidget(dialog)
     assert dialog.options["bse"] == 1
+
+
+def limit_memory(monkeypatch, limit: int) -> list[str]:
+    """Let files be read with less memory than is usual; the files that were asked for what they leave open."""
+    from napari_gdls.io import limits, registry
+
+    asked: list[str] = []
+    choices_of = registry.file_choices
+
+    def counted(path, *args, **kwargs):
+        asked.append(path.name)
+        return choices_of(path, *args, **kwargs)
+
+    real = limits.checked_memory_limit
+    smaller = lambda given: real(limit if given is None else given)  # noqa: E731
+    for module in (limits, registry):
+        monkeypatch.setattr(module, "checked_memory_limit", smaller)
+    monkeypatch.setattr("napari_gdls.plugin.opening.file_choices", counted)
+    return asked
+
+
+@pytest.mark.parametrize("by_choice", [False, True])
+def test_what_no_choice_can_mend_is_said_once(viewer, qtbot, tmp_path, dense_field, errors, monkeypatch, by_choice):
+    """A store leaves no choice: whoever asks again and again shows nothing for ever."""
+    path = tmp_path / "large.gdls.zarr.zip"
+    gdls.write_field(path, dense_field)
+    asked = limit_memory(monkeypatch, 2_000)
+    if by_choice:
+        monkeypatch.setattr("napari_gdls.plugin.opening.QFileDialog.getOpenFileName", lambda *a: (str(path), ""))
+        open_with_choices(viewer)
+    else:
+        open_by_hand(viewer, qtbot, path)
+    qtbot.waitUntil(lambda: bool(errors()), timeout=20_000)
+    qtbot.wait(300)
+    assert len(errors()) == 1
+    assert "memory" in errors()[0]
+    assert len(asked) <= 1
+    assert len(viewer.layers) == 0
+
+
+def test_a_map_beyond_the_memory_limit_is_no_question(viewer, qtbot, tmp_path, errors, monkeypatch):
+    """The dialog has no field for the limit, so it would come back at every answer."""
+    path = write_map(tmp_path / "map.hspy", images=[("BSE", np.zeros((6, 8), np.uint8))])
+    asked = limit_memory(monkeypatch, 4_000)
+    open_by_hand(viewer, qtbot, path)
+    qtbot.waitUntil(lambda: bool(errors()), timeout=20_000)
+    qtbot.wait(300)
+    assert len(errors()) == 1
+    assert asked == []
+
+
+def test_a_refusal_of_the_choices_themselves_is_shown(viewer, qtbot, tmp_path, dense_field, errors, monkeypatch):
+    path = tmp_path / "field.gdls.zarr.zip"
+    gdls.write_field(path, dense_field)
+
+    def refuse(*args, **kwargs):
+        raise ReadChoiceError(path, "has no gain", option="gain")
+
+    monkeypatch.setattr("napari_gdls.plugin.opening.file_choices", refuse)
+    monkeypatch.setattr("napari_gdls.plugin.opening.layers_in", refuse)
+    monkeypatch.setattr("napari_gdls.plugin.readers.layers_in", refuse, raising=False)
+    monkeypatch.setattr("napari_gdls.plugin.opening.QFileDialog.getOpenFileName", lambda *a: (str(path), ""))
+    open_with_choices(viewer)
+    qtbot.waitUntil(lambda: bool(errors()), timeout=20_000)
+    qtbot.wait(300)
+    assert len(errors()) == 1
+    assert "has no gain" in errors()[0]

@@ -17,7 +17,7 @@ from napari_gdls.io.registry import file_choices
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.file_layers import layers_in
 from napari_gdls.plugin.task import Task
-from napari_gdls.plugin.widgets.opening_choices import OpeningChoices
+from napari_gdls.plugin.widgets.opening_choices import OFFERED, OpeningChoices
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -74,16 +74,18 @@ class _Opening:
         self._path = path
 
     def read(self, options: dict[str, Any]) -> None:
-        """Read with what was chosen."""
+        """Read with what was chosen; asks where another choice could do better."""
+        self._read(options, self._on_refusal)
 
+    def _read(self, options: dict[str, Any], failed: Callable[[Exception], None]) -> None:
         def layers(report: Progress) -> Sequence[Layer]:
             report("reading", 0.0)
             return self._make(**options)
 
-        self._beside(layers, self._add)
+        self._beside(layers, self._add, failed)
 
-    def ask(self, reason: str) -> None:
-        """Look what can be chosen, and ask."""
+    def ask(self, reason: str, refused: ReadChoiceError | None = None) -> None:
+        """Look what can be chosen, and ask; where there is nothing, show what was `refused`, if anything was."""
         path = self._path
         assert path is not None  # whoever asks has a file
 
@@ -91,9 +93,14 @@ class _Opening:
             report("reading", 0.0)
             return file_choices(path)
 
-        self._beside(choices, lambda found: self._choose(reason, found))
+        self._beside(choices, lambda found: self._choose(reason, found, refused), show_failure)
 
-    def _beside(self, function: Callable[[Progress], Any], then: Callable[[Any], None]) -> None:
+    def _beside(
+        self,
+        function: Callable[[Progress], Any],
+        then: Callable[[Any], None],
+        otherwise: Callable[[Exception], None],
+    ) -> None:
         bar = progress(total=0, desc=f"Opening {self._name}")
 
         def ended(answer: object) -> None:
@@ -102,7 +109,7 @@ class _Opening:
 
         def failed(error: Exception) -> None:
             bar.close()
-            self._on_failure(error)
+            otherwise(error)
 
         task = Task(function)
         task.succeeded.connect(ended)
@@ -113,11 +120,14 @@ class _Opening:
         for layer in layers:
             self._viewer.add_layer(layer)
 
-    def _choose(self, reason: str, found: FileChoices) -> None:
+    def _choose(self, reason: str, found: FileChoices, refused: ReadChoiceError | None) -> None:
         path = self._path
         assert path is not None
-        if not found.maps:
-            self.read({})  # a format that leaves no choice
+        if not found.maps:  # a format that leaves no choice; to ask again would never end
+            if refused is None:
+                self._read({}, show_failure)
+            else:
+                show_failure(refused)
             return
         dialog = OpeningChoices(path, reason, found, QApplication.activeWindow())
         dialog.finished.connect(lambda result: self._on_dialog(dialog, result))
@@ -128,8 +138,8 @@ class _Opening:
             self.read(dialog.options)
         dialog.deleteLater()
 
-    def _on_failure(self, error: Exception) -> None:
-        if isinstance(error, ReadChoiceError) and self._path is not None:
-            self.ask(error.reason)
+    def _on_refusal(self, error: Exception) -> None:
+        if isinstance(error, ReadChoiceError) and error.option in OFFERED and self._path is not None:
+            self.ask(error.reason, error)
         else:
             show_failure(error)

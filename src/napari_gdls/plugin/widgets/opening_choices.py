@@ -44,6 +44,10 @@ _SIZE = QSize(660, 520)
 _CHOICE = Qt.ItemDataRole.UserRole
 
 
+OFFERED = ("dataset", "bse", "energy", "gain", "beam_energy")
+"""Arguments of `napari_gdls.read_field` that can be given in the dialog."""
+
+
 class OpeningChoices(QDialog):
     """Asks for what a file does not say; `options` are arguments of `napari_gdls.read_field`.
 
