@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls._version import __version__
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.checksummed import archive_writer, opened_archive
@@ -99,7 +100,7 @@ class FieldResult:
     artefacts : tuple of str
         Symbols of elements that are no part of the specimen.
     facts : dict
-        Whatever else is worth knowing: seconds of the stages, drift, version.
+        Whatever else is worth knowing: recipe, version. Nothing that differs from run to run.
     labels : (H, W) array of int32, or None
         Segments: connected regions of one part, from 1; 0 is nothing. None, as the other images, where only the sums
         were read.
@@ -171,7 +172,7 @@ def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult
         segments={title: column for title, column in segmentation.segment_table().items() if title != "name"},
         part_of_segment=segmentation.phases,
         artefacts=measured.artefacts,
-        facts={"seconds": dict(segmentation.timings), "recipe": segmentation.recipe.to_json()},
+        facts={"recipe": segmentation.recipe.to_json(), "program": f"napari-gdls {__version__}"},
         labels=segmentation.labels,
         confidence=None if confidence is None else np.rint(confidence * SURE).astype(np.uint8),
         bse=np.asarray(measured.bse),

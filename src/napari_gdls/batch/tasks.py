@@ -1,0 +1,293 @@
+"""The task of one field: from its file to its result, the same on any worker, done once.
+
+What a task gives is named by a key, the digest of all that it depends on: the bytes of the input, the recipe, how the
+file is read, and the versions of package and format. A result under this key is what the task would make again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_gdls._version import __version__
+from napari_gdls.batch.inputs import FieldInput
+from napari_gdls.batch.journal import Journal, JournalWriter, stamp_of
+from napari_gdls.batch.layout import FIELD_ENDING, Layout
+from napari_gdls.batch.plan import BatchPlan
+from napari_gdls.errors import FieldReadError
+from napari_gdls.io.limits import checked_memory_limit, existing_path
+
+RESULT_VERSION = 1
+"""Of what tasks make: another one where equal inputs give other results though the package has the same version."""
+
+_BLOCK = 1 << 20
+"""Bytes that are read at a time for a digest; a choice."""
+
+_RESET_PEAK = "5"
+"""Written to /proc/self/clear_refs, Linux lets the peak of memory begin anew; proc_pid_clear_refs(5)."""
+
+
+@dataclass(frozen=True)
+class FieldTask:
+    """A field to be segmented: plain values, so that it goes to any worker.
+
+    Attributes
+    ----------
+    name : str
+    path : str
+    folder : str
+        Of the batch.
+    recipe : str
+        As JSON.
+    reading : dict
+        Arguments of `napari_gdls.read_field`.
+    digest : str
+        Of the input where it is known already, and its files have not changed; else "".
+    memory_limit : int or None
+        Bytes that reading and segmenting may take, besides the program. None: no limit but that of reading.
+    """
+
+    name: str
+    path: str
+    folder: str
+    recipe: str
+    reading: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    memory_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class FieldReport:
+    """How a task ended.
+
+    Attributes
+    ----------
+    name : str
+    key : str
+    seconds : float
+    peak : int
+        Bytes of memory that the process held at most; 0 where the system does not tell.
+    size : int
+        Bytes of the result.
+    sha256 : str
+        Of the result.
+    skipped : bool
+        Whether the result was there.
+    """
+
+    name: str
+    key: str
+    seconds: float
+    peak: int
+    size: int
+    sha256: str
+    skipped: bool = False
+
+
+def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal) -> FieldTask:
+    """The task of a field of a batch.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+    each : FieldInput
+    layout : Layout
+    journal : Journal
+        Knows the digests of inputs that have not changed since.
+    """
+    return FieldTask(
+        name=each.name,
+        path=os.fspath(each.path),
+        folder=os.fspath(layout.folder),
+        recipe=plan.recipe.to_json(),
+        reading=dict(plan.reading),
+        digest=known_digest(each.path, plan.reading, journal),
+    )
+
+
+def known_digest(path: Path, reading: dict[str, Any], journal: Journal) -> str:
+    """The digest of an input, if the journal knows it and its files have not changed since; else ""."""
+    try:
+        return journal.digests.get(stamp_of(input_files(path, reading)), "")
+    except OSError:
+        return ""
+
+
+def input_files(path: Path, reading: dict[str, Any]) -> list[Path]:
+    """The files that a field is read from, as far as can be told without reading them.
+
+    Those of a folder, with the profile of TIMA beside it; or the file with those beside it that have its name and
+    another ending, as some formats spread over several; and an image that was chosen.
+    """
+    if path.is_dir():
+        files = sorted((each for each in path.rglob("*") if each.is_file()), key=lambda each: each.as_posix())
+        files += [each for each in [path.parent / "configuration" / "profile.xml"] if each.is_file()]
+    else:
+        stem = path.name.partition(".")[0]
+        beside = (each for each in path.parent.glob(f"{_escaped(stem)}.*") if each.is_file())
+        files = sorted({path, *beside}, key=lambda each: each.as_posix())
+    image = reading.get("bse")
+    if isinstance(image, str | os.PathLike) and Path(image).is_file():
+        files.append(Path(image))
+    return [each for each in files if not each.name.endswith(FIELD_ENDING)]
+
+
+def _escaped(stem: str) -> str:
+    import glob
+
+    return glob.escape(stem)
+
+
+def digest_of(files: list[Path]) -> str:
+    """SHA-256 of the names and bytes of files, hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If one cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def key_of(digest: str, recipe: str, reading: dict[str, Any]) -> str:
+    """Key of a task.
+
+    Parameters
+    ----------
+    digest : str
+        Of the input.
+    recipe : str
+        As JSON.
+    reading : dict
+        Arguments of `napari_gdls.read_field`; the memory limit, which changes no result, is left out.
+    """
+    chosen = {name: value for name, value in reading.items() if name != "memory_limit"}
+    values = [digest, json.loads(recipe), chosen, __version__, RESULT_VERSION]
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=os.fspath).encode()).hexdigest()
+
+
+def segment_field(task: FieldTask) -> FieldReport:
+    """Segment a field of a batch and keep its result, unless that is there and whole.
+
+    Parameters
+    ----------
+    task : FieldTask
+
+    Returns
+    -------
+    FieldReport
+
+    Raises
+    ------
+    GdlsError
+        If the field cannot be read or segmented, or its result not be written.
+    """
+    start = time.perf_counter()
+    layout, journal = Layout(Path(task.folder)), JournalWriter(Layout(Path(task.folder)))
+    key = key_of(task.digest, task.recipe, task.reading) if task.digest else ""
+    journal.write("started", task.name, key=key)
+    _begin_peak()
+    if not task.digest:
+        key = key_of(_digest_noted(task, journal), task.recipe, task.reading)
+    target = layout.field(task.name, key)
+    skipped = is_whole(target)
+    if not skipped:
+        _make(task, key, target)
+    report = FieldReport(
+        name=task.name,
+        key=key,
+        seconds=time.perf_counter() - start,
+        peak=_peak(),
+        size=target.stat().st_size,
+        sha256=digest_of_file(target),
+        skipped=skipped,
+    )
+    values = {name: value for name, value in vars(report).items() if name != "name"}
+    journal.write("done", task.name, version=__version__, **values)
+    _remove_others(layout, task.name, target)
+    return report
+
+
+def _digest_noted(task: FieldTask, journal: JournalWriter) -> str:
+    path = existing_path(task.path)
+    try:
+        files = input_files(path, task.reading)
+        stamp = stamp_of(files)
+        digest = digest_of(files)
+        if stamp_of(files) == stamp:  # else it is being written; what is read below is another thing
+            journal.write("digest", task.name, stamp=stamp, digest=digest)
+    except OSError as error:
+        raise FieldReadError(path, f"cannot be read: {error.strerror or error}") from error
+    return digest
+
+
+def _make(task: FieldTask, key: str, target: Path) -> None:
+    from napari_gdls.batch.field_results import field_result, write_field_result
+    from napari_gdls.io import read_field
+    from napari_gdls.pipeline import segment
+    from napari_gdls.recipe import Recipe
+
+    field = read_field(task.path, **task.reading)
+    limit = None if task.memory_limit is None else checked_memory_limit(task.memory_limit)
+    segmentation = segment(field, Recipe.from_json(task.recipe), memory_limit=limit)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_field_result(target, field_result(segmentation, task.name, key))
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a result is there and none of its bytes has changed."""
+    from napari_gdls.batch.field_results import read_field_result
+
+    if not path.is_file():
+        return False
+    try:
+        read_field_result(path, images=False)
+    except FieldReadError:
+        return False
+    return True
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal, as ``sha256sum`` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_others(layout: Layout, name: str, kept: Path) -> None:
+    """Remove results of the field under other keys: of another recipe, or of what its file was before."""
+    for path in layout.fields.glob(f"{_escaped(name)}.*{FIELD_ENDING}"):
+        if path != kept and path.name.count(".") == kept.name.count("."):
+            path.unlink(missing_ok=True)
+
+
+def _begin_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
+    except OSError:  # not Linux, or not allowed: then the peak is that of all tasks of this worker so far
+        return
+
+
+def _peak() -> int:
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if os.uname().sysname == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
