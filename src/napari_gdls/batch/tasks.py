@@ -19,7 +19,7 @@ from napari_gdls.batch.inputs import FieldInput
 from napari_gdls.batch.journal import Journal, JournalWriter, stamp_of
 from napari_gdls.batch.layout import FIELD_ENDING, Layout
 from napari_gdls.batch.plan import BatchPlan
-from napari_gdls.errors import FieldReadError
+from napari_gdls.errors import FieldReadError, GdlsError, OutputError
 from napari_gdls.io.limits import checked_memory_limit, existing_path
 
 RESULT_VERSION = 1
@@ -87,6 +87,27 @@ class FieldReport:
     size: int
     sha256: str
     skipped: bool = False
+
+
+@dataclass(frozen=True)
+class FieldFailure:
+    """Why a task failed.
+
+    Attributes
+    ----------
+    name : str
+    key : str
+        "" where the input could not be read.
+    error : str
+        In a line.
+    of_batch : bool
+        Whether it is no fault of the field, and would befall all others: the disk is full, say.
+    """
+
+    name: str
+    key: str
+    error: str
+    of_batch: bool = False
 
 
 def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal) -> FieldTask:
@@ -175,6 +196,21 @@ def key_of(digest: str, recipe: str, reading: dict[str, Any]) -> str:
     chosen = {name: value for name, value in reading.items() if name != "memory_limit"}
     values = [digest, json.loads(recipe), chosen, __version__, RESULT_VERSION]
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=os.fspath).encode()).hexdigest()
+
+
+def attempt(task: FieldTask) -> FieldReport | FieldFailure:
+    """As `segment_field`, with errors as values: not all exceptions find the way back from a worker whole."""
+    key = key_of(task.digest, task.recipe, task.reading) if task.digest else ""
+    try:
+        return segment_field(task)
+    except OutputError as error:
+        return FieldFailure(task.name, key, str(error), of_batch=True)
+    except GdlsError as error:
+        return FieldFailure(task.name, key, str(error))
+    except MemoryError:
+        return FieldFailure(task.name, key, "there was not enough memory")
+    except Exception as error:  # a fault of the program: that of one field shall not end the others
+        return FieldFailure(task.name, key, f"{type(error).__name__}: {error}".replace("\n", " "))
 
 
 def segment_field(task: FieldTask) -> FieldReport:

@@ -1,0 +1,300 @@
+"""Running the tasks of a batch on workers that may die: files are trusted, not futures.
+
+A worker has one field at a time. When it dies, the journal tells which field it had begun with: that one is suspected,
+and tried again when nothing else runs, so that no other can be to blame; all others simply run again. What fails is
+tried three times in all, then set aside.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_gdls.batch.inputs import FieldInput
+from napari_gdls.batch.journal import Journal, JournalWriter, read_journal
+from napari_gdls.batch.layout import Layout
+from napari_gdls.batch.plan import BatchPlan
+from napari_gdls.batch.tasks import FieldFailure, FieldReport, attempt, is_whole, key_of, known_digest, task_of
+from napari_gdls.errors import GdlsError, OutputError
+
+MOST_TRIES = 3
+"""Of a field before it is set aside: a fault of the moment is over by then, one of the field is sure."""
+
+_LOOK = 0.5
+"""Seconds between two looks at the workers; a choice."""
+
+
+_CLOCKS_APART = 2.0
+"""Seconds by which the clocks of computers of a cluster may differ; network time keeps them far closer."""
+
+
+@dataclass(frozen=True)
+class MapProgress:
+    """How far the fields of a batch are.
+
+    Attributes
+    ----------
+    total : int
+        Fields of the batch, or of the share.
+    done : int
+        With a result, those included that had one before.
+    skipped : int
+        Those that had one before.
+    set_aside : int
+    suspected : int
+        That failed and will be tried again.
+    running : tuple of str
+        Names of fields.
+    workers : int
+    seconds : float
+        Since the beginning.
+    seconds_left : float or None
+        As far as can be told from those that are done.
+    """
+
+    total: int
+    done: int
+    skipped: int
+    set_aside: int
+    suspected: int
+    running: tuple[str, ...]
+    workers: int
+    seconds: float
+    seconds_left: float | None
+
+
+Report = Callable[[MapProgress], None]
+"""Is called with every change and twice a second; may raise, which stops the batch."""
+
+
+def is_done(each: FieldInput, plan: BatchPlan, layout: Layout, journal: Journal) -> bool:
+    """Whether the result of a field is there, as long as its file has not changed and the journal knows it.
+
+    Looks at names, sizes and times only, so that ten thousand fields take seconds.
+    """
+    state = journal.of(each.name)
+    digest = known_digest(each.path, plan.reading, journal)
+    if not digest or state.state != "done" or state.size is None:
+        return False
+    key = key_of(digest, plan.recipe.to_json(), plan.reading)
+    if key != state.key:
+        return False
+    try:
+        return layout.field(each.name, key).stat().st_size == state.size
+    except OSError:
+        return False
+
+
+def share_of(inputs: Sequence[FieldInput], only: tuple[int, int] | None) -> tuple[FieldInput, ...]:
+    """The Ith of N shares of the fields of a batch, the same on all computers.
+
+    Parameters
+    ----------
+    inputs : sequence of FieldInput
+    only : (int, int), optional
+        I, from 1, and N. None: all.
+
+    Raises
+    ------
+    GdlsError
+        If there is no such share.
+    """
+    if only is None:
+        return tuple(inputs)
+    number, shares = only
+    if not 1 <= number <= shares:
+        raise GdlsError(f"there is no share {number} of {shares}; they go from 1 to {shares}.")
+    return tuple(inputs[number - 1 :: shares])
+
+
+@dataclass
+class _Run:
+    """A run of the tasks of a batch."""
+
+    plan: BatchPlan
+    layout: Layout
+    client: Any
+    report: Report
+    memory_limit: int | None
+    total: int
+    done: int = 0
+    skipped: int = 0
+    began: float = field(default_factory=time.perf_counter)
+    set_aside: list[str] = field(default_factory=list)
+    again: list[FieldInput] = field(default_factory=list)
+    running: dict[Any, FieldInput] = field(default_factory=dict)
+    tries: dict[str, int] = field(default_factory=dict)
+    submitted: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.journal = JournalWriter(self.layout)
+        self.known = read_journal(self.layout)
+
+    def side_by_side(self, waiting: Sequence[FieldInput]) -> None:
+        """Run all, as many at a time as there are workers."""
+        left = deque(waiting)
+        while left or self.running:
+            slots = sum(self.client.nthreads().values())
+            while left and len(self.running) < max(slots, 1):
+                self._submit(left.popleft())
+            for each in self._ended():
+                left.append(each)
+
+    def one_by_one(self) -> None:
+        """Try what failed again, each alone."""
+        while self.again:
+            each = self.again.pop(0)
+            self._submit(each)
+            while self.running:
+                self.again.extend(self._ended())
+
+    def _submit(self, each: FieldInput) -> None:
+        task = task_of(self.plan, each, self.layout, self.known)
+        task = task if self.memory_limit is None else _limited(task, self.memory_limit)
+        future = self.client.submit(attempt, task, key=f"{each.name}-{uuid.uuid4().hex}", pure=False, retries=0)
+        self.running[future] = each
+        self.submitted[each.name] = time.time() - _CLOCKS_APART
+
+    def _ended(self) -> list[FieldInput]:
+        """Wait for a task to end, or half a second; returns those that run again since their worker died under them."""
+        from distributed import wait
+
+        innocent = []
+        try:
+            ended = wait(list(self.running), timeout=_LOOK, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            ended = set()
+        for future in ended:
+            each = self.running.pop(future)
+            answer = future.result() if future.status == "finished" else None
+            if isinstance(answer, FieldReport):
+                self.done += 1
+            elif isinstance(answer, FieldFailure):
+                self._failed(each, answer)
+            elif self._was_begun(each):
+                self._lost(each)
+            else:
+                innocent.append(each)
+        self._tell()
+        return innocent
+
+    def _failed(self, each: FieldInput, failure: FieldFailure) -> None:
+        if failure.of_batch:
+            raise OutputError(failure.error)
+        self.journal.write("failed", each.name, key=failure.key, error=failure.error)
+        self._once_more(each, failure.error, counts=True)
+
+    def _was_begun(self, each: FieldInput) -> bool:
+        state = read_journal(self.layout).of(each.name)
+        return state.state == "done" or (state.state == "running" and state.since >= self.submitted[each.name])
+
+    def _lost(self, each: FieldInput) -> None:
+        """Its worker died: done all the same, to blame, or not."""
+        state = read_journal(self.layout).of(each.name)
+        if state.key and is_whole(self.layout.field(each.name, state.key)):
+            self.again.append(each)  # committed, and the news of it lost with the worker: the task will say so
+            return
+        alone = not self.running
+        limit = "" if self.memory_limit is None else " (for want of memory, perhaps)"
+        error = f"the process that worked on it died{limit}"
+        self.journal.write("lost", each.name, key=state.key, error=error)
+        self._once_more(each, error, counts=alone and each.name in self.tries)
+
+    def _once_more(self, each: FieldInput, error: str, *, counts: bool) -> None:
+        self.tries[each.name] = self.tries.get(each.name, 0) + (1 if counts else 0)
+        if self.tries[each.name] >= MOST_TRIES:
+            self.journal.write("set aside", each.name, error=error)
+            self.set_aside.append(each.name)
+        else:
+            self.again.append(each)
+
+    def _tell(self) -> None:
+        seconds = time.perf_counter() - self.began
+        made = self.done - self.skipped
+        left = self.total - self.done - len(self.set_aside)
+        self.report(
+            MapProgress(
+                total=self.total,
+                done=self.done,
+                skipped=self.skipped,
+                set_aside=len(self.set_aside),
+                suspected=len(self.again),
+                running=tuple(each.name for each in self.running.values()),
+                workers=len(self.client.nthreads()),
+                seconds=seconds,
+                seconds_left=seconds / made * left if made else None,
+            )
+        )
+
+
+def _limited(task: Any, memory_limit: int) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(task, memory_limit=memory_limit)
+
+
+def run_map(
+    plan: BatchPlan,
+    layout: Layout,
+    client: Any,
+    *,
+    only: tuple[int, int] | None = None,
+    memory_limit: int | None = None,
+    report: Report = lambda progress: None,
+) -> tuple[str, ...]:
+    """Segment the fields of a batch that have no result yet.
+
+    Parameters
+    ----------
+    plan : BatchPlan
+    layout : Layout
+    client : distributed.Client
+    only : (int, int), optional
+        I and N: the Ith of N shares. None: all fields.
+    memory_limit : int, optional
+        Bytes that a field may take, besides the program.
+    report : callable
+        Receives a `MapProgress`.
+
+    Returns
+    -------
+    tuple of str
+        Names of the fields that are set aside, those of earlier runs included.
+
+    Raises
+    ------
+    OutputError
+        If results cannot be written: the disk is full, say. What is done stays.
+    GdlsError
+        If the scheduler is lost, or there is no such share.
+    """
+    inputs = share_of(plan.inputs, only)
+    known = read_journal(layout)
+    run = _Run(plan, layout, client, report, memory_limit, len(inputs))
+    waiting = []
+    for each in inputs:
+        if is_done(each, plan, layout, known):
+            run.done += 1
+            run.skipped += 1
+        elif known.of(each.name).state == "set aside":
+            run.set_aside.append(each.name)
+        else:
+            waiting.append(each)
+    run._tell()
+    try:
+        run.side_by_side(waiting)
+        run.one_by_one()
+    except OSError as error:  # of the connection: comm closed
+        raise GdlsError(
+            f"the scheduler of the workers is lost ({str(error) or type(error).__name__}); what is done is kept. The "
+            "same command goes on from here."
+        ) from error
+    except BaseException:
+        client.cancel(list(run.running), force=True)
+        run.journal.write("stopped")
+        raise
+    return tuple(sorted(run.set_aside))

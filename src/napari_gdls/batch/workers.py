@@ -1,0 +1,172 @@
+"""The workers of a batch: processes of this computer, or those of a running dask scheduler."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from napari_gdls.errors import GdlsError
+from napari_gdls.io.limits import GIB, format_bytes
+
+_USUAL_MEMORY = 2 * GIB
+"""Bytes that a worker should have where nothing is known of the fields: the program takes half a GiB, fields of a
+hundred thousand measurements another half."""
+
+_SHARE_OF_MEMORY = 0.8
+"""Of the memory of the computer that workers get; the rest is for the system and the driver. A choice."""
+
+_WATCH = 0.5
+"""Seconds between two looks whether the driver still lives; a choice."""
+
+
+@dataclass(frozen=True)
+class WorkerPlan:
+    """Processes of this computer that a batch runs on.
+
+    Attributes
+    ----------
+    workers : int
+        Each works on one field at a time, in one thread.
+    memory_limit : int
+        Bytes for each of them.
+    """
+
+    workers: int
+    memory_limit: int
+
+    def __str__(self) -> str:
+        processes = "1 process" if self.workers == 1 else f"{self.workers} processes"
+        return f"{processes} with one thread and {format_bytes(self.memory_limit)} each"
+
+
+def usual_workers(n_fields: int, workers: int | None = None) -> WorkerPlan:
+    """As many workers as there are cores, memory and fields.
+
+    Parameters
+    ----------
+    n_fields : int
+    workers : int, optional
+        That are wanted. None: by the computer.
+    """
+    memory = int(_SHARE_OF_MEMORY * _memory())
+    if workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        workers = max(1, min(cores, n_fields, memory // _USUAL_MEMORY))
+    return WorkerPlan(workers, memory // workers)
+
+
+def _memory() -> int:
+    from dask.utils import parse_bytes  # noqa: F401  (that it is there has been seen to)
+    from distributed.system import MEMORY_LIMIT
+
+    return int(MEMORY_LIMIT)
+
+
+def require_distributed() -> None:
+    """Refuse to begin without what runs batches.
+
+    Raises
+    ------
+    GdlsError
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("distributed") is None or importlib.util.find_spec("dask") is None:
+        raise GdlsError(
+            "batches of fields run on dask.distributed, which is not installed: pip install 'napari-gdls[batch]'."
+        )
+
+
+@contextmanager
+def local_workers(plan: WorkerPlan) -> Iterator[Any]:
+    """A client of new processes of this computer, which end with the block or with this process, whatever ends it."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what there is to say of lost workers, the batch says
+    with dask.config.set(
+        {
+            # One field a worker, and none of its fields is tried again by dask: the batch does so, each alone.
+            "distributed.scheduler.allowed-failures": 0,
+            "distributed.scheduler.worker-saturation": 1.0,
+            "distributed.worker.memory.spill": False,
+            "distributed.worker.memory.target": False,
+        }
+    ):
+        cluster = LocalCluster(
+            n_workers=plan.workers,
+            threads_per_worker=1,
+            processes=True,
+            memory_limit=plan.memory_limit,
+            dashboard_address=":0",
+        )
+        try:
+            with Client(cluster) as client:
+                client.register_plugin(_dies_with_driver(os.getpid()))
+                yield client
+        finally:
+            cluster.close(timeout=2)
+
+
+@contextmanager
+def workers_of(scheduler: str | None, scheduler_file: str | None) -> Iterator[Any]:
+    """A client of a scheduler that runs.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Its address.
+    scheduler_file : str or None
+        The file that it has written its address to.
+
+    Raises
+    ------
+    GdlsError
+        If it does not answer.
+    """
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    where = scheduler or scheduler_file
+    try:
+        client = Client(scheduler, timeout=30) if scheduler else Client(scheduler_file=scheduler_file, timeout=30)
+    except (OSError, ValueError, TimeoutError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise GdlsError(
+            f"no dask scheduler answers at {where} ({reason}); start it, or leave this out to work on this computer."
+        ) from None
+    with client:
+        yield client
+
+
+def _dies_with_driver(driver: int) -> Any:
+    """A plugin that ends a worker when the driver has gone: else it would work on for nobody."""
+    import psutil
+    from distributed import WorkerPlugin
+
+    class DiesWithDriver(WorkerPlugin):
+        name = "dies-with-driver"
+        idempotent = True
+
+        def __init__(self) -> None:
+            self.born = psutil.Process(driver).create_time()
+
+        def setup(self, worker: Any) -> None:
+            def watch() -> None:
+                while True:
+                    try:
+                        if psutil.Process(driver).create_time() != self.born:
+                            os._exit(1)
+                    except psutil.NoSuchProcess:
+                        os._exit(1)
+                    time.sleep(_WATCH)
+
+            threading.Thread(target=watch, name="dies with driver", daemon=True).start()
+
+    return DiesWithDriver()
