@@ -1,3 +1,4 @@
+from . import batch as batch
 from . import embedding as embedding
 from . import errors as errors
 from . import evaluation as evaluation
@@ -16,6 +17,7 @@ from . import simulation as simulation
 from . import spectra as spectra
 from . import training as training
 from ._version import __version__ as __version__
+from .batch import segment_many as segment_many
 from .embedding import embed as embed
 from .embedding import load_embedding as load_embedding
 from .energy import EnergyAxis as EnergyAxis

@@ -1,4 +1,15 @@
+from .batch import Batch as Batch
+from .batch import segment_many as segment_many
 from .field_results import FieldResult as FieldResult
 from .field_results import Parts as Parts
 from .field_results import read_field_result as read_field_result
 from .inputs import FieldInput as FieldInput
+from .inputs import field_inputs as field_inputs
+from .journal import FieldState as FieldState
+from .journal import read_journal as read_journal
+from .layout import Layout as Layout
+from .plan import BatchPlan as BatchPlan
+from .plan import read_plan as read_plan
+from .running import MapProgress as MapProgress
+from .section_choices import SectionChoices as SectionChoices
+from .section_phases import SectionPhases as SectionPhases

@@ -1,0 +1,56 @@
+"""From the results of the fields to the section: one list of phases, names, tables, mosaic, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_gdls.batch.journal import read_journal
+from napari_gdls.batch.layout import Layout
+from napari_gdls.batch.plan import BatchPlan
+from napari_gdls.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Section:
+    """What all fields of a batch together gave.
+
+    Attributes
+    ----------
+    files : dict of str to Path
+        What is in each file, and where it is.
+    """
+
+    files: dict[str, Path]
+
+
+def finish(layout: Layout, plan: BatchPlan, *, progress: Progress) -> Section:
+    """Make the section of all fields that have a result.
+
+    Parameters
+    ----------
+    layout : Layout
+    plan : BatchPlan
+    progress : Progress
+        Receives every stage; may cancel.
+
+    Returns
+    -------
+    Section
+
+    Raises
+    ------
+    FieldReadError
+        If a result is damaged; the same batch makes it again.
+    OutputError
+        If the system refuses.
+    """
+    progress("phases", 0.0)
+    return Section(files=results_of(layout, plan))
+
+
+def results_of(layout: Layout, plan: BatchPlan) -> dict[str, Path]:
+    """The results of the fields of a batch that are done, by name, in the order of the batch."""
+    journal = read_journal(layout)
+    states = ((each.name, journal.of(each.name)) for each in plan.inputs)
+    return {name: layout.field(name, state.key) for name, state in states if state.state == "done"}
