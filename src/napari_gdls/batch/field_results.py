@@ -7,6 +7,7 @@ reader of Zarr opens.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls._version import __version__
+from napari_gdls.batch.stored_values import read_values, write_values
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
-from napari_gdls.io.checksummed import archive_writer, opened_archive
-from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
-from napari_gdls.io.plain_values import from_plain, to_plain
-from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
 from napari_gdls.phases.sums import Pool
 from napari_gdls.segmentation import Segmentation
 
@@ -29,7 +27,10 @@ VERSION = 1
 SURE = 255
 """Confidence of a pixel whose phase is certain; confidences are kept in parts of this."""
 
-_IMAGES = ("labels", "confidence", "bse", "valid")
+IMAGES = ("labels", "confidence", "bse", "valid")
+"""What of a result can be left out when it is read."""
+
+_KIND = "gdls-field-result"
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,36 +210,22 @@ def write_field_result(path: str | os.PathLike[str], result: FieldResult, *, ove
     OutputError
         If the system refuses, or the target exists and `overwrite` is false.
     """
-    with archive_writer(path, overwrite=overwrite) as files:
-        for image in _IMAGES:
-            array = getattr(result, image)
-            if array is not None:
-                write_array(files, image, array, dimensions=("row", "column"))
-        numbers: list[npt.NDArray[Any]] = []
-
-        def store(array: npt.NDArray[Any]) -> str:
-            write_array(files, f"values/{len(numbers)}", array)
-            numbers.append(array)  # keeps its number taken
-            return str(len(numbers) - 1)
-
-        values = {name: value for name, value in vars(result).items() if name not in _IMAGES}
-        values["parts"] = {**vars(result.parts), "pool": vars(result.parts.pool)}
-        values["energy"] = vars(result.energy)
-        plain = to_plain({**values, "facts": result.facts}, store, "result")
-        write_group(files, "values")
-        write_group(files, "", {"gdls-field-result": {"version": VERSION, "values": plain}})
+    values = {name: value for name, value in vars(result).items() if name not in IMAGES}
+    values |= {"parts": {**vars(result.parts), "pool": vars(result.parts.pool)}, "energy": vars(result.energy)}
+    images = {name: getattr(result, name) for name in IMAGES if getattr(result, name) is not None}
+    write_values(path, _KIND, VERSION, values, images, overwrite=overwrite)
 
 
 def read_field_result(
-    path: str | os.PathLike[str], *, images: bool = True, memory_limit: int | None = None
+    path: str | os.PathLike[str], *, images: bool | Collection[str] = True, memory_limit: int | None = None
 ) -> FieldResult:
     """Read the result of a field.
 
     Parameters
     ----------
     path : path-like
-    images : bool
-        Whether labels, confidence, BSE and mask are wanted; without them it is a hundred times faster.
+    images : bool or collection of str
+        Whether all images are wanted, or which: of "labels", "confidence", "bse", "valid".
     memory_limit : int, optional
         Most bytes that reading may take. None: 4 GiB.
 
@@ -247,26 +234,11 @@ def read_field_result(
     FieldReadError
         If it is none, is damaged, or comes from a later version.
     """
-    file, limit = existing_path(path), checked_memory_limit(memory_limit)
-    with opened_archive(file, limit) as files:
-        try:
-            attributes = parsed_json(files["zarr.json"])["attributes"]["gdls-field-result"]
-            if attributes["version"] != VERSION:
-                raise FieldReadError(
-                    file,
-                    f"holds a result in version {attributes['version']!r}; this napari-gdls reads version {VERSION}",
-                    remedy="Run the batch again, or install a newer napari-gdls.",
-                )
-            values = from_plain(attributes["values"], lambda name: read_array(files, f"values/{name}"))
-            wanted = [image for image in _IMAGES if images and f"{image}/zarr.json" in files]
-            require_memory(file, sum(read_header(files, image).n_bytes for image in wanted), limit, "the images")
-            parts = values.pop("parts")
-            arrays: dict[str, Any] = {image: read_array(files, image) for image in wanted}
-            values |= {
-                "energy": EnergyAxis(**values["energy"]),
-                "parts": Parts(**{**parts, "pool": Pool(**parts["pool"])}),
-            }
-            return FieldResult(**values, **arrays)
-        except (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-            raise FieldReadError(file, f"is no result of a field, or damaged: {detail}") from error
+    wanted = (IMAGES if images else ()) if isinstance(images, bool) else tuple(images)
+    values = read_values(path, _KIND, VERSION, images=wanted, memory_limit=memory_limit)
+    try:
+        parts = values.pop("parts")
+        values |= {"energy": EnergyAxis(**values["energy"]), "parts": Parts(**{**parts, "pool": Pool(**parts["pool"])})}
+        return FieldResult(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FieldReadError(path, f"holds no result of a field: {error}") from error

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from napari_gdls.batch.journal import read_journal
 from napari_gdls.batch.layout import Layout
+from napari_gdls.batch.phase_list import section_phases
 from napari_gdls.batch.plan import BatchPlan
+from napari_gdls.batch.section_phases import SectionPhases, write_section_phases
 from napari_gdls.progress import Progress
 
 
@@ -17,10 +19,12 @@ class Section:
 
     Attributes
     ----------
+    phases : SectionPhases
     files : dict of str to Path
         What is in each file, and where it is.
     """
 
+    phases: SectionPhases
     files: dict[str, Path]
 
 
@@ -45,8 +49,11 @@ def finish(layout: Layout, plan: BatchPlan, *, progress: Progress) -> Section:
     OutputError
         If the system refuses.
     """
-    progress("phases", 0.0)
-    return Section(files=results_of(layout, plan))
+    results = results_of(layout, plan)
+    layout.section.mkdir(parents=True, exist_ok=True)
+    phases = section_phases(results, plan.recipe, progress=progress)
+    write_section_phases(layout.phases, phases)
+    return Section(phases, files={"phases of the section": layout.phases})
 
 
 def results_of(layout: Layout, plan: BatchPlan) -> dict[str, Path]:

@@ -1,15 +1,21 @@
-"""One list of phases for all fields: which phase of the section each part of a field is."""
+"""One list of phases for all fields: which phase of the section each part of a field is, and its file."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.batch.stored_values import read_values, write_values
 from napari_gdls.energy import EnergyAxis
+from napari_gdls.errors import FieldReadError
 from napari_gdls.phases.sums import Pool
+
+_KIND, VERSION = "gdls-section-phases", 1
+"""Of the format."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,3 +46,47 @@ class SectionPhases:
     def n_phases(self) -> int:
         """Number of phases, G."""
         return len(self.pool)
+
+
+def write_section_phases(path: str | os.PathLike[str], phases: SectionPhases) -> None:
+    """Write the phases of a section, atomically.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses.
+    """
+    names = list(phases.of_parts)
+    parts = [phases.of_parts[name] for name in names]
+    values = {
+        "pool": vars(phases.pool),
+        "spectra": phases.spectra,
+        "energy": vars(phases.energy),
+        "intergrown": phases.intergrown,
+        "fields": names,
+        "parts": np.array([len(each) for each in parts], dtype=np.int64),
+        "of_parts": np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64),
+    }
+    write_values(path, _KIND, VERSION, values)
+
+
+def read_section_phases(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> SectionPhases:
+    """Read the phases of a section.
+
+    Raises
+    ------
+    FieldReadError
+        If the file holds none, is damaged, or comes from a later version.
+    """
+    values = read_values(path, _KIND, VERSION, memory_limit=memory_limit)
+    try:
+        ends = np.cumsum(values["parts"])[:-1]
+        return SectionPhases(
+            pool=Pool(**values["pool"]),
+            spectra=values["spectra"],
+            energy=EnergyAxis(**values["energy"]),
+            intergrown=values["intergrown"],
+            of_parts=dict(zip(values["fields"], np.split(values["of_parts"], ends), strict=True)),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FieldReadError(path, f"holds no phases of a section: {error}") from error

@@ -67,6 +67,39 @@ def agglomerate(
     return numbered_by_appearance(_roots(groups.parent))
 
 
+def nearest_sums(
+    pool: Pool, others: Pool, scale: Scale, tau_b: float = math.inf, poll: Callable[[], None] = lambda: None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """For each sum the one of some others that differs least, as `agglomerate` judges it, and by how much.
+
+    Parameters
+    ----------
+    pool : Pool
+        K sums.
+    others : Pool
+        One or more.
+    scale, tau_b, poll
+        As in `agglomerate`.
+
+    Returns
+    -------
+    (K,) array of int64
+        Number of the other sum.
+    (K,) array of float64
+        The smaller of G / height and (D / tau_z)^2; at 1 or below the two would become one.
+    """
+    table, numbers, m = entropy_table(), scale.numbers(tau_b), len(others)
+    nearest, least = np.zeros(len(pool), dtype=np.int64), np.full(len(pool), np.inf)
+    at_once = max(1, _PAIRS // max(m, 1))
+    for first in range(0, len(pool), at_once):
+        poll()
+        part = others.joined(pool[np.arange(first, min(first + at_once, len(pool)))])
+        entropy, total = entropies_of(part.counts, table)
+        regions = Regions(part.counts, entropy, total, part.bse, part.size.astype(np.float64))
+        _nearest(regions, part.z, m, nearest[first : first + at_once], least[first : first + at_once], table, numbers)
+    return nearest, least
+
+
 def times_the_limit(pool: Pool, a: int, b: int, scale: Scale) -> float:
     """Statistic G of two sums, over-dispersion accounted for, as a multiple of `Scale.height`."""
     table = entropy_table()
@@ -96,9 +129,36 @@ class _Groups(NamedTuple):
 
 
 @nb.njit(cache=True, nogil=True)
-def _difference(groups: _Groups, a: int, b: int, table: npt.NDArray[np.float64], scale: ScaleNumbers) -> float:
+def _nearest(
+    regions: Regions,
+    z: npt.NDArray[np.float64],
+    m: int,
+    nearest: npt.NDArray[np.int64],
+    least: npt.NDArray[np.float64],
+    table: npt.NDArray[np.float64],
+    scale: ScaleNumbers,
+) -> None:
+    """Compare the sums from number m on with those before; writes to `nearest` and `least`.
+
+    Relies on sums as `_compare` does, and on as many places in both arrays as there are sums from m on.
+    """
+    for i in range(len(nearest)):
+        for j in range(m):
+            cost = _difference(regions, z, m + i, j, table, scale)
+            if cost < least[i]:
+                least[i], nearest[i] = cost, j
+
+
+@nb.njit(cache=True, nogil=True)
+def _difference(
+    regions: Regions,
+    z: npt.NDArray[np.float64],
+    a: int,
+    b: int,
+    table: npt.NDArray[np.float64],
+    scale: ScaleNumbers,
+) -> float:
     """The smaller of G / height and (D / tau_z)^2; inf where BSE alone keeps the two apart."""
-    regions, z = groups.regions, groups.z
     if abs(regions.bse[a] - regions.bse[b]) > scale.tau_b:
         return np.inf
     n_a, n_b = max(float(regions.total[a]), 1.0), max(float(regions.total[b]), 1.0)
@@ -123,7 +183,7 @@ def _compare(groups: _Groups, first: int, last: int, table: npt.NDArray[np.float
     cost, nearest, least = groups.cost, groups.nearest, groups.least
     for i in range(first, last):
         for j in range(i):
-            cost[i, j] = cost[j, i] = _difference(groups, i, j, table, scale)
+            cost[i, j] = cost[j, i] = _difference(groups.regions, groups.z, i, j, table, scale)
             if cost[i, j] < least[i]:
                 least[i], nearest[i] = cost[i, j], j
             if cost[i, j] < least[j]:
@@ -173,7 +233,7 @@ def _compare_again(groups: _Groups, i: int, j: int, table: npt.NDArray[np.float6
     least[i] = np.inf
     for q in range(m):
         if active[q] and q != i:
-            cost[i, q] = cost[q, i] = _difference(groups, i, q, table, scale)
+            cost[i, q] = cost[q, i] = _difference(groups.regions, groups.z, i, q, table, scale)
             if cost[i, q] < least[i]:
                 least[i], nearest[i] = cost[i, q], q
     for q in range(m):
