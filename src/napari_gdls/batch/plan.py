@@ -54,7 +54,13 @@ class BatchPlan:
                 "reading": self.reading,
                 "section": self.section.to_dict(),
                 "fields": [
-                    {"name": each.name, "path": os.fspath(each.path), "position": each.position} for each in self.inputs
+                    {
+                        "name": each.name,
+                        "path": os.fspath(each.path),
+                        "position": each.position,
+                        "cell": each.cell,
+                    }
+                    for each in self.inputs
                 ],
             },
             indent=1,
@@ -82,6 +88,7 @@ class BatchPlan:
                     str(each["name"]),
                     Path(each["path"]),
                     None if each["position"] is None else (float(each["position"][0]), float(each["position"][1])),
+                    None if each.get("cell") is None else (int(each["cell"][0]), int(each["cell"][1])),
                 )
                 for each in values["fields"]
             ),

@@ -46,7 +46,8 @@ from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map
 CHANNEL_WIDTH = 10.0
 """Width of a channel of a TIMA map, in eV; channel i is centred at i times this."""
 
-_MAP_NAMES = ("xray.map", "xray.map.gz")
+MAP_NAMES = ("xray.map", "xray.map.gz")
+"""Names of the file of spectra in the folder of a field."""
 _MAX_PROFILE_BYTES = 1024**2
 """Longest profile that is parsed; the public one has 3 kB."""
 _MOST = 1e12
@@ -257,7 +258,7 @@ def _parts(path: Path) -> tuple[Path, Path]:
     if not path.is_dir():
         folder = path.parent
         return folder, _required(folder, path.name)
-    for name in _MAP_NAMES:
+    for name in MAP_NAMES:
         found = member(path, name, root=path.resolve().parent)
         if found is not None:
             return path, found
@@ -331,7 +332,7 @@ class TimaReader:
     def sniff(self, path: Path) -> bool:
         """Whether it is a folder with a BSE image and a spectra file, or such a spectra file."""
         if path.is_dir():
-            return (path / "bse.png").is_file() and any((path / name).is_file() for name in _MAP_NAMES)
+            return (path / "bse.png").is_file() and any((path / name).is_file() for name in MAP_NAMES)
         return is_map(path)
 
     def read(self, path: Path, options: ReadOptions) -> Field:
