@@ -15,26 +15,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls._version import __version__
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.described_labels import DescribedLabels
 from napari_gdls.io.limits import checked_memory_limit, member, read_bounded, require_memory
+from napari_gdls.io.ome_zarr_metadata import VERSION, commonest, halved, image_label, multiscales, shown_in_grey
 from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
 
 ENDING = ".ome.zarr"
-VERSION = "0.5"
-"""Of the specification: https://ngff.openmicroscopy.org/0.5/."""
 
-_PROGRAM = "napari-gdls"
 _TILE = 512
 """Edge of a chunk, px: half a MiB of 16 bits, as viewers in the browser load them."""
 
 _SMALLEST = 256
 """Edge of the coarsest level of a pyramid at most, px."""
-
-_SHOWN = (0.5, 99.5)
-"""Percentiles of the image that viewers show as black and as white."""
 
 _LARGEST_HEADER = 64 * 1024**2
 """Bytes of a zarr.json that is read: 300,000 labels with ten columns."""
@@ -95,10 +89,10 @@ def write_ome_zarr(
         raise OutputError(f"{target}: two label images have one name.")
     levels = [image]
     while max(levels[-1].shape) > _SMALLEST:
-        levels.append(_halved(levels[-1]))
+        levels.append(halved(levels[-1]))
     files: dict[str, bytes] = {}
-    attributes = {"version": VERSION, **_multiscales(name, len(levels), pixel_size)}
-    attributes["omero"] = {"channels": [_shown(channel, image, valid)]}
+    attributes = {"version": VERSION, **multiscales(name, len(levels), pixel_size)}
+    attributes["omero"] = {"channels": [shown_in_grey(channel, image, valid)]}
     write_group(files, attributes={"ome": attributes})
     _write_levels(files, "", levels)
     write_group(files, "labels", {"ome": {"version": VERSION, "labels": [each.name for each in labels]}})
@@ -106,11 +100,11 @@ def write_ome_zarr(
         dtype = np.uint16 if int(each.labels.max()) < 2**16 else np.uint32
         values = [each.labels.astype(dtype)]
         while len(values) < len(levels):
-            values.append(_commonest(values[-1]))
+            values.append(commonest(values[-1]))
         described = {
             "version": VERSION,
-            **_multiscales(each.name, len(levels), pixel_size),
-            "image-label": {"version": VERSION, **_image_label(each), "source": {"image": "../../"}},
+            **multiscales(each.name, len(levels), pixel_size),
+            "image-label": {"version": VERSION, **image_label(each), "source": {"image": "../../"}},
         }
         write_group(files, f"labels/{each.name}", {"ome": described})
         _write_levels(files, f"labels/{each.name}/", values)
@@ -218,65 +212,3 @@ def _header(folder: Path) -> bytes:
 def _write_levels(files: dict[str, bytes], prefix: str, levels: list[npt.NDArray[Any]]) -> None:
     for k, level in enumerate(levels):
         write_array(files, f"{prefix}{k}", level, dimensions=("y", "x"), chunks=(_TILE, _TILE))
-
-
-def _multiscales(name: str, n_levels: int, pixel_size: float | None) -> dict[str, Any]:
-    unit = {} if pixel_size is None else {"unit": "micrometer"}
-    size = 1.0 if pixel_size is None else float(pixel_size)
-    datasets = []
-    for k in range(n_levels):
-        moved = size * (2**k - 1) / 2
-        changes: list[dict[str, Any]] = [{"type": "scale", "scale": [size * 2**k] * 2}]
-        changes += [{"type": "translation", "translation": [moved] * 2}] if k else []
-        datasets.append({"path": str(k), "coordinateTransformations": changes})
-    multiscale = {
-        "name": name,
-        "axes": [{"name": axis, "type": "space", **unit} for axis in ("y", "x")],
-        "datasets": datasets,
-        "metadata": {"written_by": f"{_PROGRAM} {__version__}"},
-    }
-    return {"multiscales": [multiscale]}
-
-
-def _shown(channel: str, image: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None) -> dict[str, Any]:
-    """How viewers are to show the image: in grey, from what is nearly its darkest to nearly its brightest."""
-    values = image[valid] if valid is not None and valid.any() else image
-    values = values[np.isfinite(values)] if values.dtype.kind == "f" else values.ravel()
-    low, high = np.percentile(values, _SHOWN).tolist() if values.size else (0.0, 1.0)
-    least, most = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-    window = {"min": least, "max": most, "start": low, "end": high if high > low else low + 1.0}
-    return {"label": channel, "color": "FFFFFF", "active": True, "window": window}
-
-
-def _image_label(described: DescribedLabels) -> dict[str, Any]:
-    rows = described.rows()
-    colours = described.colours_8bit()
-    properties = []
-    for k, row in enumerate(rows):
-        known = {heading: value for heading, value in row.items() if heading != "label"}
-        if described.classes is not None and described.classes[k]:
-            known["class"] = described.classes[k]
-        properties.append({"label-value": row["label"], **known})
-    found: dict[str, Any] = {"properties": properties} if properties else {}
-    if colours:
-        found["colors"] = [
-            {"label-value": row["label"], "rgba": [*colour, 255]} for row, colour in zip(rows, colours, strict=True)
-        ]
-    return found
-
-
-def _halved(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Means of 2 x 2 pixels, of fewer at the end of odd rows and columns; rounded where it is of integers."""
-    height, width = image.shape
-    padded = np.pad(image, ((0, height % 2), (0, width % 2)), mode="edge")
-    mean = padded.reshape(padded.shape[0] // 2, 2, padded.shape[1] // 2, 2).mean(axis=(1, 3), dtype=np.float64)
-    return np.asarray(np.rint(mean) if image.dtype.kind in "ui" else mean, dtype=image.dtype)
-
-
-def _commonest(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The label that most of 2 x 2 pixels have; of equally frequent ones the first in raster order."""
-    height, width = labels.shape
-    padded = np.pad(labels, ((0, height % 2), (0, width % 2)), mode="edge")
-    four = np.stack([padded[::2, ::2], padded[::2, 1::2], padded[1::2, ::2], padded[1::2, 1::2]])
-    number = np.stack([(four == each).sum(axis=0) for each in four])
-    return np.asarray(np.take_along_axis(four, number.argmax(axis=0)[None], axis=0)[0])
