@@ -23,13 +23,13 @@ from napari_gdls.io.zarr_arrays import write_group
 from napari_gdls.progress import Progress, silent
 
 TILE = 1024
-"""Edge of a tile, px, which is a chunk of every array: few enough files for any file system, small enough for memory."""
+"""Edge of a tile, px, which is a chunk of every array: few files for a file system, and small for memory."""
 
 _SMALLEST = 1024
 """Edge of the coarsest level at most, px: one tile."""
 
 _EFFORT = 3
-"""Of compression by zstd, 1 to 9: measured on mosaics, 5 takes twice as long and saves 4 %."""
+"""Of compression by zstd, 1 to 9; a choice."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def write_ome_zarr_tiles(
         # Level 0 has three quarters of all pixels.
         for done, rows, columns in _tiles(shape):
             report("mosaic", 0.75 * done)
-            for layer, pixels in tiles(rows, columns).items():
-                arrays[layer][0][rows, columns] = pixels
+            for which, pixels in tiles(rows, columns).items():
+                arrays[which][0][rows, columns] = pixels
         for k, at in enumerate(levels[1:], start=1):
             for done, rows, columns in _tiles(at):
                 report("mosaic", 0.75 + 0.25 * (k - 1 + done) / len(levels))
