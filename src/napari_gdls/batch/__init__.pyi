@@ -1,7 +1,7 @@
 from .batch import Batch as Batch
 from .batch import segment_many as segment_many
+from .field_parts import Parts as Parts
 from .field_results import FieldResult as FieldResult
-from .field_results import Parts as Parts
 from .field_results import read_field_result as read_field_result
 from .inputs import FieldInput as FieldInput
 from .inputs import field_inputs as field_inputs

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls._version import __version__
+from napari_gdls.batch.field_parts import Parts, parts_of
 from napari_gdls.batch.stored_values import read_values, write_values
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
@@ -31,43 +32,6 @@ IMAGES = ("labels", "confidence", "bse", "valid")
 """What of a result can be left out when it is read."""
 
 _KIND = "gdls-field-result"
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """The parts of a field that a section decides about: its phases, and pieces of them that may be other phases.
-
-    Attributes
-    ----------
-    pool : Pool
-        Sums of the interior measurements of each of P parts (of all, where it has no interior).
-    spectra : (P, D) array of float64
-        Summed counts of the same measurements, on the energy axis of the field.
-    intergrown : (P,) array of bool
-        Whether it is a fine-grained mixture.
-    phase : (P,) array of int64
-        Part that each belongs to as far as the field alone tells: its own number, for the phases of the field.
-    points : (P,) array of float64
-        Measurements that count for each, mixed ones by their share of counts; their sum is N.
-    doubt : (P,) array of float64
-        Sum of q (1 - q) over the probabilities q of the phases of its measurements.
-    mixtures : (M, 2) array of int64
-        Pairs of parts that measurements are mixtures of, the part that they count for first.
-    mixed : (M,) array of int64
-        How many measurements each of these pairs has.
-    """
-
-    pool: Pool
-    spectra: npt.NDArray[np.float64]
-    intergrown: npt.NDArray[np.bool_]
-    phase: npt.NDArray[np.int64]
-    points: npt.NDArray[np.float64]
-    doubt: npt.NDArray[np.float64]
-    mixtures: npt.NDArray[np.int64]
-    mixed: npt.NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.pool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +118,7 @@ def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult
     return FieldResult(
         name=name,
         key=key,
-        parts=_parts(segmentation),
+        parts=parts_of(segmentation),
         energy=measured.energy,
         total_spectrum=np.asarray(measured.total_spectrum, dtype=np.float64),
         n_measurements=measured.n_measurements,
@@ -178,27 +142,6 @@ def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult
         confidence=None if confidence is None else np.rint(confidence * SURE).astype(np.uint8),
         bse=np.asarray(measured.bse),
         valid=np.asarray(measured.valid),
-    )
-
-
-def _parts(segmentation: Segmentation) -> Parts:
-    """The phases of the field, each a part of its own."""
-    found, measured = segmentation.grouped, segmentation.field
-    n, mixed = found.n_phases, found.partner >= 0
-    points = np.bincount(found.labels, weights=found.fraction, minlength=n)
-    points += np.bincount(found.partner[mixed], weights=1 - found.fraction[mixed], minlength=n)
-    doubt = np.bincount(found.labels, weights=(found.confidence * (1 - found.confidence)).astype(float), minlength=n)
-    pairs = np.column_stack([found.labels[mixed], found.partner[mixed]]).astype(np.int64)
-    mixtures, how_many = np.unique(pairs, axis=0, return_counts=True)
-    return Parts(
-        pool=found.pool,
-        spectra=measured.summed_spectra(found.labels, n),
-        intergrown=found.intergrown,
-        phase=np.arange(n),
-        points=np.asarray(points, dtype=np.float64),
-        doubt=np.asarray(doubt, dtype=np.float64),
-        mixtures=mixtures.reshape(-1, 2),
-        mixed=how_many,
     )
 
 

@@ -7,9 +7,14 @@ from pathlib import Path
 
 from napari_gdls.batch.journal import read_journal
 from napari_gdls.batch.layout import Layout
+from napari_gdls.batch.mosaic_writing import write_mosaic
 from napari_gdls.batch.phase_list import section_phases
+from napari_gdls.batch.places import SectionPlaces
 from napari_gdls.batch.plan import BatchPlan
+from napari_gdls.batch.positions import placed_fields
+from napari_gdls.batch.section_names import SectionNames, named_phases
 from napari_gdls.batch.section_phases import SectionPhases, write_section_phases
+from napari_gdls.errors import OutputError
 from napari_gdls.progress import Progress
 
 
@@ -20,11 +25,16 @@ class Section:
     Attributes
     ----------
     phases : SectionPhases
+    names : SectionNames
+    places : SectionPlaces or None
+        None where there is no mosaic.
     files : dict of str to Path
         What is in each file, and where it is.
     """
 
     phases: SectionPhases
+    names: SectionNames
+    places: SectionPlaces | None
     files: dict[str, Path]
 
 
@@ -50,10 +60,21 @@ def finish(layout: Layout, plan: BatchPlan, *, progress: Progress) -> Section:
         If the system refuses.
     """
     results = results_of(layout, plan)
-    layout.section.mkdir(parents=True, exist_ok=True)
+    try:
+        layout.section.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{layout.section}: no folder can be made ({error.strerror or error}).") from error
     phases = section_phases(results, plan.recipe, progress=progress)
     write_section_phases(layout.phases, phases)
-    return Section(phases, files={"phases of the section": layout.phases})
+    files = {"phases of the section": layout.phases}
+    names = named_phases(phases, results, plan.section, progress=progress)
+    places = placed_fields(plan.inputs, results, plan.section) if plan.section.mosaic else None
+    if places is not None:
+        mosaic = write_mosaic(
+            layout, places, phases, results, names=names.titles, colours=names.colours, progress=progress
+        )
+        files |= {"mosaic": mosaic.mosaic, "segments": mosaic.segments}
+    return Section(phases, names, places, files)
 
 
 def results_of(layout: Layout, plan: BatchPlan) -> dict[str, Path]:

@@ -70,17 +70,32 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     group = number[group]
     of_parts = dict(zip(names, np.split(group, np.cumsum([len(each.parts) for each in fields])[:-1]), strict=True))
     spectra = np.zeros((n_groups, fields[0].energy.size))
+    borders = np.zeros((n_groups, n_groups), dtype=np.int64)
+    for each in fields:
+        of = of_parts[each.name]
+        np.add.at(borders, (of[:, None], of[None, :]), each.parts.borders)
+    np.fill_diagonal(borders, 0)
+    inside = np.concatenate([each.parts.inside for each in fields])
+    has_inside = np.bincount(group, weights=inside, minlength=n_groups) > 0
+    counted = inside | ~has_inside[group]  # what lies inside grains speaks for a phase, where any of it does
+    first = 0
     for done, name in enumerate(names):
         report("phases", 0.6 + 0.4 * done / len(names))
-        np.add.at(spectra, of_parts[name], read_field_result(results[name], images=False).parts.spectra)
-    summed = pool.regrouped(group)
+        read = read_field_result(results[name], images=False).parts.spectra
+        use = counted[first : first + len(read)]
+        np.add.at(spectra, of_parts[name][use], read[use])
+        first += len(read)
+    summed = pool[counted].regrouped(group[counted])
     z = embedder(recipe.model, fields[0].energy)(spectra).astype(np.float64)
     report("phases", 1.0)
     return SectionPhases(
         pool=Pool(summed.counts, z, summed.size, summed.bse),
         spectra=spectra,
         energy=fields[0].energy,
+        inside=has_inside,
+        borders=borders,
         intergrown=np.bincount(group, weights=intergrown, minlength=n_groups) > 0,
+        points=np.bincount(group, weights=points, minlength=n_groups).astype(np.float64),
         of_parts=of_parts,
     )
 

@@ -79,9 +79,7 @@ class BatchPlan:
         values = json.loads(text)
         if values["batch_version"] != VERSION:
             raise GdlsError(f"it is of version {values['batch_version']!r}, this napari-gdls reads version {VERSION}")
-        reading = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values["reading"].items()
-        }
+        reading, section = _with_tuples(values["reading"]), _with_tuples(values["section"])
         return cls(
             inputs=tuple(
                 FieldInput(
@@ -94,9 +92,14 @@ class BatchPlan:
             ),
             recipe=Recipe.from_json(json.dumps(values["recipe"])),
             reading=reading,
-            section=SectionChoices(**values["section"]),
+            section=SectionChoices(**section),
             version=str(values["program"]),
         )
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no tuples, and nothing here is a list."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def write_plan(layout: Layout, plan: BatchPlan) -> None:

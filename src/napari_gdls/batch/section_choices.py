@@ -27,7 +27,7 @@ class SectionChoices:
     ----------
     names : bool
         Whether the minerals of the phases are named.
-    library : str or None
+    library : str, tuple of str, or None
         Minerals that they are named by, as ``identify --library``. None: those of the package.
     scheme : str or None
         File with rules of classes, as ``identify --scheme``.
@@ -54,7 +54,7 @@ class SectionChoices:
     """
 
     names: bool = True
-    library: str | None = None
+    library: str | tuple[str, ...] | None = None
     scheme: str | None = None
     take_off_angle: float | None = None
     mosaic: bool = True

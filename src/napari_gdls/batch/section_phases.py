@@ -30,8 +30,14 @@ class SectionPhases:
     spectra : (G, D) array of float64
         Summed counts of the same measurements, on `energy`.
     energy : EnergyAxis
+    inside : (G,) array of bool
+        Whether these measurements lie inside grains.
     intergrown : (G,) array of bool
         Whether a phase is a fine-grained mixture.
+    borders : (G, G) array of int64
+        Pairs of neighbouring measurements of two phases.
+    points : (G,) array of float64
+        Measurements that count for each, mixed ones by their share of counts.
     of_parts : mapping of str to (P,) array of int64
         By name of a field, the phase of each of its parts.
     """
@@ -39,7 +45,10 @@ class SectionPhases:
     pool: Pool
     spectra: npt.NDArray[np.float64]
     energy: EnergyAxis
+    inside: npt.NDArray[np.bool_]
     intergrown: npt.NDArray[np.bool_]
+    borders: npt.NDArray[np.int64]
+    points: npt.NDArray[np.float64]
     of_parts: Mapping[str, npt.NDArray[np.int64]]
 
     @property
@@ -62,7 +71,10 @@ def write_section_phases(path: str | os.PathLike[str], phases: SectionPhases) ->
         "pool": vars(phases.pool),
         "spectra": phases.spectra,
         "energy": vars(phases.energy),
+        "inside": phases.inside,
         "intergrown": phases.intergrown,
+        "borders": phases.borders,
+        "points": phases.points,
         "fields": names,
         "parts": np.array([len(each) for each in parts], dtype=np.int64),
         "of_parts": np.concatenate([*parts, np.empty(0, dtype=np.int64)]).astype(np.int64),
@@ -85,7 +97,10 @@ def read_section_phases(path: str | os.PathLike[str], *, memory_limit: int | Non
             pool=Pool(**values["pool"]),
             spectra=values["spectra"],
             energy=EnergyAxis(**values["energy"]),
+            inside=values["inside"],
             intergrown=values["intergrown"],
+            borders=values["borders"],
+            points=values["points"],
             of_parts=dict(zip(values["fields"], np.split(values["of_parts"], ends), strict=True)),
         )
     except (KeyError, TypeError, ValueError) as error:

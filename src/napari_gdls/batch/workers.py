@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ hundred thousand measurements another half."""
 
 _SHARE_OF_MEMORY = 0.8
 """Of the memory of the computer that workers get; the rest is for the system and the driver. A choice."""
+
+_CLOSING = 10.0
+"""Seconds that workers get to end by themselves; a choice."""
 
 _WATCH = 0.5
 """Seconds between two looks whether the driver still lives; a choice."""
@@ -111,7 +114,19 @@ def local_workers(plan: WorkerPlan) -> Iterator[Any]:
                 client.register_plugin(_dies_with_driver(os.getpid()))
                 yield client
         finally:
-            cluster.close(timeout=2)
+            _end(cluster)
+
+
+def _end(cluster: Any) -> None:
+    """Close a cluster; workers that do not end by themselves are killed: all that is to be kept is in files."""
+    import psutil
+
+    workers = [psutil.Process(nanny.pid) for nanny in cluster.workers.values() if nanny.pid]
+    with suppress(TimeoutError):
+        cluster.close(timeout=_CLOSING)
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 @contextmanager

@@ -50,6 +50,34 @@ def phase_spectra(segmentation: Segmentation) -> PhaseSpectra:
     -------
     PhaseSpectra
     """
+    chosen, inside = measurements_of_phases(segmentation)
+    n, found = segmentation.n_phases, segmentation.measurement_phases
+    labels = segmentation.phases[segmentation.measurement_labels] if found is None else found.labels
+    edges = labels[segmentation.graph.edges]
+    differs = edges[:, 0] != edges[:, 1]
+    borders = np.zeros((n, n), dtype=np.int64)
+    np.add.at(borders, (edges[differs, 0], edges[differs, 1]), 1)
+    return PhaseSpectra(
+        spectra=segmentation.field.summed_spectra(chosen, n),
+        measurements=np.bincount(chosen[chosen >= 0], minlength=n),
+        inside=inside,
+        intergrown=np.zeros(n, dtype=np.bool_) if found is None else found.intergrown,
+        shared_borders=borders + borders.T,
+    )
+
+
+def measurements_of_phases(
+    segmentation: Segmentation,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The measurements that `phase_spectra` sums.
+
+    Returns
+    -------
+    (N,) array of int64
+        Phase of each, -1 for those that are left out.
+    (P,) array of bool
+        Whether those of a phase lie inside grains.
+    """
     n = segmentation.n_phases
     found = segmentation.measurement_phases
     labels = segmentation.phases[segmentation.measurement_labels] if found is None else found.labels
@@ -61,16 +89,7 @@ def phase_spectra(segmentation: Segmentation) -> PhaseSpectra:
     inside = _enough(pure & alone, labels, n)
     unmixed = _enough(pure, labels, n)
     chosen = np.where(inside[labels], pure & alone, np.where(unmixed[labels], pure, True))
-    group = np.where(chosen, labels, -1)
-    borders = np.zeros((n, n), dtype=np.int64)
-    np.add.at(borders, (edges[differs, 0], edges[differs, 1]), 1)
-    return PhaseSpectra(
-        spectra=segmentation.field.summed_spectra(group, n),
-        measurements=np.bincount(labels[chosen], minlength=n),
-        inside=inside,
-        intergrown=np.zeros(n, dtype=np.bool_) if found is None else found.intergrown,
-        shared_borders=borders + borders.T,
-    )
+    return np.where(chosen, labels, -1), inside
 
 
 def _enough(chosen: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:

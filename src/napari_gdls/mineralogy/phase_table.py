@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_gdls.mineralogy.calibration import calibrate_field
 from napari_gdls.mineralogy.composition import Composition
@@ -199,12 +200,60 @@ def identify(
     (`pure_parts.parts_of_mixture`), never as a mineral.
     """
     report = silent if progress is None else progress
-    materials = naming_library(library)
     rules = scheme if scheme is None or isinstance(scheme, Scheme) else read_scheme(scheme)
+    materials = naming_library(library)
     report(STAGES[0], 0.0)
     conditions = calibrate_field(segmentation.field) if instrument is None else instrument
-    remembered = (known or KnownPhases()).named(conditions, materials)
-    sums = phase_spectra(segmentation)
+    found = segmentation.measurement_phases
+    rows = phase_rows(
+        phase_spectra(segmentation),
+        conditions,
+        library=materials,
+        scheme=rules,
+        bse=None if found is None else found.pool.bse,
+        known=known,
+        progress=report,
+    )
+    names = with_those_by_hand([row.name for row in rows], segmentation.names)
+    named = tuple(dataclasses.replace(row, name=name) for row, name in zip(rows, names, strict=True))
+    return PhaseTable(named, segmentation, conditions)
+
+
+def phase_rows(
+    sums: PhaseSpectra,
+    instrument: Instrument,
+    *,
+    library: LibrarySpec = None,
+    scheme: Scheme | str | os.PathLike[str] | None = None,
+    bse: npt.NDArray[np.float64] | None = None,
+    known: KnownPhases | None = None,
+    progress: Progress | None = None,
+) -> tuple[PhaseRow, ...]:
+    """Name phases of which the summed spectra are known, as `identify` does, which says what is done.
+
+    Parameters
+    ----------
+    sums : PhaseSpectra
+    instrument : Instrument
+        Beam, geometry, calibration.
+    library, scheme, known, progress
+        As in `identify`.
+    bse : (P,) array of float64, optional
+        Mean BSE of each phase as a fraction of the full scale, which rules may ask for.
+
+    Returns
+    -------
+    tuple of P PhaseRow
+
+    Raises
+    ------
+    GdlsError
+        If the library or the scheme cannot be read.
+    """
+    report = silent if progress is None else progress
+    materials = naming_library(library)
+    rules = scheme if scheme is None or isinstance(scheme, Scheme) else read_scheme(scheme)
+    remembered = (known or KnownPhases()).named(instrument, materials)
     fits: list[SpectrumFit] = []
     for k, counts in enumerate(sums.spectra):
         report(STAGES[1], k / len(sums.spectra))
@@ -218,11 +267,9 @@ def identify(
         report(STAGES[2], 0.5 + k / len(fits) / 2)
         rows.append(_row(k, sums, fits, alone, remembered))
     if rules is not None:
-        rows = [_ruled(row, rules, segmentation) for row in rows]
-    names = with_those_by_hand([row.name for row in rows], segmentation.names)
+        rows = [_ruled(row, rules, None if bse is None else float(bse[row.phase])) for row in rows]
     report(STAGES[2], 1.0)
-    named = tuple(dataclasses.replace(row, name=name) for row, name in zip(rows, names, strict=True))
-    return PhaseTable(named, segmentation, conditions)
+    return tuple(rows)
 
 
 def _row(
@@ -308,10 +355,8 @@ def _host(k: int, sums: PhaseSpectra) -> int | None:
     return int(borders.argmax()) if borders.max() > 0 else None
 
 
-def _ruled(row: PhaseRow, rules: Scheme, segmentation: Segmentation) -> PhaseRow:
+def _ruled(row: PhaseRow, rules: Scheme, bse: float | None) -> PhaseRow:
     """With the name of its class."""
-    found = segmentation.measurement_phases
-    bse = None if found is None else float(found.pool.bse[row.phase])
     match = rules.classify(scheme_quantities(row.composition, bse))
     name = dataclasses.replace(
         row.name,

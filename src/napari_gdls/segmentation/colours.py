@@ -140,7 +140,28 @@ def phase_colours(segmentation: Segmentation) -> npt.NDArray[np.float64]:
     has_pure = np.bincount(found.labels[pure], minlength=found.n_phases) > 0
     spectra = segmentation.field.summed_spectra(np.where(pure | ~has_pure[found.labels], found.labels, -1))
     share = np.bincount(found.labels, minlength=found.n_phases) / len(found.labels)
-    return _kept_apart(_in_gamut(_lab_of_compositions(spectra, segmentation.field.energy)), share)
+    return colours_apart(spectra, segmentation.field.energy, share)
+
+
+def colours_apart(
+    spectra: npt.NDArray[np.float64], energy: EnergyAxis, share: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Colours of phases by their compositions, told apart from each other.
+
+    Parameters
+    ----------
+    spectra : (P, D) array
+        Summed counts.
+    energy : EnergyAxis
+    share : (P,) array
+        Of the measurements: the colours of small phases give way.
+
+    Returns
+    -------
+    (P, 3) array of float64
+        sRGB, 0 to 1.
+    """
+    return _kept_apart(_in_gamut(_lab_of_compositions(spectra, energy)), share)
 
 
 def _after_corrections(
