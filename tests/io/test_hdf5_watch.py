@@ -29,16 +29,16 @@ def file(tmp_path: Path) -> Path:
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     (tmp_path / "program.py").write_text(text)
     monkeypatch.setattr(hdf5_watch.hdf5_walk, "__file__", str(tmp_path / "program.py"))
-    monkeypatch.setattr(hdf5_watch, "_RUNNING", {})
+    monkeypatch.setattr(hdf5_watch._WALK, "running", {})
 
 
 def test_sound_files_pass_and_the_process_is_kept(file: Path) -> None:
     require_an_end(file)
-    (process,) = (p for pid, p in hdf5_watch._RUNNING.items() if pid == os.getpid())
+    (process,) = (p for pid, p in hdf5_watch._WALK.running.items() if pid == os.getpid())
     start = time.monotonic()
     for _ in range(20):
         require_self_contained(file)
-    assert hdf5_watch._RUNNING[os.getpid()] is process
+    assert hdf5_watch._WALK.running[os.getpid()] is process
     assert time.monotonic() - start < 2
 
 

@@ -20,7 +20,8 @@ from napari_gdls.io import sparse_spectra
 from napari_gdls.io.contracts import ReadOptions, summarise
 from napari_gdls.io.counts_source import ArrayCounts
 from napari_gdls.io.limits import TooLargeError
-from napari_gdls.io.map_files import FileContents, MapImage, SpectralMap, field_of, summary_of
+from napari_gdls.io.map_contents import FileContents, MapImage, SpectralMap
+from napari_gdls.io.map_files import field_of, summary_of
 from napari_gdls.io.sparse_spectra import spectra_from
 
 PATH = Path("map")

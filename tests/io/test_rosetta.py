@@ -19,7 +19,7 @@ from napari_gdls.io import describe, read_field
 from napari_gdls.io.bse_choice import NAMED_OR_COUNTS, choose_bse
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.counts_source import ArrayCounts
-from napari_gdls.io.map_files import SpectralMap, _map_called
+from napari_gdls.io.map_contents import SpectralMap, map_called
 from napari_gdls.io.rosetta import process as rosetta_process
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS
 from napari_gdls.io.rosetta.reader import ROSETTA_READERS
@@ -197,11 +197,11 @@ def test_phenom(shared_data: Path) -> None:
 
 def test_one_of_several_maps_is_chosen() -> None:
     maps = [SpectralMap(title, ArrayCounts(np.zeros((1, 1, 1))), EnergyAxis(0, 1, 1)) for title in "aab"]
-    assert _map_called(Path("x"), maps, 1) is maps[1]
-    assert _map_called(Path("x"), maps, "b") is maps[2]
+    assert map_called(Path("x"), maps, 1) is maps[1]
+    assert map_called(Path("x"), maps, "b") is maps[2]
     for choice in (3, -1, "a", "c", None):
         with pytest.raises(FieldReadError, match=r"`dataset=`.*0: 'a' \(1 x 1 x 1\)"):
-            _map_called(Path("x"), maps, choice)
+            map_called(Path("x"), maps, choice)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 from .atomic import write_text as write_text
 from .contracts import FieldSummary as FieldSummary
 from .contracts import FileChoices as FileChoices
+from .headers import FieldHeader as FieldHeader
 from .image_stacks import write_image_stack as write_image_stack
 from .labels import LABEL_ENDINGS as LABEL_ENDINGS
 from .labels import read_labels as read_labels
@@ -19,6 +20,7 @@ from .mindif_writing import write_mindif as write_mindif
 from .msa import write_msa as write_msa
 from .parquet import write_parquet as write_parquet
 from .registry import describe as describe
+from .registry import field_header as field_header
 from .registry import file_choices as file_choices
 from .registry import read_field as read_field
 from .registry import supported_formats as supported_formats

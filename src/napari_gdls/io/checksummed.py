@@ -126,7 +126,7 @@ class SummedFiles(Mapping[str, bytes]):
 
 
 @contextmanager
-def opened_folder(path: Path, limit: int) -> Iterator[SummedFiles]:
+def opened_folder(path: Path, limit: int, *, at_once: bool = True) -> Iterator[SummedFiles]:
     """Files of a folder, after checking each against its sum.
 
     Parameters
@@ -134,6 +134,8 @@ def opened_folder(path: Path, limit: int) -> Iterator[SummedFiles]:
     path : Path
     limit : int
         Most bytes that any file may have.
+    at_once : bool
+        Whether all are checked now; else each when it is read, for whoever wants a few of them only.
 
     Raises
     ------
@@ -151,7 +153,7 @@ def opened_folder(path: Path, limit: int) -> Iterator[SummedFiles]:
             raise FieldReadError(path, "is incomplete: a file is missing", where=name, remedy=_DAMAGED)
         return file
 
-    for name, digest in sums.items():
+    for name, digest in sums.items() if at_once else ():
         try:
             with place(name).open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -165,7 +167,7 @@ def opened_folder(path: Path, limit: int) -> Iterator[SummedFiles]:
 
 
 @contextmanager
-def opened_archive(path: Path, limit: int) -> Iterator[SummedFiles]:
+def opened_archive(path: Path, limit: int, *, at_once: bool = True) -> Iterator[SummedFiles]:
     """Files of an archive, after checking all its bytes, and each of its files.
 
     Parameters and errors as in `opened_folder`.
@@ -175,9 +177,10 @@ def opened_archive(path: Path, limit: int) -> Iterator[SummedFiles]:
             file = stack.enter_context(path.open("rb"))
             size = os.fstat(file.fileno()).st_size
             archive = stack.enter_context(zipfile.ZipFile(file))
-            _check_archive_digest(path, file, archive, size)
+            if at_once:
+                _check_archive_digest(path, file, archive, size)
             files = _archive_files(path, archive, size, limit)
-            for name in files:
+            for name in files if at_once else ():
                 _ = files[name]
         yield files
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.field import Field
 from napari_gdls.field.gain import gain_in_words
+from napari_gdls.io.headers import FieldHeader
 from napari_gdls.io.limits import DEFAULT_MEMORY_LIMIT
 
 LOW_COUNTS = 800.0
@@ -181,6 +182,9 @@ class FieldReader(Protocol):
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the file holds, also when `read` would ask for a choice; raises as `read`."""
+
+    def header(self, path: Path, options: ReadOptions) -> FieldHeader:
+        """What is known of the field before its counts are read; raises as `read` for all that is wrong with it."""
 
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """What can be chosen in the file; raises as `read` where nothing can be read at all."""

@@ -21,7 +21,8 @@ from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
 from napari_gdls.io.hdf5_tree import attribute, data_sets, is_hdf5, number, opened, plain, text_attribute
 from napari_gdls.io.limits import require_memory
-from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
+from napari_gdls.io.map_contents import FileContents, MapImage, SpectralMap
+from napari_gdls.io.map_files import MapFileReader
 from napari_gdls.io.oxford_images import Frame, in_frame
 from napari_gdls.io.rosetta.signals import as_map
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_gdls.io.points import ARCHIVE, POINTS_READER, TABLE
 from napari_gdls.io.registry import readers
-from napari_gdls.io.store import STORE_READER
+from napari_gdls.io.store_reader import STORE_READER
 from napari_gdls.io.tima import MAP_NAMES, TIMA_READER
 
 _IN_FOLDERS = (*MAP_NAMES, TABLE, ARCHIVE)

@@ -19,7 +19,8 @@ from napari_gdls.io.hdf5_axes import Axes, axes_of, beside
 from napari_gdls.io.hdf5_counts import Hdf5Counts, unwritten, whole_shape
 from napari_gdls.io.hdf5_tree import data_sets, is_hdf5, opened
 from napari_gdls.io.limits import require_memory
-from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap, choices_of
+from napari_gdls.io.map_contents import FileContents, MapImage, SpectralMap
+from napari_gdls.io.map_files import MapFileReader, choices_of
 from napari_gdls.io.rosetta.signals import as_map
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ import numpy as np
 from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.io import hdf5
 from napari_gdls.io.contracts import ReadOptions
-from napari_gdls.io.map_files import FileContents, MapFileReader
+from napari_gdls.io.map_contents import FileContents
+from napari_gdls.io.map_files import MapFileReader
 from napari_gdls.io.rosetta.signals import contents_of
 
 if TYPE_CHECKING:

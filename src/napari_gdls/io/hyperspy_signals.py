@@ -17,7 +17,8 @@ from napari_gdls.io.bse_choice import COUNTS
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.counts_source import rows_of_a_block
 from napari_gdls.io.limits import checked_energy, checked_memory_limit
-from napari_gdls.io.map_files import FileContents, MapImage, field_of
+from napari_gdls.io.map_contents import FileContents, MapImage
+from napari_gdls.io.map_files import field_of
 from napari_gdls.io.rosetta.signals import as_map
 
 if TYPE_CHECKING:

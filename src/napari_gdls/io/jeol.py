@@ -6,28 +6,36 @@ what their readers give in the tests.
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, ReadChoiceError
 from napari_gdls.io.contracts import ReadOptions
-from napari_gdls.io.jeol_events import EventCounts, Events, read_events
+from napari_gdls.io.headers import FieldHeader
+from napari_gdls.io.jeol_events import POSITIONS, EventCounts, Events, has_image, most_of_events, read_events
 from napari_gdls.io.jeol_images import electron_images_beside
 from napari_gdls.io.jeol_tags import Tag, read_tags
 from napari_gdls.io.limits import member, require_memory, require_plausible_energies
-from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
+from napari_gdls.io.map_contents import FileContents, MapImage, SpectralMap
+from napari_gdls.io.map_files import MapFileReader, header_of
 
 _PTS_MAGIC = b"\x30\x01\0\0PTTDFILE"
 _ASW_MAGIC = bytes(12)
 """The first 12 bytes of a project; then its tree."""
 _HEADER = slice(12, 36)
 """Six numbers of 4 bytes: two unknown, place and length of the tree, place and length of the events."""
+_IMAGE = "electron image"
+"""Title of the image among the events."""
 _SKIPPED = 12
 """Bytes between the place that is given for the tree and the tree."""
 _LONGEST_PROJECT = 64 * 1024**2  # bytes; real ones have 10 kB
@@ -60,6 +68,25 @@ class JeolReader(MapFileReader):
             found, more, _ = _read_map(path, options.memory_limit)
             yield FileContents(tuple(more), (found,))
 
+    def header(self, path: Path, options: ReadOptions) -> FieldHeader:
+        """What is known of the field from the tree of tags, without its events."""
+        file = path
+        if path.suffix.lower() == ".asw":
+            files = _maps_of_project(path)
+            wanted = options.dataset
+            meant = [each for i, each in enumerate(files) if wanted in (None, i, each.name)]
+            file = meant[0] if len(meant) == 1 else path
+        if file == path and (path.suffix.lower() == ".asw" or options.dataset not in (None, 0, path.name)):
+            return super().header(path, options)  # says what there is to choose
+        head = _read_head(file)
+        no_counts = sp.csr_array((math.prod(head.size), POSITIONS), dtype=np.uint16)
+        images = [MapImage(_IMAGE, np.zeros(head.size, np.uint32))] if has_image(head.words) else []
+        images += [MapImage(title, pixels) for title, pixels in electron_images_beside(file, options.memory_limit)]
+        contents = FileContents(tuple(images), (_map(file, head, no_counts),))
+        found = header_of(file, self.title, contents, replace(options, dataset=None))
+        needed = found.bytes_to_read + most_of_events(len(head.words), head.size)
+        return replace(found, path=os.fspath(path), bytes_to_read=needed)
+
 
 JEOL_READER = JeolReader()
 
@@ -82,7 +109,17 @@ def _project(path: Path, options: ReadOptions) -> FileContents:
     return FileContents(images, tuple(maps), "" if files else "its project names no .pts file")
 
 
-def _read_map(path: Path, limit: int) -> tuple[SpectralMap, list[MapImage], Events]:
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """What stands in a .pts file before its events, and these, not looked at yet."""
+
+    tree: Tag
+    measured: Tag
+    size: tuple[int, int]
+    words: npt.NDArray[np.uint16]
+
+
+def _read_head(path: Path) -> _Head:
     if path.stat().st_size <= _HEADER.stop:
         raise FieldReadError(path, "is cut off in its header", remedy="Copy it again from its source.")
     data = np.memmap(path, np.uint8, "r")
@@ -102,23 +139,35 @@ def _read_map(path: Path, limit: int) -> tuple[SpectralMap, list[MapImage], Even
     words = data[events_at : events_at + (len(data) - events_at) // 2 * 2].view("<u2")
     if (len(data) - events_at) % 2:
         raise FieldReadError(path, "ends in half an event", remedy="Copy it again from its source.")
-    events = read_events(path, words, size, limit)
-    notes = _sweeps(path, measured, events.n_sweeps, events.stopped_at, size)
+    return _Head(tree, measured, size, words)
+
+
+def _map(path: Path, head: _Head, spectra: sp.csr_array) -> SpectralMap:
+    """The map of a file, with these counts."""
+    tree, measured, size = head.tree, head.measured, head.size
     energy, refused = _energy(path, tree, measured)
     page = (tree.at("PTTD Param", "Params") or Tag()).page("PARAMPAGE0", "SEM")
     beam = measured.number("MeasCond", "AccKV")
-    found = SpectralMap(
+    return SpectralMap(
         title=path.name,
-        counts=EventCounts(events.spectra, size),
+        counts=EventCounts(spectra, size),
         energy=energy,
         pixel_size=_pixel_size(page, measured, size[1]),
         beam_energy=beam if beam and beam > 0 else None,
         acquisition=_acquisition(page, measured, beam),
-        notes=notes,
         refused=refused,
-        valid=_measured(size, events),
     )
-    images = [] if events.image is None else [MapImage("electron image", events.image)]
+
+
+def _read_map(path: Path, limit: int) -> tuple[SpectralMap, list[MapImage], Events]:
+    head = _read_head(path)
+    events = read_events(path, head.words, head.size, limit)
+    found = replace(
+        _map(path, head, events.spectra),
+        notes=_sweeps(path, head.measured, events.n_sweeps, events.stopped_at, head.size),
+        valid=_measured(head.size, events),
+    )
+    images = [] if events.image is None else [MapImage(_IMAGE, events.image)]
     images += [MapImage(title, pixels) for title, pixels in electron_images_beside(path, limit)]
     return found, images, events
 

@@ -21,6 +21,8 @@ _COLUMN, _ROW, _IMAGE, _XRAY = 8, 9, 10, 11
 POSITIONS = 4096
 """Columns and rows are counted on a grid of so many, whatever the size of the map; channels are as many."""
 _BITS, _VALUE = 12, 0xFFF  # bits of a word below its kind, and these bits
+_BYTES_OF_XRAY = 24
+"""Keys of 8 bytes, sorted in place, and a copy while they are put together and counted."""
 _WORDS = 1 << 22  # that are worked on at a time: 8 MiB
 
 
@@ -113,10 +115,19 @@ def read_events(path: Path, words: npt.NDArray[np.uint16], size: tuple[int, int]
     last = int(rows[-1]) // (POSITIONS // height)
     stopped = last < height - 1
     end = int(at[begins[-1]]) if stopped and len(begins) else len(words)
-    # Keys of 8 bytes, sorted in place, and a copy while they are put together and counted.
-    require_memory(path, 24 * n_xrays + 8 * height * width, limit, "the events of the map")
+    require_memory(path, most_of_events(n_xrays, size), limit, "the events of the map")
     keys, image = _keys(path, words[:end], size)
     return Events(_counted(keys, height * width), image, len(begins) + 1, last if stopped else None)
+
+
+def has_image(words: npt.NDArray[np.uint16]) -> bool:
+    """Whether there are grey values in a stream of events, (N,): its beginning tells, as every pixel has one."""
+    return bool((np.asarray(words[:_WORDS]) >> _BITS == _IMAGE).any())
+
+
+def most_of_events(n_words: int, size: tuple[int, int]) -> int:
+    """Bytes of memory that `read_events` takes at most for a stream of `n_words` words and a map of (height, width)."""
+    return _BYTES_OF_XRAY * n_words + 8 * size[0] * size[1]
 
 
 def _rows(words: npt.NDArray[np.uint16]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:

@@ -9,22 +9,19 @@ import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.field import Counts, Field
 from napari_gdls.io.bse_choice import (
     COUNTS_NOTE,
-    NAMED_OR_COUNTS,
     BseImage,
     bse_from_counts,
-    choose_bse,
 )
 from napari_gdls.io.contracts import (
     MAP_OPTIONS,
@@ -38,87 +35,19 @@ from napari_gdls.io.contracts import (
     summarise,
     thumbnail_of,
 )
-from napari_gdls.io.counts_source import CountsSource
-from napari_gdls.io.limits import require_plausible_energies
+from napari_gdls.io.headers import FieldHeader, size_on_disk
+from napari_gdls.io.map_contents import (
+    FileContents,
+    MapImage,
+    SpectralMap,
+    bse_of,
+    chosen_map,
+    index_of_bse,
+    map_called,
+    maps_of_x_rays,
+)
 from napari_gdls.io.map_spectra import MapSpectra
-
-
-@dataclass(frozen=True, eq=False)
-class MapImage:
-    """An image in a file.
-
-    Attributes
-    ----------
-    title : str
-    pixels : (H, W) array
-    note : str
-        What the user should know if it is taken, as that it was cropped or resampled; may be empty.
-    bse_of : tuple of str
-        Titles of the maps whose BSE image it is, where the file says so otherwise than by its title.
-    """
-
-    title: str
-    pixels: npt.NDArray[Any]
-    note: str = ""
-    bse_of: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class SpectralMap:
-    """A map of spectra in a file.
-
-    Attributes
-    ----------
-    title : str
-    counts : CountsSource
-    energy : EnergyAxis or None
-        None where `refused` says why there is none that can be taken.
-    pixel_size : float or None, um
-    beam_energy : float or None, keV
-    acquisition : dict
-        What the file says of the instrument, as plain values.
-    notes : tuple of str
-        What the user should know.
-    measured : str
-        What it is a map of, if not of X-rays; such a map is not offered.
-    refused : FieldReadError or None
-        Why the map cannot be taken as it is. A `ReadChoiceError` of the option "energy" is mended by giving that.
-    valid : (H, W) array of bool or None
-        Pixels that were measured, where the file says it; None: all. Others get label 0.
-    """
-
-    title: str
-    counts: CountsSource
-    energy: EnergyAxis | None
-    pixel_size: float | None = None
-    beam_energy: float | None = None
-    acquisition: dict[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    measured: str = ""
-    refused: FieldReadError | None = None
-    valid: npt.NDArray[np.bool_] | None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width, channels."""
-        return self.counts.shape
-
-
-@dataclass(frozen=True, eq=False)
-class FileContents:
-    """What a file holds; the counts may be read as long as the file is open.
-
-    Attributes
-    ----------
-    images : tuple of MapImage
-    maps : tuple of SpectralMap
-    others : str
-        What else is there, in words, for the message that there is no map of spectra.
-    """
-
-    images: tuple[MapImage, ...]
-    maps: tuple[SpectralMap, ...]
-    others: str = ""
+from napari_gdls.io.sparse_spectra import most_to_read
 
 
 class MapFileReader(FieldReader):
@@ -143,6 +72,11 @@ class MapFileReader(FieldReader):
         with self.contents(path, options) as found:
             return summary_of(path, self.title, found, options)
 
+    def header(self, path: Path, options: ReadOptions) -> FieldHeader:
+        """What is known of the field before its counts are read."""
+        with self.contents(path, options) as found:
+            return header_of(path, self.title, found, options)
+
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """What can be chosen in the file."""
         with self.contents(path, options) as found:
@@ -166,12 +100,12 @@ def field_of(path: Path, title: str, contents: FileContents, options: ReadOption
         If there is no map of X-rays, it cannot be taken as it is, or needs more memory than it may; a
         `ReadChoiceError` where a choice is needed.
     """
-    return _field(path, title, contents.images, _chosen_map(path, _maps_of_x_rays(path, contents), options), options)
+    return _field(path, title, contents.images, chosen_map(path, maps_of_x_rays(path, contents), options), options)
 
 
 def summary_of(path: Path, title: str, contents: FileContents, options: ReadOptions) -> FieldSummary:
     """What a file holds, also where `field_of` would ask for a choice; parameters and errors as there."""
-    maps = _maps_of_x_rays(path, contents)
+    maps = maps_of_x_rays(path, contents)
     warnings: list[str] = []
     if len(maps) > 1 and options.dataset is None:
         warnings.append("several maps, of which the first is described; choose with `dataset=`")
@@ -179,14 +113,14 @@ def summary_of(path: Path, title: str, contents: FileContents, options: ReadOpti
     choices = choices_of(contents)
     infos = tuple(ImageInfo(image.title, image.pixels.shape, str(image.pixels.dtype)) for image in contents.images)
     try:
-        chosen = _chosen_map(path, maps, options)
+        chosen = chosen_map(path, maps, options)
     except ReadChoiceError as error:
         if error.option != "energy" or options.energy is not None:
             raise
-        unknown = replace(_map_called(path, maps, options.dataset), energy=None)
+        unknown = replace(map_called(path, maps, options.dataset), energy=None)
         return _outline(path, title, unknown, infos, (*warnings, f"{error.problem}. {error.remedy}"), choices)
     try:
-        bse = _bse(path, contents.images, chosen, options)
+        bse = bse_of(path, contents.images, chosen, options)
     except FieldReadError:
         if options.bse is not None:
             raise
@@ -227,6 +161,32 @@ def _outline(
     )
 
 
+def header_of(path: Path, title: str, contents: FileContents, options: ReadOptions) -> FieldHeader:
+    """What is known of the field in a file before its counts are read; parameters and errors as `field_of`."""
+    chosen = chosen_map(path, maps_of_x_rays(path, contents), options)
+    bse = bse_of(path, contents.images, chosen, options)
+    assert chosen.energy is not None  # else it is refused
+    height, width, _ = chosen.shape
+    n = height * width if chosen.valid is None else int(np.count_nonzero(chosen.valid))
+    taken = sum(image.pixels.nbytes for image in contents.images)
+    held, needed = most_to_read(chosen.counts, n, options.memory_limit, taken)
+    return FieldHeader(
+        path=os.fspath(path),
+        format=title,
+        shape=(height, width),
+        n_measurements=n,
+        counts_dtype=str(chosen.counts.dtype),
+        energy=chosen.energy,
+        pixel_size=chosen.pixel_size,
+        beam_energy=chosen.beam_energy,
+        gain=options.gain,
+        stored_bytes=size_on_disk(path),
+        bse_bytes=height * width * (4 if bse is None else bse.pixels.itemsize),
+        spectra_bytes=held,
+        bytes_to_read=needed,
+    )
+
+
 def choices_of(contents: FileContents) -> FileChoices:
     """What can be chosen in a file: its images in small, and its maps."""
     number = iter(range(len(contents.maps)))
@@ -243,7 +203,7 @@ def choices_of(contents: FileContents) -> FileChoices:
                 found.measured or "X-rays (EDS)",
                 None if found.energy is None else (found.energy.offset, found.energy.width),
                 "" if found.refused is None else found.refused.problem,
-                _index_of_bse(contents.images, found),
+                index_of_bse(contents.images, found),
                 getattr(found.refused, "option", ""),
             )
             for found in contents.maps
@@ -251,26 +211,8 @@ def choices_of(contents: FileContents) -> FileChoices:
     )
 
 
-def _maps_of_x_rays(path: Path, contents: FileContents) -> list[SpectralMap]:
-    others = sorted({found.measured for found in contents.maps if found.measured})
-    maps = [found for found in contents.maps if not found.measured]
-    if not maps and others:
-        raise FieldReadError(
-            path,
-            f"holds a map of {' and of '.join(others)}, not of X-rays",
-            remedy="Take the file with the EDS map; if this is one, its signal type should be EDS_SEM or EDS_TEM.",
-        )
-    if not maps:
-        raise FieldReadError(
-            path,
-            f"holds no map of spectra (rows, columns, energy){f'; {contents.others}' if contents.others else ''}",
-            remedy="Export the spectrum image itself, with its energy calibration.",
-        )
-    return maps
-
-
 def _field(path: Path, title: str, images: Sequence[MapImage], chosen: SpectralMap, options: ReadOptions) -> Field:
-    bse = _bse(path, images, chosen, options)
+    bse = bse_of(path, images, chosen, options)
     found = _spectra(path, images, chosen, options)
     return _field_with(path, title, chosen, bse, found, found.spectra(), options.gain)
 
@@ -334,66 +276,6 @@ def _field_with(
             **({"warnings": notes} if notes else {}),
         },
     )
-
-
-def _bse(path: Path, images: Sequence[MapImage], chosen: SpectralMap, options: ReadOptions) -> BseImage | None:
-    named = [(image.title, image.pixels) for image in images]
-    choice = options.bse
-    if choice is None or choice == NAMED_OR_COUNTS:
-        said = [
-            index
-            for index, image in enumerate(images)
-            if chosen.title in image.bse_of and image.pixels.shape == chosen.shape[:2]
-        ]
-        choice = said[0] if len(said) == 1 else choice
-    bse = choose_bse(path, choice, named, chosen.shape[:2], options.memory_limit)
-    if bse is None:
-        return None
-    notes = (image.note for image in images if image.pixels is bse.pixels and image.note)
-    return replace(bse, note="; ".join([*([bse.note] if bse.note else []), *notes]))
-
-
-def _index_of_bse(images: Sequence[MapImage], found: SpectralMap) -> int | None:
-    """Index of the image that is the BSE image of a map where none is chosen; None where there is no such."""
-    try:
-        bse = _bse(Path(), images, found, ReadOptions())
-    except FieldReadError:
-        return None
-    return next((i for i, image in enumerate(images) if bse is not None and image.pixels is bse.pixels), None)
-
-
-def _chosen_map(path: Path, maps: list[SpectralMap], options: ReadOptions) -> SpectralMap:
-    chosen = _map_called(path, maps, options.dataset)
-    if options.energy is not None:
-        given = EnergyAxis(*options.energy, chosen.shape[2])
-        require_plausible_energies(path, given, may_be_given=True)
-        if chosen.refused is None or getattr(chosen.refused, "option", "") == "energy":
-            return replace(chosen, energy=given, refused=None)
-    if chosen.refused is not None:
-        raise chosen.refused
-    return chosen
-
-
-def _map_called(path: Path, maps: list[SpectralMap], dataset: str | int | None) -> SpectralMap:
-    if dataset is None:
-        if len(maps) > 1:
-            raise ReadChoiceError(
-                path, f"holds {len(maps)} maps of spectra", option="dataset", remedy=_map_choice(maps)
-            )
-        return maps[0]
-    if isinstance(dataset, int) and 0 <= dataset < len(maps):
-        return maps[dataset]
-    titled = [found for found in maps if found.title == dataset]
-    if len(titled) != 1:
-        raise ReadChoiceError(
-            path, f"has {len(titled) or 'no'} maps called {dataset!r}", option="dataset", remedy=_map_choice(maps)
-        )
-    return titled[0]
-
-
-def _map_choice(maps: list[SpectralMap]) -> str:
-    held = "; ".join(f"{i}: {found.title!r} ({' x '.join(map(str, found.shape))})" for i, found in enumerate(maps))
-    return f"Choose with `dataset=`, by name or index. Maps in the file: {held}."
 
 
 def _height_and_width(pixels: npt.NDArray[Any]) -> tuple[int, int]:

@@ -21,7 +21,8 @@ from napari_gdls.errors import FieldReadError, ReadChoiceError
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.hdf5_counts import unwritten
 from napari_gdls.io.hdf5_tree import attribute, is_hdf5, opened, plain
-from napari_gdls.io.map_files import FileContents, MapFileReader, MapImage, SpectralMap
+from napari_gdls.io.map_contents import FileContents, MapImage, SpectralMap
+from napari_gdls.io.map_files import MapFileReader
 from napari_gdls.io.oxford_header import COPY_AGAIN, Header
 from napari_gdls.io.oxford_images import Frame, images_in_frames
 from napari_gdls.io.oxford_spectra import SpectrumRows

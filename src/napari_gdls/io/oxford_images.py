@@ -19,7 +19,7 @@ from napari_gdls.errors import FieldReadError
 from napari_gdls.io.hdf5_tree import attribute
 from napari_gdls.io.image_frames import size_in_words
 from napari_gdls.io.limits import require_memory
-from napari_gdls.io.map_files import MapImage
+from napari_gdls.io.map_contents import MapImage
 from napari_gdls.io.oxford_header import COPY_AGAIN, Header
 
 if TYPE_CHECKING:

@@ -27,9 +27,10 @@ from napari_gdls.io.contracts import (
     summarise,
     thumbnail_of,
 )
+from napari_gdls.io.headers import FieldHeader, size_on_disk
 from napari_gdls.io.images import IMAGE_ENDINGS
 from napari_gdls.io.limits import member, require_memory, require_plausible_energies
-from napari_gdls.io.points_archive import ArchivedPoints, read_archive
+from napari_gdls.io.points_archive import ArchivedPoints, PointsOutline, read_archive, read_archive_outline
 from napari_gdls.io.points_table import Point, read_points
 from napari_gdls.io.spectrum import Spectrum
 from napari_gdls.io.spectrum_files import read_spectrum
@@ -92,6 +93,34 @@ class PointsReader:
         field = self.read(path, options)
         images = (ImageInfo(field.metadata["bse_image"], field.shape, str(field.bse.dtype)),)
         return summarise(path, self.title, field, images)
+
+    def header(self, path: Path, options: ReadOptions) -> FieldHeader:
+        """What is known of the field from its image, its table and the first spectrum, or the heads of the arrays."""
+        folder, points = _parts(path)
+        bse = _bse(folder, options)
+        if points.name.lower() == ARCHIVE:
+            outline = read_archive_outline(points, options.memory_limit)
+            files = [points]
+        else:
+            outline, files = _table_outline(folder, points, bse, options.memory_limit)
+        energy = outline.energy if options.energy is None else EnergyAxis(*options.energy, outline.energy.size)
+        require_plausible_energies(points, energy, may_be_given=True)
+        n_bytes = outline.n_spectra * energy.size * outline.dtype.itemsize
+        return FieldHeader(
+            path=os.fspath(path),
+            format=self.title,
+            shape=_shape(bse),
+            n_measurements=outline.n_spectra,
+            counts_dtype=str(outline.dtype),
+            energy=energy,
+            pixel_size=outline.pixel_size,
+            beam_energy=outline.beam_energy if options.beam_energy is None else options.beam_energy,
+            gain=options.gain,
+            stored_bytes=size_on_disk(*files),
+            bse_bytes=bse.pixels.nbytes,
+            spectra_bytes=n_bytes,
+            bytes_to_read=3 * n_bytes,  # as they are, and where the field keeps them in another form
+        )
 
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """The image, and the spectra with their energy axis, which may be given anew."""
@@ -208,6 +237,17 @@ def _measured(folder: Path, table: Path, points: list[Point], limit: int) -> Arc
         counts = counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
     live_times = None if np.isnan(times).all() else times
     return ArchivedPoints(counts, locations, first.energy, None, beam, live_times)
+
+
+def _table_outline(folder: Path, table: Path, bse: BseImage, limit: int) -> tuple[PointsOutline, list[Path]]:
+    """What the first of the spectra that a table names says of all."""
+    points = read_points(table, _shape(bse))
+    files = [_spectrum_file(folder, table, point) for point in points]
+    first = read_spectrum(files[0])
+    # Counts take up to 8 bytes, where they are no whole numbers.
+    outline = PointsOutline(len(files), np.dtype(np.float64), first.energy, None, first.beam_energy)
+    require_memory(table, 2 * 4 * len(files) * first.energy.size, limit, "the spectra")
+    return outline, [table, *files]
 
 
 def _fits(counts: npt.NDArray[np.float64]) -> bool:

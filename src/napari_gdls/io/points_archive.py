@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,43 @@ class ArchivedPoints:
     live_times: npt.NDArray[np.float64] | None
 
 
+@dataclass(frozen=True)
+class PointsOutline:
+    """What is known of the spectra of a folder of points before they are read.
+
+    Attributes
+    ----------
+    n_spectra : int
+    dtype : dtype
+        Of the counts, or a larger one.
+    energy : EnergyAxis
+    pixel_size : float or None, um
+    beam_energy : float or None, keV
+    """
+
+    n_spectra: int
+    dtype: np.dtype[Any]
+    energy: EnergyAxis
+    pixel_size: float | None
+    beam_energy: float | None
+
+
+def read_archive_outline(path: Path, limit: int) -> PointsOutline:
+    """What the heads of the arrays say; parameters and errors as `read_archive`."""
+    with _opened(path) as archive:
+        counts = _members(path, archive, limit)["counts"]
+        with archive.open(counts) as file:
+            shape, _, dtype = _array_head(path, "counts", counts, file)
+        numbers = {
+            name: _number(path, name, _array(path, archive, name, info))
+            for name, info in _members(path, archive, limit).items()
+            if name in (*_NUMBERS, "pixel_size_um", "beam_kv")
+        }
+    _require_rows(path, shape, dtype)
+    energy = _energy(path, numbers["energy_first_ev"], numbers["energy_width_ev"], shape[1])
+    return PointsOutline(shape[0], dtype, energy, numbers.get("pixel_size_um"), numbers.get("beam_kv"))
+
+
 def read_archive(path: Path, shape: tuple[int, int], limit: int) -> ArchivedPoints:
     """Spectra and places in a file of numpy.
 
@@ -61,29 +100,15 @@ def read_archive(path: Path, shape: tuple[int, int], limit: int) -> ArchivedPoin
     FieldReadError
         If it is damaged, holds Python objects, lacks an array, or its arrays do not fit each other or the image.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = _arrays(path, archive, limit)
-    except FieldReadError:
-        raise
-    except Exception as error:  # zipfile, zlib and numpy raise many classes on damaged files
-        raise FieldReadError(
-            path, f"is no .npz file of numpy, or damaged: {error}", remedy="Save it again with numpy.savez_compressed."
-        ) from None
+    with _opened(path) as archive:
+        arrays = {name: _array(path, archive, name, info) for name, info in _members(path, archive, limit).items()}
     counts = arrays["counts"]
-    if counts.ndim != 2 or counts.dtype.kind not in "buif":
-        raise FieldReadError(
-            path, f"counts is an array of {counts.dtype} of shape {counts.shape}", where="counts",
-            remedy="It is (N, D): a row of D counts for each of N spectra.",
-        )  # fmt: skip
+    _require_rows(path, counts.shape, counts.dtype)
     places = [
         _pixels(path, name, arrays[name], len(counts), size) for name, size in zip(_ARRAYS[1:], shape, strict=True)
     ]
     first, width = (_number(path, name, arrays[name]) for name in _NUMBERS)
-    try:
-        energy = EnergyAxis(first, width, counts.shape[1])
-    except FieldError as error:
-        raise FieldReadError(path, f"has no energy axis: {error}".rstrip("."), where="energy_width_ev") from None
+    energy = _energy(path, first, width, counts.shape[1])
     times = arrays.get("live_time_s")
     if times is not None and (times.shape != (len(counts),) or times.dtype.kind not in "uif"):
         raise FieldReadError(
@@ -99,7 +124,36 @@ def read_archive(path: Path, shape: tuple[int, int], limit: int) -> ArchivedPoin
     )
 
 
-def _arrays(path: Path, archive: zipfile.ZipFile, limit: int) -> dict[str, npt.NDArray[Any]]:
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except FieldReadError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise many classes on damaged files
+        raise FieldReadError(
+            path, f"is no .npz file of numpy, or damaged: {error}", remedy="Save it again with numpy.savez_compressed."
+        ) from None
+
+
+def _require_rows(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) != 2 or dtype.kind not in "buif":
+        raise FieldReadError(
+            path, f"counts is an array of {dtype} of shape {shape}", where="counts",
+            remedy="It is (N, D): a row of D counts for each of N spectra.",
+        )  # fmt: skip
+
+
+def _energy(path: Path, first: float, width: float, n_channels: int) -> EnergyAxis:
+    try:
+        return EnergyAxis(first, width, n_channels)
+    except FieldError as error:
+        raise FieldReadError(path, f"has no energy axis: {error}".rstrip("."), where="energy_width_ev") from None
+
+
+def _members(path: Path, archive: zipfile.ZipFile, limit: int) -> dict[str, zipfile.ZipInfo]:
+    """The arrays that are wanted, none of which claims more than it can hold or than may be read."""
     members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     missing = [name for name in (*_ARRAYS, *_NUMBERS) if name not in members]
     if missing:
@@ -115,27 +169,33 @@ def _arrays(path: Path, archive: zipfile.ZipFile, limit: int) -> dict[str, npt.N
         )
     # Field may make another copy of the counts, in the form that is smaller.
     require_memory(path, 2 * sum(members[name].file_size for name in wanted), limit, "the spectra")
-    return {name: _array(path, archive, name, members[name]) for name in wanted}
+    return {name: members[name] for name in wanted}
+
+
+def _array_head(
+    path: Path, name: str, info: zipfile.ZipInfo, file: IO[bytes]
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape of an array, whether its first axis runs fastest, and dtype; the file stands before the numbers then."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file, max_header_size=_LONGEST_HEADER)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    if dtype.hasobject or dtype.kind not in "buif":
+        raise FieldReadError(
+            path, f"holds {dtype} where numbers are needed", where=name, remedy="Save arrays of numbers."
+        )
+    # What stands before the numbers: 6 bytes of magic, 2 of the version, the length of the header and the header.
+    if not 0 < info.file_size - n_bytes <= _LONGEST_HEADER + 12:
+        raise FieldReadError(
+            path, f"declares an array of shape {shape} in {info.file_size} bytes", where=name, remedy="Save it again."
+        )
+    return shape, fortran, dtype
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
     with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file, max_header_size=_LONGEST_HEADER)
+        shape, fortran, dtype = _array_head(path, name, info, file)
         n_bytes = math.prod(shape) * dtype.itemsize
-        if dtype.hasobject or dtype.kind not in "buif":
-            raise FieldReadError(
-                path, f"holds {dtype} where numbers are needed", where=name, remedy="Save arrays of numbers."
-            )
-        # What stands before the numbers: 6 bytes of magic, 2 of the version, the length of the header and the header.
-        if not 0 < info.file_size - n_bytes <= _LONGEST_HEADER + 12:
-            raise FieldReadError(
-                path,
-                f"declares an array of shape {shape} in {info.file_size} bytes",
-                where=name,
-                remedy="Save it again.",
-            )
         content = file.read(n_bytes)
         if len(content) != n_bytes or file.read(1):
             raise FieldReadError(

@@ -13,6 +13,7 @@ from napari_gdls.errors import FieldError, FieldReadError, GdlsWarning, ReadChoi
 from napari_gdls.field import Field
 from napari_gdls.io.bse_choice import NAMED_OR_COUNTS
 from napari_gdls.io.contracts import MAP_OPTIONS, FieldReader, FieldSummary, FileChoices, ReadOptions
+from napari_gdls.io.headers import FieldHeader
 from napari_gdls.io.limits import checked_beam_energy, checked_energy, checked_memory_limit, existing_path
 
 
@@ -26,7 +27,7 @@ def readers() -> tuple[FieldReader, ...]:
     from napari_gdls.io.points import POINTS_READER
     from napari_gdls.io.ripple import RIPPLE_READER
     from napari_gdls.io.rosetta.reader import ROSETTA_READERS
-    from napari_gdls.io.store import STORE_READER
+    from napari_gdls.io.store_reader import STORE_READER
     from napari_gdls.io.tima import TIMA_READER
 
     own = (STORE_READER, TIMA_READER, OXFORD_READER, EDAX_READER, HYPERSPY_READER, RIPPLE_READER, JEOL_READER)
@@ -128,6 +129,39 @@ def describe(
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
         found = with_reader.describe(file, options)
+        return found if options.beam_energy is None else replace(found, beam_energy=options.beam_energy)
+
+
+def field_header(
+    path: str | os.PathLike[str],
+    *,
+    reader: str | None = None,
+    memory_limit: int | None = None,
+    bse: str | int | os.PathLike[str] | None = None,
+    dataset: str | int | None = None,
+    gain: float | None = None,
+    energy: tuple[float, float] | None = None,
+    beam_energy: float | None = None,
+) -> FieldHeader:
+    """What is known of a field before its counts are read: milliseconds where `describe` goes through all of them.
+
+    Parameters
+    ----------
+    path, reader, memory_limit, bse, dataset, gain, energy, beam_energy
+        As in `read_field`.
+
+    Raises
+    ------
+    FieldReadError
+        As `read_field`, for all but what is wrong with the counts themselves.
+    """
+    file = existing_path(path)
+    options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
+    with_reader = _reader_for(file, reader, dataset)
+    _require_meaning(file, with_reader, options)
+    with _explained(file, with_reader), warnings.catch_warnings():
+        warnings.simplefilter("ignore", GdlsWarning)  # reading says it
+        found = with_reader.header(file, options)
         return found if options.beam_energy is None else replace(found, beam_energy=options.beam_energy)
 
 

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.io.contracts import ReadOptions
 from napari_gdls.io.declared_bytes import require_bytes
-from napari_gdls.io.map_files import FileContents, MapFileReader
+from napari_gdls.io.map_contents import FileContents
+from napari_gdls.io.map_files import MapFileReader
 from napari_gdls.io.rosetta.axes import TO_EV, unit_of
 from napari_gdls.io.rosetta.signals import as_map
 from napari_gdls.io.text_numbers import number_in

@@ -89,8 +89,33 @@ def require_memory_to_read(path: Path, source: CountsSource, limit: int, taken: 
     FieldReadError
     """
     height, width, n_channels = source.shape
-    needed = taken + _needed_besides(height * width, n_channels * source.dtype.itemsize)
+    needed = taken + needed_besides(height * width, n_channels * source.dtype.itemsize)
     require_memory(path, needed, limit, _ON_DISK)
+
+
+def most_to_read(source: CountsSource, n_spectra: int, limit: int, taken: int = 0) -> tuple[int, int]:
+    """Bytes of memory that the spectra of a map take at most when they are read, and that reading them does.
+
+    Parameters
+    ----------
+    source : CountsSource
+    n_spectra : int
+        That are kept, at most.
+    limit : int
+        Most bytes of memory that reading may take.
+    taken : int
+        Bytes of memory that are in use for the file already.
+    """
+    height, width, n_channels = source.shape
+    row = n_channels * source.dtype.itemsize
+    held = most_held(n_spectra * row, n_spectra, limit)
+    whole = height * width * row if source.all_at_once else 0
+    return held, taken + max(whole + whole // 2, whole + held + needed_besides(height * width, row))
+
+
+def most_held(n_bytes: int, n_spectra: int, limit: int) -> int:
+    """Bytes of memory that spectra of `n_bytes` take at most: `SpectraCollector` puts large ones on disk."""
+    return min(n_bytes, limit // MEMORY_SHARE + _BYTES_OF_SPECTRUM * n_spectra)
 
 
 def held_if_all_at_once(source: CountsSource, path: Path, limit: int, taken: int = 0) -> tuple[CountsSource, int]:
@@ -163,7 +188,7 @@ class SpectraCollector:
         self._dense: npt.NDArray[Any] | None = None
         self._writer: SpectraWriter | None = None
         size = stored_bytes(n_stored, shape, dtype)
-        besides = taken + _needed_besides(shape[0], shape[1] * dtype.itemsize)
+        besides = taken + needed_besides(shape[0], shape[1] * dtype.itemsize)
         if size > limit // MEMORY_SHARE or besides + size > limit:
             require_memory(path, besides, limit, _ON_DISK)
             self._writer = _writer(n_stored, shape, dtype, path, max(MEMORY_SHARE * size, besides + size))
@@ -246,7 +271,7 @@ def _compressed(block: npt.NDArray[Any]) -> sp.csr_array:
     return sp.csr_array((flat[places], channels, ends), shape=block.shape)
 
 
-def _needed_besides(n_spectra: int, row_bytes: int = 0) -> int:
+def needed_besides(n_spectra: int, row_bytes: int = 0) -> int:
     """Bytes of memory that reading so many spectra takes, without them."""
     working = min(_WORKING_BYTES, 4 * n_spectra * row_bytes) if row_bytes else _WORKING_BYTES
     return n_spectra * _BYTES_OF_SPECTRUM + working

@@ -32,7 +32,6 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +39,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls._version import __version__
+from napari_gdls.checks import shown
 from napari_gdls.energy import ZERO_PEAK_END, EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, OutputError
 from napari_gdls.field import Field
-from napari_gdls.field.gain import as_counts
 from napari_gdls.io import checksummed
 from napari_gdls.io.atomic import require_writable
-from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions, summarise
+from napari_gdls.io.headers import FieldHeader, size_on_disk
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
-from napari_gdls.io.stored_counts import STREAMED, CountsWanted, counts_dtype, read_counts, write_counts
+from napari_gdls.io.stored_counts import STREAMED, CountsWanted, counts_dtype, most_of_counts, read_counts, write_counts
 from napari_gdls.io.stored_results import StoredResults, read_stored, write_results
 from napari_gdls.io.zarr_arrays import (
     LEVEL,
@@ -158,7 +157,7 @@ def read_field_store(path: str | os.PathLike[str], *, memory_limit: int | None =
     FieldReadError
         If it is no store, is damaged in any byte, comes from a later version, or needs more memory.
     """
-    with _opened(path, memory_limit) as store:
+    with opened_store(path, memory_limit) as store:
         return store.field()
 
 
@@ -170,7 +169,7 @@ def read_results(path: str | os.PathLike[str], *, memory_limit: int | None = Non
     FieldReadError
         As in `read_field_store`.
     """
-    with _opened(path, memory_limit) as store:
+    with opened_store(path, memory_limit) as store:
         return store.results()
 
 
@@ -225,14 +224,30 @@ def _write_files(
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str], memory_limit: int | None) -> Iterator[_Store]:
+def opened_store(
+    path: str | os.PathLike[str], memory_limit: int | None, *, at_once: bool = True
+) -> Iterator[OpenStore]:
+    """A store, for as long as it is open.
+
+    Parameters
+    ----------
+    path, memory_limit
+        As in `read_field_store`.
+    at_once : bool
+        Whether all its files are compared with their sums now; else each when it is read.
+
+    Raises
+    ------
+    FieldReadError
+        As in `read_field_store`.
+    """
     place, limit = existing_path(path), checked_memory_limit(memory_limit)
     open_files = checksummed.opened_folder if place.is_dir() else checksummed.opened_archive
-    with open_files(place, limit) as files:
-        yield _Store(place, files, limit)
+    with open_files(place, limit, at_once=at_once) as files:
+        yield OpenStore(place, files, limit)
 
 
-class _Store:
+class OpenStore:
     """The verified files of a store and what its attributes say."""
 
     def __init__(self, path: Path, files: Mapping[str, bytes], memory_limit: int) -> None:
@@ -259,8 +274,19 @@ class _Store:
 
     def field(self, *, summed: bool = False) -> Field:
         """The field; of a large one, only sums of spectra if these are enough."""
-        try:
+        with self._consistent():
             return self._field(summed)
+
+    def header(self, title: str) -> FieldHeader:
+        """What is known of the field before its counts are read."""
+        with self._consistent():
+            return self._header(title)
+
+    @contextmanager
+    def _consistent(self) -> Iterator[None]:
+        """Turn what does not fit together into the error of reading."""
+        try:
+            yield
         except (StoreError, FieldError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             detail = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise FieldReadError(
@@ -313,43 +339,32 @@ class _Store:
             raise StoreError(f"the gain is {field.gain}")
         return field
 
+    def _header(self, title: str) -> FieldHeader:
+        height, width = (bse := read_header(self.files, "bse")).shape
+        n, _ = read_header(self.files, "locations").shape
+        energy = EnergyAxis(**self.attributes["energy"])
+        held, working = most_of_counts(self.files, (n, energy.size), self.memory_limit)
+        numbers = {name: self.attributes[name] for name in ("pixel_size", "beam_energy")}
+        for name, number in numbers.items():
+            if not (number is None or (isinstance(number, int | float) and math.isfinite(number) and number > 0)):
+                raise StoreError(f"the {name.replace('_', ' ')} is {shown(number)}")
+        # Unpacking takes an array and a chunk.
+        others = 2 * (bse.n_bytes + height * width + 16 * n)
+        return FieldHeader(
+            path=os.fspath(self.path),
+            format=title,
+            shape=(height, width),
+            n_measurements=n,
+            counts_dtype=str(counts_dtype(self.files)),
+            energy=energy,
+            **numbers,
+            gain=float(self.attributes.get("gain", 1.0)),
+            stored_bytes=size_on_disk(self.path),
+            bse_bytes=bse.n_bytes,
+            spectra_bytes=held,
+            bytes_to_read=others + working,
+        )
+
     def results(self) -> StoredResults:
+        """The labels, their names and the recipe."""
         return read_stored(self.path, self.files, self.attributes, self.memory_limit)
-
-
-@dataclass(frozen=True)
-class StoreReader:
-    """The native store as a `napari_gdls.io.contracts.FieldReader`."""
-
-    name: str = "store"
-    title: str = "napari-gdls store"
-    endings: tuple[str, ...] = STORE_ENDINGS
-    leaves_open: tuple[str, ...] = ("gain",)
-
-    def sniff(self, path: Path) -> bool:
-        """Whether the path holds a store, judged by its content."""
-        return is_store(path)
-
-    def read(self, path: Path, options: ReadOptions) -> Field:
-        """Read the field."""
-        field = read_field_store(path, memory_limit=options.memory_limit)
-        if options.gain is None or options.gain == 1:
-            return field
-        divided = field.with_spectra(as_counts(field.spectra, options.gain))
-        divided.gain = field.gain * options.gain
-        return divided
-
-    def choices(self, path: Path, options: ReadOptions) -> FileChoices:
-        """Nothing: a store holds one field."""
-        return FileChoices()
-
-    def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
-        """What the store holds."""
-        if options.gain not in (None, 1):
-            return summarise(path, self.title, self.read(path, options))
-        with _opened(path, options.memory_limit) as store:
-            summary = summarise(path, self.title, store.field(summed=True))
-            return replace(summary, counts_dtype=str(counts_dtype(store.files)))
-
-
-STORE_READER = StoreReader()

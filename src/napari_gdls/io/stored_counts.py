@@ -19,7 +19,7 @@ from napari_gdls.field import Counts
 from napari_gdls.field.rows import rows_are_sparse
 from napari_gdls.io.counts_scan import SummedSpectra
 from napari_gdls.io.limits import require_memory
-from napari_gdls.io.sparse_spectra import MEMORY_SHARE, SpectraCollector, stored_bytes
+from napari_gdls.io.sparse_spectra import MEMORY_SHARE, SpectraCollector, most_held, needed_besides, stored_bytes
 from napari_gdls.io.zarr_arrays import (
     CHUNK_BYTES,
     ArrayReader,
@@ -129,6 +129,31 @@ def read_counts(files: Mapping[str, bytes], wanted: CountsWanted) -> Counts:
 def counts_dtype(files: Mapping[str, bytes]) -> np.dtype[Any]:
     """Dtype of the counts in the files of a store."""
     return read_header(files, PLANES if f"{PLANES}/zarr.json" in files else _DATA).dtype
+
+
+def most_of_counts(files: Mapping[str, bytes], shape: tuple[int, int], limit: int) -> tuple[int, int]:
+    """Bytes of memory that the counts in a store take at most when they are read, and that reading them does.
+
+    Parameters
+    ----------
+    files : mapping
+    shape : (int, int)
+        Spectra and channels.
+    limit : int
+        Most bytes of memory that reading may take.
+    """
+    if f"{PLANES}/zarr.json" in files:
+        planes = read_header(files, PLANES)
+        if planes.shape != shape[::-1]:
+            raise StoreError("counts: the planes do not fit the channels and measurements")
+        held = most_held(planes.n_bytes, shape[0], limit)
+        return held, held + 3 * planes.n_chunk_bytes + needed_besides(shape[0], shape[1] * planes.dtype.itemsize)
+    data = read_header(files, _DATA)
+    held = most_held(stored_bytes(data.shape[0], shape, data.dtype), shape[0], limit)
+    if f"{_ENDS_OF_VERSION_1}/zarr.json" in files:
+        return held, held + 2 * data.n_bytes + 20 * data.shape[0]
+    turned = _TURNING_BYTES * min(BLOCK_COUNTS, data.shape[0]) + 6 * data.n_chunk_bytes
+    return held, held + turned + needed_besides(shape[0], shape[1] * data.dtype.itemsize)
 
 
 def _write_dense(files: FileSink, spectra: npt.NDArray[Any], level: int) -> None:

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.energy import EnergyAxis
-from napari_gdls.errors import FieldError, FieldReadError, OutputError
+from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.field import Field
 from napari_gdls.field.counts import total_counts
-from napari_gdls.field.geometry import checked_sampling_distance
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.contracts import (
     LOW_COUNT_SHARE,
@@ -30,70 +29,24 @@ from napari_gdls.io.contracts import (
     ReadOptions,
     summarise,
 )
+from napari_gdls.io.headers import FieldHeader, size_on_disk
 from napari_gdls.io.images import png_bytes, read_image
 from napari_gdls.io.limits import (
     TooLargeError,
     checked_memory_limit,
     existing_path,
     member,
-    read_bounded,
-    require_short,
 )
 from napari_gdls.io.png_images import png_header
-from napari_gdls.io.text_numbers import number_in
-from napari_gdls.io.tima_map import compressed_map, encode_map, is_map, read_map, read_map_header
+from napari_gdls.io.sparse_spectra import most_to_read
+from napari_gdls.io.tima_map import PackedCounts, compressed_map, encode_map, is_map, read_map, read_map_header
+from napari_gdls.io.tima_profile import profile_xml, read_profile
 
 CHANNEL_WIDTH = 10.0
 """Width of a channel of a TIMA map, in eV; channel i is centred at i times this."""
 
 MAP_NAMES = ("xray.map", "xray.map.gz")
 """Names of the file of spectra in the folder of a field."""
-_MAX_PROFILE_BYTES = 1024**2
-"""Longest profile that is parsed; the public one has 3 kB."""
-_MOST = 1e12
-"""Of any number in a profile, whatever its unit: more is damage."""
-# Names under which profiles may give the energy of the beam; the public one does not give it. Over 100 it is in volts.
-_BEAM_NAMES = ("BeamEnergy", "AcceleratingVoltage", "HV")
-
-
-@dataclass(frozen=True)
-class TimaProfile:
-    """What a measurement profile says; None where it does not.
-
-    Attributes
-    ----------
-    pixel_spacing : float or None, um
-    dot_spacing : float or None, um
-        Distance of neighbouring measurements.
-    x_ray_count : float or None
-        Counts per spectrum that the measurement aimed at.
-    beam_energy : float or None, keV
-    file : Path or None
-        Where it was read.
-    """
-
-    pixel_spacing: float | None = None
-    dot_spacing: float | None = None
-    x_ray_count: float | None = None
-    beam_energy: float | None = None
-    file: Path | None = None
-
-    def sampling_distance(self, locations: npt.NDArray[np.int64], shape: tuple[int, int]) -> float | None:
-        """Distance of neighbouring measurements in px, None where it is not known.
-
-        Raises
-        ------
-        FieldReadError
-            If it does not fit the image.
-        """
-        if self.file is None or not self.pixel_spacing or not self.dot_spacing:
-            return None
-        try:
-            return checked_sampling_distance(self.dot_spacing / self.pixel_spacing, locations, np.ones(shape, bool))
-        except FieldError as error:
-            raise FieldReadError(
-                self.file, f"PixelSpacing {self.pixel_spacing:g} and DotSpacing {self.dot_spacing:g} cannot be: {error}"
-            ) from None
 
 
 def read_tima_field(
@@ -212,45 +165,7 @@ def write_tima_field(
         )
         if not dense:
             target.joinpath("pixelmask.png").write_bytes(png_bytes(measured.astype(np.uint8) * np.uint8(255)))
-        target.joinpath("profile.xml").write_text(_profile_xml(field, x_ray_count), encoding="utf-8")
-
-
-def read_profile(folder: Path) -> TimaProfile:
-    """The profile of a field folder: ``profile.xml`` in it, or ``../configuration/profile.xml``; empty without either.
-
-    Raises
-    ------
-    FieldReadError
-        If it is no XML, or a value is no positive number.
-    """
-    root = folder.resolve().parent
-    file = member(folder, "profile.xml", root=root) or member(root, "configuration", "profile.xml")
-    if file is None:
-        return TimaProfile()
-    from xml.etree.ElementTree import ParseError
-
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
-
-    require_short(file, _MAX_PROFILE_BYTES, "a profile")
-    try:
-        tree = fromstring(read_bounded(file, _MAX_PROFILE_BYTES, "the profile"))
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        raise FieldReadError(
-            file, f"is no XML, or a harmful one: {error}", remedy="Copy it again from the instrument."
-        ) from None
-    texts: dict[str, str] = {}
-    for element in tree.iter():
-        name = str(element.tag).rpartition("}")[2]
-        texts.setdefault(name, (element.text or "").strip())
-    beam = next((number for name in _BEAM_NAMES if (number := _positive(file, texts, name))), None)
-    return TimaProfile(
-        pixel_spacing=_positive(file, texts, "PixelSpacing"),
-        dot_spacing=_positive(file, texts, "DotSpacing"),
-        x_ray_count=_positive(file, texts, "XRayCount"),
-        beam_energy=beam / 1000 if beam and beam > 100 else beam,
-        file=file,
-    )
+        target.joinpath("profile.xml").write_text(profile_xml(field, x_ray_count), encoding="utf-8")
 
 
 def _parts(path: Path) -> tuple[Path, Path]:
@@ -277,10 +192,14 @@ def _required(folder: Path, name: str) -> Path:
 def _measured_pixels(mask_file: Path | None, shape: tuple[int, int], limit: int) -> npt.NDArray[np.bool_] | None:
     if mask_file is None:
         return None
+    _require_frame(mask_file, shape)
+    return np.asarray(read_image(mask_file, limit) > 0)
+
+
+def _require_frame(mask_file: Path, shape: tuple[int, int]) -> None:
     found = png_header(mask_file)[:2]
     if found != shape:
         raise FieldReadError(mask_file, f"has {found} pixels, the BSE image {shape}", remedy="Copy the whole field.")
-    return np.asarray(read_image(mask_file, limit) > 0)
 
 
 def _check_number(path: Path, n_spectra: int, measured: npt.NDArray[np.bool_] | None, shape: tuple[int, int]) -> None:
@@ -292,32 +211,6 @@ def _check_number(path: Path, n_spectra: int, measured: npt.NDArray[np.bool_] | 
             f"holds {n_spectra:,} spectra where {expected:,} are needed ({source})",
             remedy="Copy the whole folder of the field; its files belong together.",
         )
-
-
-def _positive(file: Path, texts: dict[str, str], name: str) -> float | None:
-    """The number in an element; None when it is absent, empty or zero, as unused settings are."""
-    text = texts.get(name, "")
-    if not text:
-        return None
-    number = number_in(text)
-    if number is None or not 0 <= number < _MOST:
-        raise FieldReadError(file, f"{name} is {text[:40]!r}; a positive number is needed", where=name)
-    return number or None
-
-
-def _profile_xml(field: Field, x_ray_count: float | None) -> str:
-    values: dict[str, float | None] = {
-        "PixelSpacing": field.pixel_size,
-        "DotSpacing": field.pixel_size and field.pixel_size * field.sampling_distance,
-        "XRayCount": x_ray_count,
-        "BeamEnergy": field.beam_energy,
-    }
-    lines = [f"        <{name}>{value!r}</{name}>\n" for name, value in values.items() if value]
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<JobProfile>\n    <AcquisitionProfile>\n'
-        + "".join(lines)
-        + "    </AcquisitionProfile>\n</JobProfile>\n"
-    )
 
 
 @dataclass(frozen=True)
@@ -342,6 +235,38 @@ class TimaReader:
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """Nothing: a folder holds one field."""
         return FileChoices()
+
+    def header(self, path: Path, options: ReadOptions) -> FieldHeader:
+        """What is known of the field from the heads of its files, and the profile."""
+        folder, map_file = _parts(path)
+        bse_file = _required(folder, "bse.png")
+        height, width, bits = png_header(bse_file)
+        mask_file = member(folder, "pixelmask.png", root=folder.resolve().parent)
+        head = read_map_header(map_file)
+        if mask_file is None:
+            _check_number(map_file, head.n_spectra, None, (height, width))
+        else:
+            _require_frame(mask_file, (height, width))
+        profile = read_profile(folder)
+        held, needed = most_to_read(
+            PackedCounts(head, np.zeros(0, np.uint8)), head.n_spectra, options.memory_limit, head.payload_bytes
+        )
+        files = [bse_file, map_file, *([] if mask_file is None else [mask_file])]
+        return FieldHeader(
+            path=os.fspath(path),
+            format=self.title,
+            shape=(height, width),
+            n_measurements=head.n_spectra,
+            counts_dtype=str(head.counts_dtype),
+            energy=EnergyAxis(0.0, CHANNEL_WIDTH, head.n_channels),
+            pixel_size=profile.pixel_spacing,
+            beam_energy=profile.beam_energy,
+            gain=options.gain,
+            stored_bytes=size_on_disk(*files),
+            bse_bytes=height * width * max(bits // 8, 1),
+            spectra_bytes=held,
+            bytes_to_read=needed,
+        )
 
     def describe(self, path: Path, options: ReadOptions) -> FieldSummary:
         """What the field holds; without its counts when it needs more than the memory limit."""

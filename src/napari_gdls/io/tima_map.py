@@ -133,9 +133,9 @@ def read_map(path: Path, limit: int) -> tuple[MapHeader, Counts]:
     """
     with _opened(path) as (stream, size, compressed):
         header = _checked_header(path, stream, size, compressed)
-        require_memory_to_read(path, _PackedCounts(header, np.zeros(0, np.uint8)), limit, header.payload_bytes)
+        require_memory_to_read(path, PackedCounts(header, np.zeros(0, np.uint8)), limit, header.payload_bytes)
         payload = _read_payload(path, stream, header.payload_bytes)
-    source = _PackedCounts(header, payload)
+    source = PackedCounts(header, payload)
     return header, spectra_from(source, path, limit, taken=header.payload_bytes)
 
 
@@ -336,7 +336,7 @@ def _packed(samples: npt.NDArray[np.uint32], depth: int) -> bytes:
 
 
 @dataclass(frozen=True, eq=False)
-class _PackedCounts:
+class PackedCounts:
     """Counts of the packed planes in memory, as a `napari_gdls.io.counts_source.CountsSource`."""
 
     header: MapHeader

@@ -21,8 +21,10 @@ from napari_gdls.field import Field
 from napari_gdls.field.gain import warn_of_gain
 from napari_gdls.io.cached_files import scratch_folder
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ImageInfo, ReadOptions
+from napari_gdls.io.headers import FieldHeader
+from napari_gdls.io.kept_process import READY, KeptProcess
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
-from napari_gdls.io.rosetta.reading import choices_here, describe_here, read_here
+from napari_gdls.io.rosetta.reading import choices_here, describe_here, header_here, read_here
 from napari_gdls.io.store import read_field_store, write_quickly
 
 _ADDRESS_SPACE = 4 * 1024**3  # bytes
@@ -30,6 +32,14 @@ _ADDRESS_SPACE = 4 * 1024**3  # bytes
 
 _TURNING = 512 * 1024**2
 """Bytes that reading a store may take beyond what making it took: for its chunks, and the block that is turned."""
+
+
+_OTHER_PROGRAM = 400 * 1024**2
+"""Bytes that the other process takes itself, with RosettaSciIO and what it loads: 290 MiB, measured on Linux."""
+
+_STAY = "--stay"
+
+_DAMAGED = "The file may be damaged: copy it again from its source, or export it in another format."
 
 
 def read_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> Field:
@@ -72,23 +82,45 @@ def choices_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> File
     return FileChoices.from_dict(_answer(kind, path, options, "choices")["choices"])
 
 
+def header_apart(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldHeader:
+    """What is known of a field before its counts are read, in another process, which is kept; errors as there.
+
+    Reading takes the memory of that other process, too.
+    """
+    question = _question(kind, path, options, "header")
+    try:
+        line = _KEPT.ask(json.dumps(question))
+    except OSError as error:
+        raise FieldReadError(path, f"no other process can be started to read it ({error})") from None
+    if line is None:
+        raise FieldReadError(path, "the reader crashed on it, or did not come to an end", remedy=_DAMAGED)
+    answer = json.loads(line)
+    if "error" in answer:
+        raise _error(**answer["error"])
+    found = FieldHeader.from_dict(answer["header"])
+    return dataclasses.replace(found, bytes_to_read=found.bytes_to_read + _TURNING + _OTHER_PROGRAM)
+
+
+def _question(kind: RosettaFormat, path: Path, options: ReadOptions, wanted: str) -> dict[str, Any]:
+    options_plain = {**dataclasses.asdict(options), "bse": _plain(options.bse)}
+    return {"wanted": wanted, "format": kind.name, "path": os.fspath(path), "options": options_plain}
+
+
+def _environment() -> dict[str, str]:
+    package_root = str(Path(__file__).resolve().parents[3])
+    paths = [package_root, os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
 def _answer(
     kind: RosettaFormat, path: Path, options: ReadOptions, wanted: str, store: Path | None = None
 ) -> dict[str, Any]:
-    question = {
-        "wanted": wanted,
-        "format": kind.name,
-        "path": os.fspath(path),
-        "store": store and os.fspath(store),
-        "options": {**dataclasses.asdict(options), "bse": _plain(options.bse)},
-    }
-    package_root = str(Path(__file__).resolve().parents[3])
-    paths = [package_root, os.environ.get("PYTHONPATH", "")]
+    question = {**_question(kind, path, options, wanted), "store": store and os.fspath(store)}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", __name__],
         input=json.dumps(question).encode(),
         capture_output=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env=_environment(),
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         check=False,
     )
@@ -101,7 +133,7 @@ def _answer(
         raise FieldReadError(
             path,
             f"the reader crashed on it (exit status {done.returncode}: {last_words[0][:200]})",
-            remedy="The file may be damaged: copy it again from its source, or export it in another format.",
+            remedy=_DAMAGED,
         ) from None
     if "error" in answer:
         raise _error(**answer["error"])
@@ -116,9 +148,25 @@ def _error(option: str = "", **parts: str) -> FieldReadError:
     return ReadChoiceError(**parts, option=option) if option else FieldReadError(**parts)
 
 
-def main() -> None:
-    """Answer the question on the standard input: a field into a store, a summary, what can be chosen, or an error."""
-    question = json.loads(sys.stdin.buffer.read())
+def main(*arguments: str) -> None:
+    """Answer the question on the standard input: a field into a store, a summary, what can be chosen, or an error.
+
+    Parameters
+    ----------
+    *arguments : str
+        `_STAY`: answer line by line, until the input ends.
+    """
+    if _STAY in arguments:
+        answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # readers may print
+        print(READY, file=answers, flush=True)
+        for line in sys.stdin:
+            print(json.dumps(_answered(json.loads(line))), file=answers, flush=True)
+        return
+    print(f"\n{json.dumps(_answered(json.loads(sys.stdin.buffer.read())))}", flush=True)
+
+
+def _answered(question: dict[str, Any]) -> dict[str, Any]:
     options = ReadOptions(**question["options"])
     _limit_memory(options.memory_limit)
     kind = next(kind for kind in ROSETTA_FORMATS if kind.name == question["format"])
@@ -127,6 +175,8 @@ def main() -> None:
     try:
         if question["wanted"] == "summary":
             answer["summary"] = describe_here(kind, path, options).to_dict()
+        elif question["wanted"] == "header":
+            answer["header"] = header_here(kind, path, options).to_dict()
         elif question["wanted"] == "choices":
             answer["choices"] = choices_here(kind, path, options).to_dict()
         else:
@@ -140,7 +190,10 @@ def main() -> None:
         answer["error"] = {"path": os.fspath(path), "problem": str(error)}
     except MemoryError:
         answer["error"] = {"path": os.fspath(path), "problem": "needs more memory than there is or is allowed"}
-    print(f"\n{json.dumps(answer)}", flush=True)
+    return answer
+
+
+_KEPT = KeptProcess(lambda: [sys.executable, "-W", "ignore", "-m", __name__, _STAY], _environment)
 
 
 def _limit_memory(limit: int) -> None:
@@ -157,4 +210,4 @@ def _limit_memory(limit: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

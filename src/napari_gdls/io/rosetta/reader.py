@@ -7,10 +7,11 @@ from pathlib import Path
 
 from napari_gdls.field import Field
 from napari_gdls.io.contracts import MAP_OPTIONS, FieldSummary, FileChoices, ReadOptions
+from napari_gdls.io.headers import FieldHeader
 from napari_gdls.io.rosetta import reading
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import ROSETTA_FORMATS, RosettaFormat
-from napari_gdls.io.rosetta.process import choices_apart, describe_apart, read_apart
+from napari_gdls.io.rosetta.process import choices_apart, describe_apart, header_apart, read_apart
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class RosettaReader:
         """Read the field; see `napari_gdls.io.read_field`."""
         self._check(path)
         return (read_apart if self.kind.compiled else reading.read_here)(self.kind, path, options)
+
+    def header(self, path: Path, options: ReadOptions) -> FieldHeader:
+        """What is known of the field before its counts are read."""
+        self._check(path)
+        return (header_apart if self.kind.compiled else reading.header_here)(self.kind, path, options)
 
     def choices(self, path: Path, options: ReadOptions) -> FileChoices:
         """What can be chosen in the file."""

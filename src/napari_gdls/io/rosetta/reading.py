@@ -19,8 +19,10 @@ from napari_gdls.errors import FieldReadError, GdlsError
 from napari_gdls.field import Field
 from napari_gdls.io import hdf5
 from napari_gdls.io.contracts import FieldSummary, FileChoices, ReadOptions
+from napari_gdls.io.headers import FieldHeader
 from napari_gdls.io.limits import require_memory, require_plausible_expansion
-from napari_gdls.io.map_files import FileContents, choices_of, field_of, summary_of
+from napari_gdls.io.map_contents import FileContents
+from napari_gdls.io.map_files import choices_of, field_of, header_of, summary_of
 from napari_gdls.io.rosetta.bruker_container import sum_spectra
 from napari_gdls.io.rosetta.declared_sizes import require_declared_sizes
 from napari_gdls.io.rosetta.formats import RosettaFormat
@@ -52,6 +54,12 @@ def choices_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> FileC
     """What can be chosen in the file, in this process: its images in small, and its maps."""
     with _whole(kind, path):
         return choices_of(_contents(kind, path, options))
+
+
+def header_here(kind: RosettaFormat, path: Path, options: ReadOptions) -> FieldHeader:
+    """What is known of the field before its counts are read, in this process."""
+    with _whole(kind, path):
+        return header_of(path, kind.title, _contents(kind, path, options), options)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldError, FieldReadError, ReadChoiceError
 from napari_gdls.io.counts_source import ArrayCounts, CountsSource, DaskCounts
 from napari_gdls.io.limits import require_memory, require_plausible_energies
-from napari_gdls.io.map_files import FileContents, MapImage, SpectralMap
+from napari_gdls.io.map_contents import FileContents, MapImage, SpectralMap
 from napari_gdls.io.rosetta.axes import (
     TO_EV,
     TO_UM,
