@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,7 @@ def segment_many(
     reading: dict[str, Any] | None = None,
     section: SectionChoices | None = None,
     report: Report | None = None,
+    announce: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
 ) -> Batch:
     """Segment many fields by one recipe, and put them together to one section with one list of phases.
@@ -88,6 +89,8 @@ def segment_many(
         What is made of the fields together.
     report : callable, optional
         Receives a `MapProgress` at every change and twice a second.
+    announce : callable
+        Receives lines that tell what is about to be done, and where it can be watched.
     progress : Progress, optional
         Receives the stages of the section; may cancel.
 
@@ -125,8 +128,11 @@ def segment_many(
         if scheduler is not None or scheduler_path is not None:
             client_of: AbstractContextManager[Any] = workers_of(scheduler, scheduler_path)
         else:
-            client_of = local_workers(usual_workers(len(plan.inputs), workers))
+            here = usual_workers(len(plan.inputs), workers)
+            announce(f"{len(plan.inputs):,} fields on {here} of this computer")
+            client_of = local_workers(here)
         with client_of as client:
+            announce(f"watch: napari-gdls batch status {layout.folder} --watch, or {client.dashboard_link}")
             set_aside = run_map(plan, layout, client, only=only, report=report or (lambda _: None))
         made = None if only is not None else finish(layout, plan, progress=progress or silent)
     journal = read_journal(layout)

@@ -57,6 +57,12 @@ def driver_of(layout: Layout, share: str = "all") -> Driver | None:
     return driver if age < _DEAD_AFTER else None
 
 
+def drivers_of(layout: Layout) -> list[Driver]:
+    """All who drive a batch, or a share of it, at present."""
+    shares = sorted(path.stem for path in (layout.folder / "drivers").glob("*.json"))
+    return [each for each in (driver_of(layout, share) for share in shares) if each is not None]
+
+
 @contextmanager
 def driving(layout: Layout, share: str = "all") -> Iterator[None]:
     """Be the driver of a batch, or of a share of it, while the block runs.

@@ -10,6 +10,7 @@ import typer
 
 from napari_gdls._version import __version__
 from napari_gdls.argument_words import reworded
+from napari_gdls.cli.batch import app as batch
 from napari_gdls.cli.evaluation import evaluate
 from napari_gdls.cli.fields import convert, info
 from napari_gdls.cli.identifying import identify
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 for command in (demo, info, convert, segment, identify, quantify, maps, unmix, evaluate, train, materials):
     app.command()(command)
+app.add_typer(batch, name="batch")
 
 
 def main() -> None:
