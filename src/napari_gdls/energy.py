@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,29 @@ DEFAULT_BEAM_ENERGY = 25.0
 
 ZERO_PEAK_END = 50.0
 """Below this energy (eV) a spectrum holds electronic noise, not X-rays (the strobe peak of Bruker maps, for one)."""
+
+
+def common_axis(axes: Iterable[EnergyAxis]) -> EnergyAxis:
+    """An axis that spectra on all of some axes can be moved to: channels as wide as the widest, where all have counts.
+
+    Parameters
+    ----------
+    axes : iterable of EnergyAxis
+        One at least; their order does not matter.
+
+    Raises
+    ------
+    FieldError
+        If there is no energy that all have in common.
+    """
+    different = sorted(set(axes), key=lambda axis: (-axis.width, axis.offset, axis.size))
+    widest = different[0]
+    low, high = (np.array([axis.edges[end] for axis in different]) for end in (0, -1))
+    first = math.ceil((low.max() - widest.edges[0]) / widest.width - 1e-9)
+    last = math.floor((high.min() - widest.edges[0]) / widest.width + 1e-9)
+    if last <= first:
+        raise FieldError("the energy axes have no channel in common.")
+    return EnergyAxis(float(widest.offset + first * widest.width), widest.width, last - first)
 
 
 def rebinning_matrix(source: EnergyAxis, target: EnergyAxis) -> sp.csr_array:

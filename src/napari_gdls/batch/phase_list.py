@@ -13,6 +13,7 @@ from napari_gdls.batch.field_results import FieldResult, read_field_result
 from napari_gdls.batch.section_phases import SectionPhases
 from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.embedding.inference import embedder
+from napari_gdls.energy import common_axis, rebin
 from napari_gdls.errors import GdlsError
 from napari_gdls.phases.agglomeration import agglomerate, nearest_sums
 from napari_gdls.phases.difference import Scale
@@ -69,7 +70,8 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     number[order] = np.arange(n_groups)
     group = number[group]
     of_parts = dict(zip(names, np.split(group, np.cumsum([len(each.parts) for each in fields])[:-1]), strict=True))
-    spectra = np.zeros((n_groups, fields[0].energy.size))
+    energy = common_axis(each.energy for each in fields)
+    spectra = np.zeros((n_groups, energy.size))
     borders = np.zeros((n_groups, n_groups), dtype=np.int64)
     for each in fields:
         of = of_parts[each.name]
@@ -81,17 +83,18 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     first = 0
     for done, name in enumerate(names):
         report("phases", 0.6 + 0.4 * done / len(names))
-        read = read_field_result(results[name], images=False).parts.spectra
+        result = read_field_result(results[name], images=False)
+        read = rebin(result.parts.spectra, result.energy, energy)
         use = counted[first : first + len(read)]
         np.add.at(spectra, of_parts[name][use], read[use])
         first += len(read)
     summed = pool[counted].regrouped(group[counted])
-    z = embedder(recipe.model, fields[0].energy)(spectra).astype(np.float64)
+    z = embedder(recipe.model, energy)(spectra).astype(np.float64)
     report("phases", 1.0)
     return SectionPhases(
         pool=Pool(summed.counts, z, summed.size, summed.bse),
         spectra=spectra,
-        energy=fields[0].energy,
+        energy=energy,
         inside=has_inside,
         borders=borders,
         intergrown=np.bincount(group, weights=intergrown, minlength=n_groups) > 0,

@@ -57,18 +57,22 @@ def usual_workers(n_fields: int, workers: int | None = None) -> WorkerPlan:
     workers : int, optional
         That are wanted. None: by the computer.
     """
-    memory = int(_SHARE_OF_MEMORY * _memory())
+    memory = memory_of_batch()
     if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        workers = max(1, min(cores, n_fields, memory // _USUAL_MEMORY))
+        workers = max(1, min(usable_cores(), n_fields, memory // _USUAL_MEMORY))
     return WorkerPlan(workers, memory // workers)
 
 
-def _memory() -> int:
-    from dask.utils import parse_bytes  # noqa: F401  (that it is there has been seen to)
+def usable_cores() -> int:
+    """Cores of this computer that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_of_batch() -> int:
+    """Bytes of memory of this computer, or of this job on it, that all workers may take together."""
     from distributed.system import MEMORY_LIMIT
 
-    return int(MEMORY_LIMIT)
+    return int(_SHARE_OF_MEMORY * MEMORY_LIMIT)
 
 
 def require_distributed() -> None:

@@ -155,12 +155,31 @@ def field_header(
     FieldReadError
         As `read_field`, for all but what is wrong with the counts themselves.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GdlsWarning)  # reading says it
+        return header_with_warnings(
+            path, reader=reader, memory_limit=memory_limit, bse=bse, dataset=dataset, gain=gain, energy=energy,
+            beam_energy=beam_energy,
+        )  # fmt: skip
+
+
+def header_with_warnings(
+    path: str | os.PathLike[str],
+    *,
+    reader: str | None = None,
+    memory_limit: int | None = None,
+    bse: str | int | os.PathLike[str] | None = None,
+    dataset: str | int | None = None,
+    gain: float | None = None,
+    energy: tuple[float, float] | None = None,
+    beam_energy: float | None = None,
+) -> FieldHeader:
+    """As `field_header`, for threads, none of which can hold warnings back for itself."""
     file = existing_path(path)
     options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
     with_reader = _reader_for(file, reader, dataset)
     _require_meaning(file, with_reader, options)
-    with _explained(file, with_reader), warnings.catch_warnings():
-        warnings.simplefilter("ignore", GdlsWarning)  # reading says it
+    with _explained(file, with_reader):
         found = with_reader.header(file, options)
         return found if options.beam_energy is None else replace(found, beam_energy=options.beam_energy)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from napari_gdls.errors import RecipeError
 from napari_gdls.field import Field
 from napari_gdls.field.rows import bytes_in_memory, rows_are_sparse
 from napari_gdls.field.spectra_on_disk import SpectraOnDisk
+from napari_gdls.io.headers import FieldHeader
 from napari_gdls.io.limits import format_bytes, with_room
 from napari_gdls.recipe import Recipe
 
@@ -46,8 +49,31 @@ def memory_to_segment(field: Field, dimension: int, *, without_drift: bool = Fal
     if without_drift and not isinstance(field.spectra, SpectraOnDisk):
         sparse = rows_are_sparse(field.spectra)
         held += (field.spectra.nnz if sparse else field.spectra.size) * _BYTES_OF_MOVED_COUNT[sparse]
-    per_measurement = BYTES_OF_MEASUREMENT + 4 * dimension
-    return int(held + field.n_measurements * per_measurement + field.bse.size * BYTES_OF_PIXEL)
+    return _with_work(int(held), field.n_measurements, field.bse.size, dimension)
+
+
+def most_memory_to_segment(header: FieldHeader, dimension: int, *, without_drift: bool = False) -> int:
+    """Bytes of memory that segmenting a field takes at most, before any of its counts are read.
+
+    Parameters
+    ----------
+    header : FieldHeader
+    dimension, without_drift
+        As in `memory_to_segment`.
+
+    Returns
+    -------
+    int
+    """
+    n_pixels = math.prod(header.shape)
+    held = header.spectra_bytes + header.bse_bytes + n_pixels + 2 * 8 * header.n_measurements  # two numbers of 8 bytes
+    if without_drift:
+        held += header.spectra_bytes * _BYTES_OF_MOVED_COUNT[False]
+    return _with_work(held, header.n_measurements, n_pixels, dimension)
+
+
+def _with_work(held: int, n_measurements: int, n_pixels: int, dimension: int) -> int:
+    return held + n_measurements * (BYTES_OF_MEASUREMENT + 4 * dimension) + n_pixels * BYTES_OF_PIXEL
 
 
 def require_memory_to_segment(field: Field, recipe: Recipe, dimension: int, limit: int) -> None:
