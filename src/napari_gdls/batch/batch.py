@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_gdls.batch.checking import checked_fields
 from napari_gdls.batch.driver_lock import driving
 from napari_gdls.batch.finishing import Section, finish
-from napari_gdls.batch.inputs import FieldInput, field_inputs
+from napari_gdls.batch.inputs import FieldInput, field_inputs, require_different_names
 from napari_gdls.batch.journal import FieldState, read_journal
 from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.plan import BatchPlan, write_plan
 from napari_gdls.batch.running import Report, run_map
 from napari_gdls.batch.section_choices import SectionChoices
-from napari_gdls.batch.workers import local_workers, require_distributed, usual_workers, workers_of
-from napari_gdls.errors import OutputError
+from napari_gdls.batch.target import require_target
+from napari_gdls.batch.task_memory import choose_workers, require_room_in
+from napari_gdls.batch.workers import local_workers, memory_of_workers, require_distributed, workers_of
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
 
@@ -58,6 +60,9 @@ def segment_many(
     reading: dict[str, Any] | None = None,
     section: SectionChoices | None = None,
     report: Report | None = None,
+    convert: bool = False,
+    leave_out: bool = False,
+    overwrite: bool = False,
     announce: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
 ) -> Batch:
@@ -89,6 +94,12 @@ def segment_many(
         What is made of the fields together.
     report : callable, optional
         Receives a `MapProgress` at every change and twice a second.
+    convert : bool
+        Whether fields on other energy axes are taken, too; see `napari_gdls.batch.checking.checked_fields`.
+    leave_out : bool
+        Whether fields that cannot be read, or were measured otherwise than most, are left out instead of refused.
+    overwrite : bool
+        Whether another batch in the folder may be replaced: other fields, another recipe.
     announce : callable
         Receives lines that tell what is about to be done, and where it can be watched.
     progress : Progress, optional
@@ -115,23 +126,27 @@ def segment_many(
     given = list(inputs)
     known = [each for each in given if isinstance(each, FieldInput)]
     found = field_inputs(*(each for each in given if not isinstance(each, FieldInput)))
-    plan = BatchPlan((*known, *found), recipe or Recipe(), dict(reading or {}), section or SectionChoices())
+    found = (*known, *found)
+    require_different_names(found)
+    checked = checked_fields(found, reading=reading, convert=convert, leave_out=leave_out, progress=progress)
+    for note in (*checked.notes, *checked.left_out_in_words()):
+        announce(note)
+    plan = BatchPlan(checked.inputs, recipe or Recipe(), dict(reading or {}), section or SectionChoices())
     layout = Layout(Path(out).absolute())
+    require_target(layout, plan, checked.headers, overwrite=overwrite)
     share = "all" if only is None else f"{only[0]}-of-{only[1]}"
-    try:
-        layout.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{layout.folder}: no folder can be made ({error.strerror or error}).") from error
     with driving(layout, share):
         write_plan(layout, plan)
         scheduler_path = None if scheduler_file is None else os.fspath(scheduler_file)
         if scheduler is not None or scheduler_path is not None:
             client_of: AbstractContextManager[Any] = workers_of(scheduler, scheduler_path)
         else:
-            here = usual_workers(len(plan.inputs), workers)
+            here = choose_workers(checked.headers, plan.recipe, workers=workers)
             announce(f"{len(plan.inputs):,} fields on {here} of this computer")
             client_of = local_workers(here)
         with client_of as client:
+            if scheduler is not None or scheduler_path is not None:
+                require_room_in(checked.headers, plan.recipe, memory_of_workers(client))
             announce(f"watch: napari-gdls batch status {layout.folder} --watch, or {client.dashboard_link}")
             set_aside = run_map(plan, layout, client, only=only, report=report or (lambda _: None))
         made = None if only is not None else finish(layout, plan, progress=progress or silent)

@@ -6,7 +6,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from napari_gdls.batch.inputs import FieldInput
@@ -75,12 +75,18 @@ class CheckedFields:
     headers: dict[str, FieldHeader]
     energy: EnergyAxis
     notes: tuple[str, ...] = ()
-    left_out: dict[str, str] | None = None
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def stored_bytes(self) -> int:
         """Of the files of all fields."""
         return sum(header.stored_bytes for header in self.headers.values())
+
+    def left_out_in_words(self) -> list[str]:
+        """A line for each field that is not taken, but for most of very many."""
+        lines = [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        more = len(lines) - _MOST_PROBLEMS
+        return [*lines[:_MOST_PROBLEMS], *([f"and {more:,} more fields are left out"] if more > 0 else [])]
 
 
 def checked_fields(

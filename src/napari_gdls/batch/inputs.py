@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -258,20 +258,30 @@ def _require_single(found: list[_Found]) -> None:
     raise FieldReadError(twice[0][0].path, f"is given twice, {said[0]}{more}", remedy="Give each field once.")
 
 
+def require_different_names(fields: Iterable[FieldInput]) -> None:
+    """Refuse fields two of which have one name, also where case does not count.
+
+    Raises
+    ------
+    FieldReadError
+    """
+    by_name: dict[str, FieldInput] = {}
+    for each in fields:
+        before = by_name.setdefault(compared(each.name), each)
+        if before is not each:
+            raise FieldReadError(
+                each.path, f"would be called {each.name!r}, as {before.path} is",
+                remedy="Give names in the column name of a table of paths.",
+            )  # fmt: skip
+
+
 def _named(found: list[_Found]) -> tuple[FieldInput, ...]:
     unnamed = [each for each in found if not each.name]
     parts = [_parts(each.path) for each in unnamed]
     _require_stems(unnamed, parts)
     names = dict(zip((each.path for each in unnamed), names_of(parts), strict=True))
     fields = [FieldInput(each.name or names[each.path], each.path, each.position, each.cell) for each in found]
-    by_name: dict[str, FieldInput] = {}
-    for field in fields:
-        before = by_name.setdefault(compared(field.name), field)
-        if before is not field:
-            raise FieldReadError(
-                field.path, f"would be called {field.name!r}, as {before.path} is",
-                remedy="Give names in the column name of a table of paths.",
-            )  # fmt: skip
+    require_different_names(fields)
     return tuple(sorted(fields, key=lambda field: natural_key(field.name)))
 
 

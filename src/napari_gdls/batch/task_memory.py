@@ -82,20 +82,22 @@ def choose_workers(
     return plan
 
 
-def require_room_in(headers: Mapping[str, FieldHeader], recipe: Recipe, memory_limit: int) -> None:
+def require_room_in(headers: Mapping[str, FieldHeader], recipe: Recipe, memory_limit: int | None) -> None:
     """Refuse fields that do not fit into workers that run already.
 
     Parameters
     ----------
     headers : map of str to FieldHeader
     recipe : Recipe
-    memory_limit : int
-        Bytes that the workers have, each.
+    memory_limit : int or None
+        Bytes that the workers have, each. None: it is not known, and nothing is refused.
 
     Raises
     ------
     GdlsError
     """
+    if memory_limit is None:
+        return
     _require_room({name: memory_of_task(header, recipe) for name, header in headers.items()}, memory_limit, None)
 
 

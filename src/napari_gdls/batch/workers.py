@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_gdls.errors import GdlsError
-from napari_gdls.io.limits import GIB, format_bytes
-
-_USUAL_MEMORY = 2 * GIB
-"""Bytes that a worker should have where nothing is known of the fields: the program takes half a GiB, fields of a
-hundred thousand measurements another half."""
+from napari_gdls.io.limits import format_bytes
 
 _SHARE_OF_MEMORY = 0.8
 """Of the memory of the computer that workers get; the rest is for the system and the driver. A choice."""
@@ -46,21 +42,6 @@ class WorkerPlan:
     def __str__(self) -> str:
         processes = "1 process" if self.workers == 1 else f"{self.workers} processes"
         return f"{processes} with one thread and {format_bytes(self.memory_limit)} each"
-
-
-def usual_workers(n_fields: int, workers: int | None = None) -> WorkerPlan:
-    """As many workers as there are cores, memory and fields.
-
-    Parameters
-    ----------
-    n_fields : int
-    workers : int, optional
-        That are wanted. None: by the computer.
-    """
-    memory = memory_of_batch()
-    if workers is None:
-        workers = max(1, min(usable_cores(), n_fields, memory // _USUAL_MEMORY))
-    return WorkerPlan(workers, memory // workers)
 
 
 def usable_cores() -> int:
@@ -162,6 +143,17 @@ def workers_of(scheduler: str | None, scheduler_file: str | None) -> Iterator[An
         ) from None
     with client:
         yield client
+
+
+def memory_of_workers(client: Any) -> int | None:
+    """Bytes of memory that each worker of a scheduler has, the least of all; None where none is there or has a limit.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    """
+    limits = [worker["memory_limit"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
+    return min((int(limit) for limit in limits if limit), default=None)
 
 
 def _dies_with_driver(driver: int) -> Any:

@@ -108,6 +108,24 @@ def run(
             show_default=False,
         ),
     ] = None,
+    convert: Annotated[
+        bool,
+        typer.Option(
+            "--convert",
+            help="Take fields with other channels, too: what is summed over all fields is moved to channels that all "
+            "have.",
+        ),
+    ] = False,
+    leave_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out",
+            help="Leave out fields that cannot be read or were measured otherwise than most, instead of refusing all.",
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another batch in the folder: other fields, another recipe.")
+    ] = False,
     names: Annotated[bool, typer.Option(help="Name the minerals of the phases.")] = True,
     library: Library = None,
     scheme: SchemeFile = None,
@@ -162,6 +180,9 @@ def run(
             scheduler_file=scheduler_file,
             workers=workers,
             only=only,
+            convert=convert,
+            leave_out=leave_out,
+            overwrite=overwrite,
             reading=reading.arguments(),
             section=section,
             report=shown,
