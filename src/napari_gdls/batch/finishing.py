@@ -12,8 +12,10 @@ from napari_gdls.batch.phase_list import section_phases
 from napari_gdls.batch.places import SectionPlaces
 from napari_gdls.batch.plan import BatchPlan
 from napari_gdls.batch.positions import placed_fields
+from napari_gdls.batch.section_fields import section_fields
 from napari_gdls.batch.section_names import SectionNames, named_phases
 from napari_gdls.batch.section_phases import SectionPhases, write_section_phases
+from napari_gdls.batch.section_tables import summarized_section, write_section_tables
 from napari_gdls.errors import OutputError
 from napari_gdls.progress import Progress
 
@@ -74,6 +76,9 @@ def finish(layout: Layout, plan: BatchPlan, *, progress: Progress) -> Section:
             layout, places, phases, results, names=names.titles, colours=names.colours, progress=progress
         )
         files |= {"mosaic": mosaic.mosaic, "segments": mosaic.segments}
+    fields = section_fields(phases, results, progress=progress)
+    summary = summarized_section(layout, phases, names, fields, places)
+    files |= write_section_tables(layout, plan, summary)
     return Section(phases, names, places, files)
 
 

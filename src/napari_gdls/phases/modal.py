@@ -49,10 +49,24 @@ def modal_composition(phases: MeasurementPhases) -> Modal:
     L. van der Plas, A. C. Tobi, A chart for judging the reliability of point counting results, Am. J. Sci. 263 (1965)
     87-90.
     """
-    n, mixed = len(phases.labels), phases.partner >= 0
-    share = np.bincount(phases.labels, weights=phases.fraction, minlength=phases.n_phases)
-    share += np.bincount(phases.partner[mixed], weights=1 - phases.fraction[mixed], minlength=phases.n_phases)
-    p = share / n
+    mixed = phases.partner >= 0
+    points = np.bincount(phases.labels, weights=phases.fraction, minlength=phases.n_phases)
+    points += np.bincount(phases.partner[mixed], weights=1 - phases.fraction[mixed], minlength=phases.n_phases)
     doubt = (phases.confidence * (1 - phases.confidence)).astype(np.float64)
-    doubtful = np.bincount(phases.labels, weights=doubt, minlength=phases.n_phases) / n**2
-    return Modal(100 * p, 100 * np.sqrt(p * (1 - p) / n + doubtful))
+    return modal_of_points(points, np.bincount(phases.labels, weights=doubt, minlength=phases.n_phases))
+
+
+def modal_of_points(points: npt.ArrayLike, doubt: npt.ArrayLike) -> Modal:
+    """Modal composition where points have been counted; see `modal_composition`.
+
+    Parameters
+    ----------
+    points : (P,) array
+        Measurements that count for each phase; their sum is N, more than 0.
+    doubt : (P,) array
+        Sum of q (1 - q) over the probabilities q of the phases of its measurements.
+    """
+    counted, doubtful = np.asarray(points, dtype=np.float64), np.asarray(doubt, dtype=np.float64)
+    n = counted.sum()
+    p = counted / n
+    return Modal(100 * p, 100 * np.sqrt(p * (1 - p) / n + doubtful / n**2))

@@ -174,7 +174,7 @@ def phase_table(
     colours = segmentation.phase_colours if of_phases is None else of_phases
     return {
         "phase": np.arange(1, n + 1),
-        **_names_of(segmentation.names),
+        **columns_of_names(segmentation.names),
         "area [%]": modal.percent,
         "error [%]": modal.error,
         "segments": np.bincount(segmentation.phases, minlength=n),
@@ -206,10 +206,14 @@ def mineral_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]:
     RecipeError
         If the method made no phases.
     """
-    names = segmentation.names or (UNNAMED,) * segmentation.grouped.n_phases
-    table = {
+    return table_of_names(segmentation.names or (UNNAMED,) * segmentation.grouped.n_phases)
+
+
+def table_of_names(names: Sequence[PhaseName]) -> dict[str, npt.NDArray[Any]]:
+    """The table of `mineral_table` for P phases of which the names are known."""
+    table: dict[str, npt.NDArray[Any]] = {
         "phase": np.arange(1, len(names) + 1),
-        **_names_of(names),
+        **columns_of_names(names),
         "source": np.array([name.source for name in names], dtype=np.str_),
         "formula": np.array([name.formula for name in names], dtype=np.str_),
     }
@@ -248,7 +252,8 @@ def phase_merge_table(segmentation: Segmentation) -> dict[str, npt.NDArray[Any]]
     }
 
 
-def _names_of(names: Sequence[PhaseName]) -> dict[str, npt.NDArray[Any]]:
+def columns_of_names(names: Sequence[PhaseName]) -> dict[str, npt.NDArray[Any]]:
+    """Columns that tell what phases are called: none where there are no names; see `phase_table`."""
     if not names:
         return {}
     return {

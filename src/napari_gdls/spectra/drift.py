@@ -188,6 +188,32 @@ def without_drift(field: Field, drift: Drift) -> Field:
     return field.with_spectra(mapped(field.spectra, moved, np.float32))
 
 
+def line_shifts(spectra: FloatArray, energy: EnergyAxis) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How far the strongest lines of spectra lie from where they lie in their sum; see `measure_drift`.
+
+    Parameters
+    ----------
+    spectra : (F, D) array of float64
+        Counts.
+    energy : EnergyAxis
+        Of the D channels.
+
+    Returns
+    -------
+    energies : (L,) array
+        Of up to 12 lines, in eV.
+    shifts, errors : (F, L) arrays
+        In eV; the error is infinite where a line is too weak.
+    """
+    found = [_shifts(spectra, energy, line) for line in _strong_lines(spectra.sum(axis=0), energy)]
+    none = np.empty((len(spectra), 0))
+    return (
+        np.array([line for line, _, _ in found], dtype=np.float64),
+        np.column_stack([none, *(shift for _, shift, _ in found)]),
+        np.column_stack([none, *(error for _, _, error in found)]),
+    )
+
+
 def _strong_lines(total: FloatArray, axis: EnergyAxis) -> list[tuple[int, int]]:
     """Channel windows around the strongest separate peaks of a spectrum."""
     from scipy.ndimage import gaussian_filter1d
