@@ -1,9 +1,15 @@
-"""The reduce over all fields: which of their phases are one, by the knobs and the code that serve within a field."""
+"""The reduce over all fields: which of their phases are one, by the knobs and the code that serve within a field.
+
+Parts that lie inside grains are put together first. What has no measurement inside a grain holds some of what lies
+around, more or less of it in each field, and so goes to the phase that it is mostly of: the same judgement as within a
+field, on the sums of all fields.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +19,56 @@ from napari_gdls.batch.field_results import FieldResult, read_field_result
 from napari_gdls.batch.section_phases import SectionPhases
 from napari_gdls.embedding.calibration import Calibration
 from napari_gdls.embedding.inference import embedder
-from napari_gdls.energy import common_axis, rebin
+from napari_gdls.energy import EnergyAxis, common_axis, rebin
 from napari_gdls.errors import GdlsError
+from napari_gdls.graph.merging import height_of_significance
 from napari_gdls.phases.agglomeration import agglomerate, nearest_sums
 from napari_gdls.phases.difference import Scale
+from napari_gdls.phases.impure_phases import (
+    LARGEST_IMPURE,
+    LIKENESS,
+    MIXTURE_TOLERANCE,
+    MOST_PARTS,
+    difference_from_mixture,
+    majority_of_impure,
+    phases_touched,
+)
 from napari_gdls.phases.over_dispersion import estimate_dispersion
 from napari_gdls.phases.phase_sums import MOST_SUMS
-from napari_gdls.phases.sums import Pool
+from napari_gdls.phases.sums import Embedder, Pool
+from napari_gdls.phases.unmixing import fit_mixtures
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
+
+_Ids = npt.NDArray[np.int64]
+
+_FEW_INSIDE, _SELDOM = 30, 2
+"""Measurements inside grains, and fields with such, up to which a phase is tried as a mixture all the same: in a small
+field one may have some measurements beside each other, but not in field after field. Chosen on simulated sections."""
+
+_MOST_LIKE = 4
+"""Phases that one is tried as a mixture of for being like them, at least, besides those that it touches. A choice."""
+
+_LEAST_TAU_Z = 1e-9
+"""So that tau_z = 0 divides by something: then nothing is alike."""
+
+_ITERATIONS = 500
+"""Of `fit_mixtures` at most, as within a field."""
+
+_ALL_GROUPS = 4000
+"""Sums that are compared with each other at most when groups are put together at the end: 128 MB."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _AllParts:
+    """The parts of all fields, one after the other."""
+
+    pool: Pool
+    inside: npt.NDArray[np.bool_]
+    intergrown: npt.NDArray[np.bool_]
+    points: npt.NDArray[np.float64]
+    first: _Ids
+    """(F + 1,) first part of each field."""
 
 
 def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Progress | None = None) -> SectionPhases:
@@ -38,6 +85,7 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     Returns
     -------
     SectionPhases
+        The same for any order of the fields.
 
     Raises
     ------
@@ -54,97 +102,243 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     for done, name in enumerate(names):
         report("phases", 0.4 * done / len(names))
         fields.append(_without_spectra(read_field_result(results[name], images=False)))
-    pool = _joined([each.parts.pool for each in fields])
-    intergrown = np.concatenate([each.parts.intergrown for each in fields])
-    points = np.concatenate([each.parts.points for each in fields])
-    scale, tau_b = _scale(fields), math.inf if recipe.tau_b is None else recipe.tau_b
-    group = np.zeros(len(pool), dtype=np.int64)
-    n_groups = 0
-    for kind in (False, True):
-        chosen = np.flatnonzero(intergrown == kind)
-        if len(chosen):
-            group[chosen] = n_groups + _grouped(pool[chosen], scale, tau_b)
-            n_groups = int(group.max()) + 1
-    order = np.argsort(-np.bincount(group, weights=points, minlength=n_groups), kind="stable")
-    number = np.empty(n_groups, dtype=np.int64)
-    number[order] = np.arange(n_groups)
-    group = number[group]
-    of_parts = dict(zip(names, np.split(group, np.cumsum([len(each.parts) for each in fields])[:-1]), strict=True))
+    parts = _all_parts(fields)
+    scale = _scale(fields, recipe)
+    tau_b = math.inf if recipe.tau_b is None else recipe.tau_b
     energy = common_axis(each.energy for each in fields)
+    embed = embedder(recipe.model, energy)
+
+    def poll() -> None:
+        report("phases", 0.5)
+
+    group, scale = _grouped(parts, scale, tau_b, poll)
+    n_groups = int(group.max()) + 1
+    counted = _speaking(parts.inside, group)
     spectra = np.zeros((n_groups, energy.size))
-    borders = np.zeros((n_groups, n_groups), dtype=np.int64)
-    for each in fields:
-        of = of_parts[each.name]
-        np.add.at(borders, (of[:, None], of[None, :]), each.parts.borders)
-    np.fill_diagonal(borders, 0)
-    inside = np.concatenate([each.parts.inside for each in fields])
-    has_inside = np.bincount(group, weights=inside, minlength=n_groups) > 0
-    counted = inside | ~has_inside[group]  # what lies inside grains speaks for a phase, where any of it does
-    first = 0
     for done, name in enumerate(names):
-        report("phases", 0.6 + 0.4 * done / len(names))
-        result = read_field_result(results[name], images=False)
-        read = rebin(result.parts.spectra, result.energy, energy)
-        use = counted[first : first + len(read)]
-        np.add.at(spectra, of_parts[name][use], read[use])
-        first += len(read)
-    summed = pool[counted].regrouped(group[counted])
-    z = embedder(recipe.model, energy)(spectra).astype(np.float64)
+        report("phases", 0.6 + 0.3 * done / len(names))
+        use = counted[parts.first[done] : parts.first[done + 1]]
+        of = group[parts.first[done] : parts.first[done + 1]]
+        found = read_field_result(results[name], images=False)
+        np.add.at(spectra, of[use], rebin(found.parts.spectra[use], found.energy, energy))
+    sums = parts.pool[counted].regrouped(group[counted])
+    sums = dataclasses.replace(sums, z=embed(spectra).astype(np.float64))
+    heads = _heads(
+        sums,
+        spectra,
+        np.bincount(group, weights=parts.inside, minlength=n_groups).astype(np.int64),
+        np.bincount(group, weights=parts.intergrown, minlength=n_groups) > 0,
+        _contacts(fields, group, parts.first, n_groups),
+        scale,
+        embed,
+        poll,
+    )
     report("phases", 1.0)
+    return _section(names, fields, parts, group, heads, sums, spectra, energy)
+
+
+def _section(
+    names: Sequence[str],
+    fields: Sequence[FieldResult],
+    parts: _AllParts,
+    group: _Ids,
+    heads: _Ids,
+    sums: Pool,
+    spectra: npt.NDArray[np.float64],
+    energy: EnergyAxis,
+) -> SectionPhases:
+    """Number the groups that others go to, the phase that most measurements have first."""
+    points = np.bincount(heads[group], weights=parts.points, minlength=len(heads))
+    kept = np.unique(heads)
+    order = kept[np.argsort(-points[kept], kind="stable")]
+    number = np.full(len(heads), -1)
+    number[order] = np.arange(len(order))
+    phase = number[heads[group]].astype(np.int64)
+    of_parts = dict(zip(names, np.split(phase, parts.first[1:-1]), strict=True))
+    own = heads[group] == group
     return SectionPhases(
-        pool=Pool(summed.counts, z, summed.size, summed.bse),
-        spectra=spectra,
+        pool=sums[order],
+        spectra=spectra[order],
         energy=energy,
-        inside=has_inside,
-        borders=borders,
-        intergrown=np.bincount(group, weights=intergrown, minlength=n_groups) > 0,
-        points=np.bincount(group, weights=points, minlength=n_groups).astype(np.float64),
+        inside=np.bincount(phase[own], weights=parts.inside[own], minlength=len(order)) > 0,
+        intergrown=np.bincount(phase, weights=parts.intergrown, minlength=len(order)) > 0,
+        borders=_contacts(fields, phase, parts.first, len(order)),
+        points=points[order].astype(np.float64),
         of_parts=of_parts,
     )
 
 
 def _without_spectra(result: FieldResult) -> FieldResult:
     """Thousands of fields stay in memory until their parts are grouped; their spectra are read again."""
-    import dataclasses
-
+    parts = dataclasses.replace(result.parts, spectra=np.empty((len(result.parts), 0)))
     return dataclasses.replace(
-        result, parts=dataclasses.replace(result.parts, spectra=np.empty((len(result.parts), 0))), segments={}
+        result, parts=parts, segments={}, part_of_segment=np.empty(0, dtype=np.int64), total_spectrum=np.empty(0)
     )
 
 
-def _joined(pools: list[Pool]) -> Pool:
-    return Pool(
-        np.concatenate([each.counts for each in pools]),
-        np.concatenate([each.z for each in pools]),
-        np.concatenate([each.size for each in pools]),
-        np.concatenate([each.bse for each in pools]),
+def _all_parts(fields: Sequence[FieldResult]) -> _AllParts:
+    pools = [each.parts.pool for each in fields]
+    return _AllParts(
+        Pool(
+            np.concatenate([each.counts for each in pools]),
+            np.concatenate([each.z for each in pools]),
+            np.concatenate([each.size for each in pools]),
+            np.concatenate([each.bse for each in pools]),
+        ),
+        np.concatenate([each.parts.inside for each in fields]),
+        np.concatenate([each.parts.intergrown for each in fields]),
+        np.concatenate([each.parts.points for each in fields]),
+        np.concatenate([[0], np.cumsum([len(each.parts) for each in fields])]).astype(np.int64),
     )
 
 
-def _scale(fields: list[FieldResult]) -> Scale:
-    """Units of the section: those of its fields, in the middle."""
+def _scale(fields: Sequence[FieldResult], recipe: Recipe) -> Scale:
+    """Units of the section: those of its fields, in the middle, with the significance that so many measurements ask."""
     middle = {name: float(np.median([each.scale[name] for each in fields])) for name in fields[0].scale}
-    return Scale(Calibration(middle["c"], f=middle["f"]), middle["dispersion"], middle["height"], middle["tau_z"])
+    wanted = recipe.with_defaults(sum(each.n_measurements for each in fields))
+    assert wanted.significance is not None  # spelled out
+    assert wanted.tau_z is not None
+    degrees_of_freedom = fields[0].parts.pool.counts.shape[1] - 1
+    return Scale(
+        Calibration(middle["c"], f=middle["f"]),
+        middle["dispersion"],
+        height_of_significance(degrees_of_freedom, wanted.significance),
+        wanted.tau_z,
+    )
 
 
-def _grouped(pool: Pool, scale: Scale, tau_b: float) -> npt.NDArray[np.int64]:
+def _speaking(inside: npt.NDArray[np.bool_], group: _Ids) -> npt.NDArray[np.bool_]:
+    """Parts that are summed for their group: those inside grains, where there are any."""
+    return np.asarray(inside | (np.bincount(group, weights=inside) == 0)[group])
+
+
+def _grouped(parts: _AllParts, scale: Scale, tau_b: float, poll: Callable[[], None]) -> tuple[_Ids, Scale]:
+    """Group of each part, and the scale as widened by how parts of one material scatter between fields."""
+    group = np.full(len(parts.pool), -1, dtype=np.int64)
+    pure = np.flatnonzero(parts.inside & ~parts.intergrown)
+    n = 0
+    founded: Pool | None = None
+    if len(pure):
+        group[pure], founded, scale = _founded(parts.pool[pure], scale, tau_b, poll)
+        n = len(founded)
+    for kind in (False, True):
+        rest = np.flatnonzero((group < 0) & (parts.intergrown == kind))
+        if len(rest) and not kind and founded is not None:
+            nearest, cost = nearest_sums(parts.pool[rest], founded, scale, tau_b, poll)
+            group[rest[cost <= 1]] = nearest[cost <= 1]
+            rest = rest[cost > 1]
+        if len(rest):
+            found = _founded(parts.pool[rest], scale, tau_b, poll)[0]
+            group[rest] = n + found
+            n += int(found.max()) + 1
+    return np.unique(group, return_inverse=True)[1].astype(np.int64), scale
+
+
+def _founded(pool: Pool, scale: Scale, tau_b: float, poll: Callable[[], None]) -> tuple[_Ids, Pool, Scale]:
     """Group any number of sums: the largest found phases, others go to these, what fits none founds further ones."""
     order = np.argsort(-pool.total, kind="stable")
     first = order[:MOST_SUMS]
-    group = agglomerate(pool[first], scale, tau_b)
+    group = agglomerate(pool[first], scale, tau_b, poll)
     dispersion = estimate_dispersion(pool[first], group, scale)
     if dispersion.counts > 0 or dispersion.embedded > 0:
         scale = dispersion.widened(scale)
-        group = agglomerate(pool[first], scale, tau_b)
+        group = agglomerate(pool[first], scale, tau_b, poll)
     founded = pool[first].regrouped(group)
     rest = order[MOST_SUMS:]
     while len(rest):
-        cost = nearest_sums(pool[rest], founded, scale, tau_b)[1]
-        beyond = rest[cost > 1.0]
-        new = beyond[: MOST_SUMS - min(len(founded), MOST_SUMS // 2)]
-        if len(new):
-            both = founded.joined(pool[new])
-            founded = both.regrouped(agglomerate(both, scale, tau_b))
-        rest = beyond[len(new) :]
-    founded = founded.regrouped(agglomerate(founded, scale, tau_b))
-    return np.unique(nearest_sums(pool, founded, scale, tau_b)[0], return_inverse=True)[1].astype(np.int64)
+        rest = rest[nearest_sums(pool[rest], founded, scale, tau_b, poll)[1] > 1]
+        new = rest[: MOST_SUMS // 2]
+        if len(new) == 0 or len(founded) > _ALL_GROUPS:
+            break
+        more = pool[new].regrouped(agglomerate(pool[new], scale, tau_b, poll))
+        founded = founded.joined(more)
+        founded = founded.regrouped(agglomerate(founded, scale, tau_b, poll))
+    nearest = nearest_sums(pool, founded, scale, tau_b, poll)[0]
+    present, group = np.unique(nearest, return_inverse=True)
+    return group.astype(np.int64), founded[present], scale
+
+
+def _contacts(fields: Sequence[FieldResult], group: _Ids, first: _Ids, n: int) -> _Ids:
+    """Pairs of neighbouring measurements of two groups, (n, n), over all fields."""
+    contacts = np.zeros((n, n), dtype=np.int64)
+    for k, each in enumerate(fields):
+        of = group[first[k] : first[k + 1]]
+        np.add.at(contacts, (of[:, None], of[None, :]), each.parts.borders)
+    np.fill_diagonal(contacts, 0)
+    return contacts
+
+
+def _heads(
+    sums: Pool,
+    spectra: npt.NDArray[np.float64],
+    n_inside: _Ids,
+    intergrown: npt.NDArray[np.bool_],
+    contacts: _Ids,
+    scale: Scale,
+    embed: Embedder,
+    poll: Callable[[], None],
+) -> _Ids:
+    """The group that each goes to: itself, where it is a phase; else the one that it is mostly of."""
+    n, inside = len(sums), n_inside > 0
+    heads = np.arange(n)
+    shares = spectra / np.maximum(sums.total, 1)[:, None]
+    small = (sums.size < LARGEST_IMPURE * sums.size.sum()) & ~intergrown
+    # The smallest first: what is left of them is tried as a part of larger ones.
+    seldom = (sums.size <= _FEW_INSIDE) & (n_inside <= _SELDOM)
+    few = np.flatnonzero(small & (~inside | seldom))
+    for k in few[np.argsort(sums.size[few], kind="stable")].tolist():
+        poll()
+        parts = _likely_parts(k, sums, contacts, (heads == np.arange(n)) & ~intergrown)
+        g, weights = fit_mixtures(
+            sums.counts[[k]], sums.probabilities(), parts, np.ones(parts.shape), _ITERATIONS, poll
+        )
+        if parts[0, 0] < 0:
+            continue
+        likely = float(scale.over_limit(g, sums.total[[k]])[0])
+        if not inside[k]:  # inside a grain no mixture is expected, so one must explain the sum in full there
+            material = difference_from_mixture(sums[np.array([k])], parts, weights, shares, scale, embed)
+            likely = min(likely, float(material[0] / (MIXTURE_TOLERANCE * max(scale.tau_z, _LEAST_TAU_Z))) ** 2)
+        if likely <= 1:
+            heads[k] = parts[0, int(weights[0].argmax())]
+    # What is left without a grain of its own is less pure in one field than in another, by what lies around.
+    together = sums.size.copy()
+    impure = np.flatnonzero((heads == np.arange(n)) & ~intergrown & (~inside | (sums.size <= _FEW_INSIDE)))
+    if len(impure):
+        wider = dataclasses.replace(scale, tau_z=LIKENESS * scale.tau_z)
+        alike = agglomerate(sums[impure], wider, poll=poll)
+        for each in np.unique(alike):
+            members = impure[alike == each]
+            head = members[np.lexsort((-sums.size[members], ~inside[members]))[0]]
+            heads[members] = head
+            together[head] = sums.size[members].sum()
+    small &= together < LARGEST_IMPURE * sums.size.sum()
+    doubtful = np.flatnonzero(small & ~inside & (heads == np.arange(n)))
+    joins = majority_of_impure(
+        doubtful[np.argsort(sums.size[doubtful], kind="stable")],
+        sums,
+        contacts.astype(np.float64),
+        shares,
+        scale,
+        embed,
+        poll,
+    )
+    for k, (major, _, _) in joins.items():
+        heads[k] = major
+    while (heads[heads] != heads).any():
+        heads = heads[heads]
+    return heads
+
+
+def _likely_parts(k: int, sums: Pool, contacts: _Ids, allowed: npt.NDArray[np.bool_]) -> _Ids:
+    """Phases that one may be a mixture of, (1, P): those that it touches most, then those that it is most like."""
+    usable = allowed.copy()
+    usable[k] = False
+    touched = phases_touched((contacts[[k]] * usable).astype(np.float64), np.array([k]))[0]
+    touched = touched[touched >= 0][: MOST_PARTS - _MOST_LIKE]
+    usable[touched] = False
+    distance = np.where(usable, np.linalg.norm(sums.z - sums.z[k], axis=1), np.inf)
+    like = np.argsort(distance, kind="stable")[: MOST_PARTS - len(touched)]
+    parts = np.full((1, MOST_PARTS), -1, dtype=np.int64)
+    found = [*touched.tolist(), *like[np.isfinite(distance[like])].tolist()]
+    parts[0, : len(found)] = found
+    return parts

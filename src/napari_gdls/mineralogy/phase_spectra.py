@@ -36,7 +36,7 @@ class PhaseSpectra:
     shared_borders: npt.NDArray[np.int64]
 
 
-def phase_spectra(segmentation: Segmentation) -> PhaseSpectra:
+def phase_spectra(segmentation: Segmentation, *, least: int = LEAST_INTERIOR) -> PhaseSpectra:
     """Sum the measurements of each phase that show it alone.
 
     These are the ones that are no mixtures and touch no other phase; all that are no mixtures, where the former are
@@ -45,12 +45,14 @@ def phase_spectra(segmentation: Segmentation) -> PhaseSpectra:
     Parameters
     ----------
     segmentation : Segmentation
+    least : int
+        Measurements that are enough to be summed without the others.
 
     Returns
     -------
     PhaseSpectra
     """
-    chosen, inside = measurements_of_phases(segmentation)
+    chosen, inside = measurements_of_phases(segmentation, least=least)
     n, found = segmentation.n_phases, segmentation.measurement_phases
     labels = segmentation.phases[segmentation.measurement_labels] if found is None else found.labels
     edges = labels[segmentation.graph.edges]
@@ -67,7 +69,7 @@ def phase_spectra(segmentation: Segmentation) -> PhaseSpectra:
 
 
 def measurements_of_phases(
-    segmentation: Segmentation,
+    segmentation: Segmentation, *, least: int = LEAST_INTERIOR
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """The measurements that `phase_spectra` sums.
 
@@ -86,11 +88,11 @@ def measurements_of_phases(
     alone = np.ones(len(labels), dtype=np.bool_)
     alone[segmentation.graph.edges[differs]] = False
     pure = np.ones(len(labels), dtype=np.bool_) if found is None else found.partner < 0
-    inside = _enough(pure & alone, labels, n)
-    unmixed = _enough(pure, labels, n)
+    inside = _enough(pure & alone, labels, n, least)
+    unmixed = _enough(pure, labels, n, least)
     chosen = np.where(inside[labels], pure & alone, np.where(unmixed[labels], pure, True))
     return np.where(chosen, labels, -1), inside
 
 
-def _enough(chosen: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:
-    return np.bincount(labels[chosen], minlength=n) >= LEAST_INTERIOR
+def _enough(chosen: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], n: int, least: int) -> npt.NDArray[np.bool_]:
+    return np.bincount(labels[chosen], minlength=n) >= least

@@ -29,7 +29,7 @@ _LEAST_MEASUREMENTS = 2
 _LEAST_WEIGHT = 0.01
 """Share of the counts from which on a phase is a part of a mixture: less may be left by the fit. A choice."""
 
-_LARGEST_IMPURE = 0.005
+LARGEST_IMPURE = 0.005
 """Share of all measurements; a phase that has more is kept, even if each of them may be a mixture. A choice."""
 
 _MOST_LIKE = 5
@@ -39,7 +39,7 @@ _LEAST_MAJORITY = 0.4
 """Share of the counts that the phase must have which an impure one is said to be mostly of. Chosen on the benchmark
 fields, as the next."""
 
-_LIKENESS = 3.0
+LIKENESS = 3.0
 """Multiple of tau_z up to which an impure phase that is no mixture joins the one that it resembles."""
 
 _ITERATIONS_OF_SEGMENTS, _ITERATIONS = 60, 500
@@ -148,7 +148,7 @@ def joined_with_majority(
     """
     now = field.phases(found.labels, founded, keep_empty=True)
     size = np.bincount(found.labels, minlength=len(now.pool))
-    doubtful = np.flatnonzero(~founded & (size > 0) & (size < _LARGEST_IMPURE * len(found.labels)))
+    doubtful = np.flatnonzero(~founded & (size > 0) & (size < LARGEST_IMPURE * len(found.labels)))
     joins = majority_of_impure(
         doubtful[np.argsort(size[doubtful], kind="stable")],
         now.pool,
@@ -279,7 +279,7 @@ def majority_of_impure(
             found[int(k)] = int(like[best]), minor, float(weights[best, 0])
         elif len(like):
             apart = scale.difference(distance[like[0]], pool.total[k], pool.total[like[0]])
-            if apart <= _LIKENESS * scale.tau_z:
+            if apart <= LIKENESS * scale.tau_z:
                 found[int(k)] = int(like[0]), -1, 1.0
     # One that joined may have been joined by another before.
     for k, (major, minor, share) in found.items():
