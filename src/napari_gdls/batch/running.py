@@ -18,7 +18,8 @@ from napari_gdls.batch.inputs import FieldInput
 from napari_gdls.batch.journal import Journal, JournalWriter, read_journal
 from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.plan import BatchPlan
-from napari_gdls.batch.tasks import FieldFailure, FieldReport, attempt, is_whole, key_of, known_digest, task_of
+from napari_gdls.batch.task_keys import InputFiles, key_of
+from napari_gdls.batch.tasks import FieldFailure, FieldReport, attempt, is_whole, task_of
 from napari_gdls.errors import GdlsError, OutputError
 
 MOST_TRIES = 3
@@ -71,13 +72,13 @@ Report = Callable[[MapProgress], None]
 """Is called with every change and twice a second; may raise, which stops the batch."""
 
 
-def is_done(each: FieldInput, plan: BatchPlan, layout: Layout, journal: Journal) -> bool:
+def is_done(each: FieldInput, plan: BatchPlan, layout: Layout, journal: Journal, files: InputFiles) -> bool:
     """Whether the result of a field is there, as long as its file has not changed and the journal knows it.
 
     Looks at names, sizes and times only, so that ten thousand fields take seconds.
     """
     state = journal.of(each.name)
-    digest = known_digest(each.path, plan.reading, journal)
+    digest = files.known_digest(each.path, plan.reading, journal)
     if not digest or state.state != "done" or state.size is None:
         return False
     key = key_of(digest, plan.recipe.to_json(), plan.reading)
@@ -133,6 +134,7 @@ class _Run:
     def __post_init__(self) -> None:
         self.journal = JournalWriter(self.layout)
         self.known = read_journal(self.layout)
+        self.files = InputFiles()
 
     def side_by_side(self, waiting: Sequence[FieldInput]) -> None:
         """Run all, as many at a time as there are workers."""
@@ -153,7 +155,7 @@ class _Run:
                 self.again.extend(self._ended())
 
     def _submit(self, each: FieldInput) -> None:
-        task = task_of(self.plan, each, self.layout, self.known)
+        task = task_of(self.plan, each, self.layout, self.known, self.files)
         task = task if self.memory_limit is None else _limited(task, self.memory_limit)
         future = self.client.submit(attempt, task, key=f"{each.name}-{uuid.uuid4().hex}", pure=False, retries=0)
         self.running[future] = each
@@ -277,7 +279,7 @@ def run_map(
     run = _Run(plan, layout, client, report, memory_limit, len(inputs))
     waiting = []
     for each in inputs:
-        if is_done(each, plan, layout, known):
+        if is_done(each, plan, layout, known, run.files):
             run.done += 1
             run.skipped += 1
         elif known.of(each.name).state == "set aside":

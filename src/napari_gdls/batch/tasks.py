@@ -6,10 +6,12 @@ file is read, and the versions of package and format. A result under this key is
 
 from __future__ import annotations
 
+import glob
 import hashlib
-import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +21,9 @@ from napari_gdls.batch.inputs import FieldInput
 from napari_gdls.batch.journal import Journal, JournalWriter, stamp_of
 from napari_gdls.batch.layout import FIELD_ENDING, Layout
 from napari_gdls.batch.plan import BatchPlan
+from napari_gdls.batch.task_keys import InputFiles, digest_of, key_of
 from napari_gdls.errors import FieldReadError, GdlsError, OutputError
 from napari_gdls.io.limits import checked_memory_limit, existing_path
-
-RESULT_VERSION = 1
-"""Of what tasks make: another one where equal inputs give other results though the package has the same version."""
-
-_BLOCK = 1 << 20
-"""Bytes that are read at a time for a digest; a choice."""
 
 _RESET_PEAK = "5"
 """Written to /proc/self/clear_refs, Linux lets the peak of memory begin anew; proc_pid_clear_refs(5)."""
@@ -110,7 +107,7 @@ class FieldFailure:
     of_batch: bool = False
 
 
-def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal) -> FieldTask:
+def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal, files: InputFiles) -> FieldTask:
     """The task of a field of a batch.
 
     Parameters
@@ -120,6 +117,7 @@ def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal)
     layout : Layout
     journal : Journal
         Knows the digests of inputs that have not changed since.
+    files : InputFiles
     """
     return FieldTask(
         name=each.name,
@@ -127,75 +125,8 @@ def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal)
         folder=os.fspath(layout.folder),
         recipe=plan.recipe.to_json(),
         reading=dict(plan.reading),
-        digest=known_digest(each.path, plan.reading, journal),
+        digest=files.known_digest(each.path, plan.reading, journal),
     )
-
-
-def known_digest(path: Path, reading: dict[str, Any], journal: Journal) -> str:
-    """The digest of an input, if the journal knows it and its files have not changed since; else ""."""
-    try:
-        return journal.digests.get(stamp_of(input_files(path, reading)), "")
-    except OSError:
-        return ""
-
-
-def input_files(path: Path, reading: dict[str, Any]) -> list[Path]:
-    """The files that a field is read from, as far as can be told without reading them.
-
-    Those of a folder, with the profile of TIMA beside it; or the file with those beside it that have its name and
-    another ending, as some formats spread over several; and an image that was chosen.
-    """
-    if path.is_dir():
-        files = sorted((each for each in path.rglob("*") if each.is_file()), key=lambda each: each.as_posix())
-        files += [each for each in [path.parent / "configuration" / "profile.xml"] if each.is_file()]
-    else:
-        stem = path.name.partition(".")[0]
-        beside = (each for each in path.parent.glob(f"{_escaped(stem)}.*") if each.is_file())
-        files = sorted({path, *beside}, key=lambda each: each.as_posix())
-    image = reading.get("bse")
-    if isinstance(image, str | os.PathLike) and Path(image).is_file():
-        files.append(Path(image))
-    return [each for each in files if not each.name.endswith(FIELD_ENDING)]
-
-
-def _escaped(stem: str) -> str:
-    import glob
-
-    return glob.escape(stem)
-
-
-def digest_of(files: list[Path]) -> str:
-    """SHA-256 of the names and bytes of files, hexadecimal.
-
-    Raises
-    ------
-    OSError
-        If one cannot be read.
-    """
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-    return digest.hexdigest()
-
-
-def key_of(digest: str, recipe: str, reading: dict[str, Any]) -> str:
-    """Key of a task.
-
-    Parameters
-    ----------
-    digest : str
-        Of the input.
-    recipe : str
-        As JSON.
-    reading : dict
-        Arguments of `napari_gdls.read_field`; the memory limit, which changes no result, is left out.
-    """
-    chosen = {name: value for name, value in reading.items() if name != "memory_limit"}
-    values = [digest, json.loads(recipe), chosen, __version__, RESULT_VERSION]
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=os.fspath).encode()).hexdigest()
 
 
 def attempt(task: FieldTask) -> FieldReport | FieldFailure:
@@ -258,7 +189,7 @@ def segment_field(task: FieldTask) -> FieldReport:
 def _digest_noted(task: FieldTask, journal: JournalWriter) -> str:
     path = existing_path(task.path)
     try:
-        files = input_files(path, task.reading)
+        files = InputFiles().of(path, task.reading)
         stamp = stamp_of(files)
         digest = digest_of(files)
         if stamp_of(files) == stamp:  # else it is being written; what is read below is another thing
@@ -274,11 +205,28 @@ def _make(task: FieldTask, key: str, target: Path) -> None:
     from napari_gdls.pipeline import segment
     from napari_gdls.recipe import Recipe
 
-    field = read_field(task.path, **task.reading)
-    limit = None if task.memory_limit is None else checked_memory_limit(task.memory_limit)
-    segmentation = segment(field, Recipe.from_json(task.recipe), memory_limit=limit)
+    with _one_thread():
+        field = read_field(task.path, **task.reading)
+        limit = None if task.memory_limit is None else checked_memory_limit(task.memory_limit)
+        segmentation = segment(field, Recipe.from_json(task.recipe), memory_limit=limit)
+        result = field_result(segmentation, task.name, key)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_field_result(target, field_result(segmentation, task.name, key))
+    write_field_result(target, result)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute in one thread: a worker has one core, and last bits depend on the number of threads."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def is_whole(path: Path) -> bool:
@@ -302,7 +250,7 @@ def digest_of_file(path: Path) -> str:
 
 def _remove_others(layout: Layout, name: str, kept: Path) -> None:
     """Remove results of the field under other keys: of another recipe, or of what its file was before."""
-    for path in layout.fields.glob(f"{_escaped(name)}.*{FIELD_ENDING}"):
+    for path in layout.fields.glob(f"{glob.escape(name)}.*{FIELD_ENDING}"):
         if path != kept and path.name.count(".") == kept.name.count("."):
             path.unlink(missing_ok=True)
 
