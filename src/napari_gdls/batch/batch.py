@@ -18,6 +18,7 @@ from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.plan import BatchPlan, write_plan
 from napari_gdls.batch.running import Report, run_map
 from napari_gdls.batch.section_choices import SectionChoices
+from napari_gdls.batch.section_report import lacking_for_report
 from napari_gdls.batch.target import require_target
 from napari_gdls.batch.task_memory import choose_workers, require_room_in
 from napari_gdls.batch.workers import local_workers, memory_of_workers, require_distributed, workers_of
@@ -132,6 +133,8 @@ def segment_many(
     for note in (*checked.notes, *checked.left_out_in_words()):
         announce(note)
     plan = BatchPlan(checked.inputs, recipe or Recipe(), dict(reading or {}), section or SectionChoices())
+    if plan.section.report and only is None and (lacking := lacking_for_report()):
+        announce(lacking)
     layout = Layout(Path(out).absolute())
     require_target(layout, plan, checked.headers, overwrite=overwrite)
     share = "all" if only is None else f"{only[0]}-of-{only[1]}"

@@ -19,6 +19,7 @@ from napari_gdls.batch.field_parts import Parts, parts_of
 from napari_gdls.batch.stored_values import read_values, write_values
 from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import FieldReadError
+from napari_gdls.mineralogy.calibration import take_off_of
 from napari_gdls.phases.sums import Pool
 from napari_gdls.segmentation import Segmentation
 
@@ -65,7 +66,8 @@ class FieldResult:
     artefacts : tuple of str
         Symbols of elements that are no part of the specimen.
     facts : dict
-        Whatever else is worth knowing: recipe, version. Nothing that differs from run to run.
+        Whatever else is worth knowing: recipe, version, "take_off_angle" (degrees, or None). Nothing that differs from
+        run to run.
     labels : (H, W) array of int32, or None
         Segments: connected regions of one part, from 1; 0 is nothing. None, as the other images, where only the sums
         were read.
@@ -137,7 +139,11 @@ def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult
         segments={title: column for title, column in segmentation.segment_table().items() if title != "name"},
         part_of_segment=segmentation.phases,
         artefacts=measured.artefacts,
-        facts={"recipe": segmentation.recipe.to_json(), "program": f"napari-gdls {__version__}"},
+        facts={
+            "recipe": segmentation.recipe.to_json(),
+            "program": f"napari-gdls {__version__}",
+            "take_off_angle": take_off_of(measured.metadata),
+        },
         labels=segmentation.labels,
         confidence=None if confidence is None else np.rint(confidence * SURE).astype(np.uint8),
         bse=np.asarray(measured.bse),

@@ -15,7 +15,9 @@ from napari_gdls.batch.positions import placed_fields
 from napari_gdls.batch.section_fields import section_fields
 from napari_gdls.batch.section_names import SectionNames, named_phases
 from napari_gdls.batch.section_phases import SectionPhases, write_section_phases
-from napari_gdls.batch.section_tables import summarized_section, write_section_tables
+from napari_gdls.batch.section_report import lacking_for_report, write_section_report
+from napari_gdls.batch.section_summary import summarized_section
+from napari_gdls.batch.section_tables import write_section_tables
 from napari_gdls.errors import OutputError
 from napari_gdls.progress import Progress
 
@@ -79,6 +81,8 @@ def finish(layout: Layout, plan: BatchPlan, *, progress: Progress) -> Section:
     fields = section_fields(phases, results, progress=progress)
     summary = summarized_section(layout, phases, names, fields, places)
     files |= write_section_tables(layout, plan, summary)
+    if plan.section.report and not lacking_for_report():  # which was said before the work
+        files["report"] = write_section_report(layout, plan, summary, results, progress=progress)
     return Section(phases, names, places, files)
 
 

@@ -83,10 +83,12 @@ def named_phases(
         return SectionNames((UNNAMED,) * phases.n_phases, (), colours)
     total = np.zeros(phases.energy.size)
     beam: float | None = None
+    angle = choices.take_off_angle
     for path in results.values():
         found = read_field_result(path, images=False)
         total += found.total_spectrum
         beam = found.beam_energy if beam is None else beam
+        angle = found.facts.get("take_off_angle") if angle is None else angle
     if beam is None:
         beam = DEFAULT_BEAM_ENERGY
         warnings.warn(
@@ -95,7 +97,7 @@ def named_phases(
             GdlsWarning,
             stacklevel=2,
         )
-    instrument = calibrate_spectrum(total, phases.energy, beam_energy=beam, take_off_angle=choices.take_off_angle)
+    instrument = calibrate_spectrum(total, phases.energy, beam_energy=beam, take_off_angle=angle)
     sums = PhaseSpectra(phases.spectra, phases.pool.size, phases.inside, phases.intergrown, phases.borders)
     rows = phase_rows(
         sums,

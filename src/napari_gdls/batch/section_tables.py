@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.batch.journal import Journal, read_journal
+from napari_gdls.batch.journal import Journal
 from napari_gdls.batch.layout import Layout
-from napari_gdls.batch.places import SectionPlaces
 from napari_gdls.batch.plan import BatchPlan
-from napari_gdls.batch.section_composition import SectionComposition, fields_needed, section_composition
-from napari_gdls.batch.section_fields import SectionFields
-from napari_gdls.batch.section_names import SectionNames
-from napari_gdls.batch.section_phases import SectionPhases
+from napari_gdls.batch.section_composition import fields_needed
+from napari_gdls.batch.section_summary import SectionSummary, positions_of
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.file_names import file_stems
 from napari_gdls.io.msa import write_msa
 from napari_gdls.io.tables import write_table
 from napari_gdls.segmentation.tables import columns_of_names, hexadecimal, table_of_names
-
-BLOCK = 2
-"""Fields along each side of a block of neighbours, which are drawn together: most of what makes fields of one section
-resemble each other (layers, veins, large grains) reaches into the next field."""
-
-LEAST_BLOCKS = 20
-"""Blocks that must be there for that: from as many on, intervals hold the truth as often as they say."""
 
 HALF_WIDTHS = (1.0, 0.5, 0.2)
 """Percent of the area, for which the number of fields is told."""
@@ -38,68 +27,6 @@ RELATIVE_HALF_WIDTHS = (0.10, 0.05)
 """Likewise, as parts of the share of a phase."""
 
 Table = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True, eq=False)
-class SectionSummary:
-    """What tables and report of a section show.
-
-    Attributes
-    ----------
-    phases : SectionPhases
-    names : SectionNames
-    fields : SectionFields
-        Of those that are done.
-    composition : SectionComposition
-    places : SectionPlaces or None
-    journal : Journal
-    """
-
-    phases: SectionPhases
-    names: SectionNames
-    fields: SectionFields
-    composition: SectionComposition
-    places: SectionPlaces | None
-    journal: Journal
-
-
-def summarized_section(
-    layout: Layout, phases: SectionPhases, names: SectionNames, fields: SectionFields, places: SectionPlaces | None
-) -> SectionSummary:
-    """Put together what tables and report show.
-
-    Parameters
-    ----------
-    layout : Layout
-    phases : SectionPhases
-    names : SectionNames
-    fields : SectionFields
-    places : SectionPlaces or None
-        Where fields lie: neighbours are taken together, see `section_composition`.
-    """
-    composition = section_composition(fields.points, fields.doubt, blocks_of(fields.names, places))
-    return SectionSummary(phases, names, fields, composition, places, read_journal(layout))
-
-
-def blocks_of(names: tuple[str, ...], places: SectionPlaces | None) -> npt.NDArray[np.int64] | None:
-    """Which fields lie together in blocks of 2 x 2 fields; None where that is not known, or blocks are too few.
-
-    Parameters
-    ----------
-    names : tuple of F str
-    places : SectionPlaces or None
-
-    Returns
-    -------
-    (F,) array of int64, or None
-    """
-    if places is None or not set(names) <= set(places.names):
-        return None
-    row = {name: k for k, name in enumerate(places.names)}
-    order = np.array([row[name] for name in names], dtype=np.int64)
-    cell = places.origins[order] // (BLOCK * np.median(places.shapes, axis=0)).astype(np.int64)
-    number = np.unique(cell, axis=0, return_inverse=True)[1].ravel()
-    return number.astype(np.int64) if number.max() + 1 >= LEAST_BLOCKS else None
 
 
 def write_section_tables(layout: Layout, plan: BatchPlan, section: SectionSummary) -> dict[str, Path]:
@@ -188,7 +115,7 @@ def composition_of_fields(plan: BatchPlan, section: SectionSummary) -> Table:
         ``3 quartz [%]`` for every phase.
     """
     fields = section.fields
-    y, x = _positions(plan, section)
+    y, x = positions_of(plan, section).T
     share = 100 * fields.points / np.maximum(fields.points.sum(axis=1, keepdims=True), 1e-300)
     return {
         "field": np.array(fields.names, dtype=np.str_),
@@ -197,20 +124,6 @@ def composition_of_fields(plan: BatchPlan, section: SectionSummary) -> Table:
         "measurements": fields.measurements,
         **{f"{k + 1} {title} [%]": share[:, k] for k, title in enumerate(section.names.titles)},
     }
-
-
-def _positions(plan: BatchPlan, section: SectionSummary) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Centres of the fields that are done in um: in the mosaic, or as they were given; NaN where they are not known."""
-    known: dict[str, tuple[float, float]] = {
-        each.name: each.position for each in plan.inputs if each.position is not None
-    }
-    places = section.places
-    if places is not None and places.pixel_size is not None:
-        centres = (places.origins + places.shapes / 2) * places.pixel_size
-        known |= {name: (float(y), float(x)) for name, (y, x) in zip(places.names, centres, strict=True)}
-    unknown = (np.nan, np.nan)
-    both = np.array([known.get(name, unknown) for name in section.fields.names], dtype=np.float64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
 
 
 def table_of_fields(plan: BatchPlan, section: SectionSummary) -> Table:

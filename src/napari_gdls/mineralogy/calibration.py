@@ -249,12 +249,18 @@ def calibrate_field(
                 GdlsWarning,
                 stacklevel=2,
             )
-    angle = _take_off_of(field.metadata) if take_off_angle is None else take_off_angle
+    angle = take_off_of(field.metadata) if take_off_angle is None else take_off_angle
     return calibrate_spectrum(field.total_spectrum, field.energy, beam_energy=beam_energy, take_off_angle=angle)
 
 
-def _take_off_of(metadata: Mapping[str, Any]) -> float | None:
-    """The elevation angle of the detector in the metadata of a field, in degrees; None where there is none."""
+def take_off_of(metadata: Mapping[str, Any]) -> float | None:
+    """The elevation angle of the detector in the metadata of a field, in degrees; None where there is none.
+
+    Parameters
+    ----------
+    metadata : mapping
+        `Field.metadata`.
+    """
     angles = [
         float(value)
         for key, value in _leaves(metadata)
