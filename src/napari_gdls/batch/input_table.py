@@ -22,8 +22,8 @@ ENDINGS = (".csv", ".tsv")
 _TO_UM = {"um": 1.0, "\u00b5m": 1.0, "\u03bcm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6}
 """Units of positions, in um; there are two characters for micro."""
 
-_COORDINATE = re.compile(rf"(?:stage[ _]?)?([xy])[ _]?(?:[\[(]\s*({'|'.join(_TO_UM)})\s*[\])]|({'|'.join(_TO_UM)}))")
-_BARE = re.compile(r"(?:stage[ _]?)?[xy]")
+_COORDINATE = re.compile(r"(?:stage[ _]*)?([xy])(?![a-z])[ _]*[\[(]?\s*([^\])]*?)\s*[\])]?")
+"""Of a stage, with the unit behind it in brackets or not."""
 _GRID = ("row", "column")
 _MOST_CELL = 100_000
 """Rows or columns of a grid; far beyond any section."""
@@ -105,15 +105,13 @@ def _axes(path: Path, names: list[str], where: str) -> dict[str, tuple[str, floa
     for name in names:
         found = _COORDINATE.fullmatch(name)
         if found is None:
-            if _BARE.fullmatch(name):
-                raise FieldReadError(
-                    path, f"does not say the unit of its column {name!r}", where=where,
-                    remedy=f"Name it {name} [um] or {name} [mm].",
-                )  # fmt: skip
             continue
+        if found[2].removeprefix("_") not in _TO_UM:
+            known = f"has a column {name!r} in an unknown unit" if found[2] else f"gives no unit of its column {name!r}"
+            raise FieldReadError(path, known, where=where, remedy=f"Name it {found[1]} [um] or {found[1]} [mm].")
         if found[1] in axes:
             raise FieldReadError(path, f"has two columns of {found[1]}", where=where, remedy="Keep one.")
-        axes[found[1]] = (name, _TO_UM[found[2] or found[3]])
+        axes[found[1]] = (name, _TO_UM[found[2].removeprefix("_")])
     for one, other in (("x", "y"), ("y", "x"), _GRID, _GRID[::-1]):
         given = axes if one in "xy" else names
         if one in given and other not in given:

@@ -88,8 +88,9 @@ def read_delimited(path: Path, what: str) -> DelimitedText:
     lines = re.split(r"\r\n|\r|\n", _text(path, what))
     skipped = 0
     separator = ""
-    if lines[0].lower().startswith("sep=") and len(lines[0].strip()) == len("sep=") + 1:
-        separator, skipped = lines[0].strip()[-1], 1  # a line by which Excel says its separator
+    said = re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE)
+    if said:
+        separator, skipped = said[1], 1  # a line by which Excel says its separator
     header = lines[skipped] if len(lines) > skipped else ""
     separator = separator or next((mark for mark in _SEPARATORS if mark in header), ",")
     columns = tuple(name.strip().strip('"').strip().lower() for name in header.split(separator))
