@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def layers_in(path: Path, **options: Any) -> list[Layer]:
-    """Layers of the field in a file or folder, or of the phases in a MinDIF export.
+    """Layers of the field in a file or folder, of the phases in a MinDIF export, or of a mosaic.
 
     Parameters
     ----------
@@ -23,14 +23,18 @@ def layers_in(path: Path, **options: Any) -> list[Layer]:
     FieldReadError
         As `napari_gdls.read_field` does.
     """
+    from napari_gdls.batch.mosaic_reading import is_mosaic
     from napari_gdls.io import read_field
     from napari_gdls.io.mindif import is_mindif
     from napari_gdls.io.store import is_store
     from napari_gdls.plugin.layers.fields import field_layers
+    from napari_gdls.plugin.layers.mosaics import mosaic_layers
     from napari_gdls.plugin.openings import remember_opening
     from napari_gdls.plugin.stored_layers import with_stored_results
     from napari_gdls.segmentation.script import opening_of_file
 
+    if is_mosaic(path):
+        return mosaic_layers(path)
     if is_mindif(path):
         return _layers_of_export(path, options)
     field = read_field(path, **options)

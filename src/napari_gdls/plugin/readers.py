@@ -19,7 +19,7 @@ NOTHING: list[Any] = [(None,)]
 
 
 def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
-    """The reader for a file or folder; None if it holds neither a field nor the phases of an export of TIMA.
+    """The reader for a file or folder; None if it holds no field, no phases of an export of TIMA, no mosaic.
 
     Quick: it looks at names and at the first bytes only.
 
@@ -28,13 +28,14 @@ def get_reader(path: PathOrPaths) -> Callable[[PathOrPaths], list[Any]] | None:
     path : str or path-like, or a sequence of one
         Several, which napari gives for a stack, are refused: fields do not stack.
     """
+    from napari_gdls.batch.mosaic_reading import is_mosaic
     from napari_gdls.io.mindif import is_mindif
     from napari_gdls.io.registry import find_reader
 
     paths = _as_list(path)
     if len(paths) != 1:
         return None
-    if is_mindif(paths[0]):
+    if is_mindif(paths[0]) or is_mosaic(paths[0]):
         return read
     try:
         find_reader(paths[0])
