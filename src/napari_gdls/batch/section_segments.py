@@ -14,6 +14,7 @@ from napari_gdls.batch.mosaic_fields import Window
 from napari_gdls.batch.places import SectionPlaces
 
 _NO_CONFIDENCE = np.zeros((1, 1), dtype=np.uint8)
+"""Stands for the image of confidences of a field that has none."""
 
 
 class SegmentSums:
