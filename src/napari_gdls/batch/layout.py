@@ -54,6 +54,11 @@ class Layout:
         return self.section / "phases.gdls-phases"
 
     @property
+    def report(self) -> Path:
+        """What all fields together gave, for people."""
+        return self.section / "report.html"
+
+    @property
     def mosaic(self) -> Path:
         """The map of the section."""
         return self.folder / "mosaic.ome.zarr"

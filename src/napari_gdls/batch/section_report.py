@@ -117,7 +117,7 @@ def write_section_report(
         section.phases, results, section.names.colours, section.places, progress=progress or silent
     )
     needed = table_of_fields_needed(section)
-    path = layout.section / "report.html"
+    path = layout.report
     values = {
         "title": layout.folder.name,
         "program": f"napari-gdls {plan.version}",

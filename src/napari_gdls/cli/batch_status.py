@@ -57,19 +57,11 @@ def status(
 
 def _look(folder: Path) -> tuple[list[FieldState], list[str]]:
     """State of every field, and who drives the batch."""
-    from napari_gdls.batch import Layout, read_journal, read_plan
-    from napari_gdls.batch.driver_lock import drivers_of
+    from napari_gdls.batch.layout import Layout
+    from napari_gdls.batch.looking import look_at
 
-    layout = Layout(folder.absolute())
-    plan = read_plan(layout)
-    journal = read_journal(layout)
-    drivers = [f"process {each.pid} on {each.host}" for each in drivers_of(layout)]
-    states = [journal.of(each.name) for each in plan.inputs]
-    if not drivers:  # nobody works on what was begun
-        from dataclasses import replace
-
-        states = [replace(each, state="waiting") if each.state == "running" else each for each in states]
-    return states, drivers
+    found = look_at(Layout(folder.absolute()))
+    return list(found.fields), [f"process {each.pid} on {each.host}" for each in found.drivers]
 
 
 def _table(states: Sequence[FieldState], everything: bool) -> Table:
