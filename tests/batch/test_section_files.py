@@ -73,7 +73,7 @@ def tiles() -> list[Field]:
                     beam_energy=whole.beam_energy,
                     bse_full_scale=whole.bse_full_scale,
                     name=f"F{i}{j}",
-                )  # fmt: skip
+                )
             )
     return made
 
