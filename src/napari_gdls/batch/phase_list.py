@@ -312,18 +312,29 @@ def _heads(
             heads[members] = head
             together[head] = sums.size[members].sum()
     small &= together < LARGEST_IMPURE * sums.size.sum()
-    doubtful = np.flatnonzero(small & ~inside & (heads == np.arange(n)))
+    heads = _followed(heads)
+    # Only among those that are left: two that went to each other would both stay.
+    left = np.unique(heads)
+    touching = np.zeros((n, n))
+    np.add.at(touching, (heads[:, None], heads[None, :]), contacts)
+    np.fill_diagonal(touching, 0)
+    doubtful = np.flatnonzero((small & ~inside)[left])
     joins = majority_of_impure(
-        doubtful[np.argsort(sums.size[doubtful], kind="stable")],
-        sums,
-        contacts.astype(np.float64),
-        shares,
+        doubtful[np.argsort(sums.size[left[doubtful]], kind="stable")],
+        sums[left],
+        touching[np.ix_(left, left)],
+        shares[left],
         scale,
         embed,
         poll,
     )
     for k, (major, _, _) in joins.items():
-        heads[k] = major
+        heads[left[k]] = left[major]
+    return _followed(heads)
+
+
+def _followed(heads: _Ids) -> _Ids:
+    """Where each way from head to head ends."""
     while (heads[heads] != heads).any():
         heads = heads[heads]
     return heads
