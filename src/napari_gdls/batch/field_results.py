@@ -166,7 +166,11 @@ def write_field_result(path: str | os.PathLike[str], result: FieldResult, *, ove
 
 
 def read_field_result(
-    path: str | os.PathLike[str], *, images: bool | Collection[str] = True, memory_limit: int | None = None
+    path: str | os.PathLike[str],
+    *,
+    images: bool | Collection[str] = True,
+    whole: bool = True,
+    memory_limit: int | None = None,
 ) -> FieldResult:
     """Read the result of a field.
 
@@ -175,6 +179,9 @@ def read_field_result(
     path : path-like
     images : bool or collection of str
         Whether all images are wanted, or which: of "labels", "confidence", "bse", "valid".
+    whole : bool
+        Whether all bytes are compared with their checksums; else those alone that are read, which is how sums of
+        thousands of fields are read in a minute.
     memory_limit : int, optional
         Most bytes that reading may take. None: 4 GiB.
 
@@ -184,7 +191,7 @@ def read_field_result(
         If it is none, is damaged, or comes from a later version.
     """
     wanted = (IMAGES if images else ()) if isinstance(images, bool) else tuple(images)
-    values = read_values(path, _KIND, VERSION, images=wanted, memory_limit=memory_limit)
+    values = read_values(path, _KIND, VERSION, images=wanted, whole=whole, memory_limit=memory_limit)
     try:
         parts = values.pop("parts")
         values |= {"energy": EnergyAxis(**values["energy"]), "parts": Parts(**{**parts, "pool": Pool(**parts["pool"])})}

@@ -101,7 +101,7 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     fields = []
     for done, name in enumerate(names):
         report("phases", 0.4 * done / len(names))
-        fields.append(_without_spectra(read_field_result(results[name], images=False)))
+        fields.append(_without_spectra(read_field_result(results[name], images=False, whole=False)))
     parts = _all_parts(fields)
     scale = _scale(fields, recipe)
     tau_b = math.inf if recipe.tau_b is None else recipe.tau_b
@@ -119,7 +119,7 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
         report("phases", 0.6 + 0.3 * done / len(names))
         use = counted[parts.first[done] : parts.first[done + 1]]
         of = group[parts.first[done] : parts.first[done + 1]]
-        found = read_field_result(results[name], images=False)
+        found = read_field_result(results[name], images=False, whole=False)
         np.add.at(spectra, of[use], rebin(found.parts.spectra[use], found.energy, energy))
     sums = parts.pool[counted].regrouped(group[counted])
     sums = dataclasses.replace(sums, z=embed(spectra).astype(np.float64))

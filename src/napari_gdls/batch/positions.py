@@ -41,7 +41,7 @@ def placed_fields(
     if choices.positions == "none":
         return None
     done = [each for each in inputs if each.name in results]
-    fields = [read_field_result(results[each.name], images=False) for each in done]
+    fields = [read_field_result(results[each.name], images=False, whole=False) for each in done]
     sources = {"table": _in_table, "names": _in_names}
     tried = list(sources) if choices.positions == "auto" else [choices.positions]
     for source in tried:

@@ -104,7 +104,7 @@ def section_fields(
     beam: float | None = None
     for k, (name, path) in enumerate(results.items()):
         report("tables", k / n)
-        found = read_field_result(path, images=False)
+        found = read_field_result(path, images=False, whole=False)
         of, parts = phases.of_parts[name], found.parts
         np.add.at(points[k], of, parts.points)
         np.add.at(doubt[k], of, parts.doubt)

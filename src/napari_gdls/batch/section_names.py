@@ -85,7 +85,7 @@ def named_phases(
     beam: float | None = None
     angle = choices.take_off_angle
     for path in results.values():
-        found = read_field_result(path, images=False)
+        found = read_field_result(path, images=False, whole=False)
         total += found.total_spectrum
         beam = found.beam_energy if beam is None else beam
         angle = found.facts.get("take_off_angle") if angle is None else angle
