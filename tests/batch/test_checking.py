@@ -19,6 +19,8 @@ from napari_gdls.batch.inputs import FieldInput, field_inputs
 from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.phase_list import section_phases
 from napari_gdls.batch.plan import BatchPlan, write_plan
+from napari_gdls.batch.positions import placed_fields
+from napari_gdls.batch.section_choices import SectionChoices
 from napari_gdls.batch.target import require_target, result_bytes
 from napari_gdls.batch.task_memory import PROGRAM_BYTES, choose_workers, memory_of_task, require_room_in
 from napari_gdls.batch.tasks import FieldTask, segment_field
@@ -355,3 +357,13 @@ def test_a_folder_that_cannot_be_written_to_is_refused(plan: BatchPlan, tmp_path
     folder = tmp_path / "out"
     folder.mkdir(mode=0o500)
     refused(folder, plan, "cannot be written to")
+
+
+def test_rows_and_columns_of_a_table_put_fields_side_by_side(tmp_path: Path) -> None:
+    results = {}
+    for name in ("A", "B"):
+        results[name] = result_of(tmp_path, name, small(shape=(12, 20)))
+    inputs = tuple(FieldInput(name, results[name], cell=(2, column)) for column, name in enumerate(results, 5))
+    places = placed_fields(inputs, results, SectionChoices(positions="table"))
+    assert places is not None
+    assert np.array_equal(places.origins[1] - places.origins[0], [0, 20])

@@ -12,7 +12,7 @@ from typing import Any
 from napari_gdls.batch.checking import checked_fields
 from napari_gdls.batch.driver_lock import driving
 from napari_gdls.batch.finishing import Section, finish
-from napari_gdls.batch.inputs import FieldInput, field_inputs, require_different_names
+from napari_gdls.batch.inputs import FieldInput, found_inputs, require_different_names
 from napari_gdls.batch.journal import FieldState, read_journal
 from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.plan import BatchPlan, write_plan
@@ -126,10 +126,12 @@ def segment_many(
     require_distributed()
     given = list(inputs)
     known = [each for each in given if isinstance(each, FieldInput)]
-    found = field_inputs(*(each for each in given if not isinstance(each, FieldInput)))
-    found = (*known, *found)
-    require_different_names(found)
-    checked = checked_fields(found, reading=reading, convert=convert, leave_out=leave_out, progress=progress)
+    found = found_inputs(*(each for each in given if not isinstance(each, FieldInput)))
+    fields = (*known, *found.fields)
+    require_different_names(fields)
+    if found.skipped:
+        announce(f"{found.skipped:,} files in the folders are no fields, and passed over")
+    checked = checked_fields(fields, reading=reading, convert=convert, leave_out=leave_out, progress=progress)
     for note in (*checked.notes, *checked.left_out_in_words()):
         announce(note)
     plan = BatchPlan(checked.inputs, recipe or Recipe(), dict(reading or {}), section or SectionChoices())

@@ -63,7 +63,10 @@ def placed_fields(
 def _in_table(
     inputs: Sequence[FieldInput], fields: Sequence[FieldResult], choices: SectionChoices
 ) -> npt.NDArray[np.float64] | None:
-    """Centres in pixels, from positions in um."""
+    """Centres in pixels, from positions in um, or from rows and columns of fields side by side."""
+    cells = [each.cell for each in inputs if each.cell is not None]
+    if len(cells) == len(inputs):
+        return np.asarray(np.array(cells, dtype=np.float64) * np.array([each.shape for each in fields]).max(axis=0))
     positions = [each.position for each in inputs if each.position is not None]
     size = fields[0].pixel_size
     if len(positions) < len(inputs) or size is None:
