@@ -343,6 +343,10 @@ def test_another_batch_is_not_overwritten_unasked(plan: BatchPlan, tmp_path: Pat
         refused(layout.folder, other, f"holds another batch: {said}")
         require_target(layout, other, {}, overwrite=True)
     require_target(layout, dataclasses.replace(plan, reading={"memory_limit": 10**9}), {})
+    layout.plan.write_text("{")
+    with pytest.raises(GdlsError, match="is no plan of a batch, or damaged"):
+        require_target(layout, plan, {})
+    require_target(layout, plan, {}, overwrite=True)
 
 
 def test_a_full_disk_is_seen_before(plan: BatchPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

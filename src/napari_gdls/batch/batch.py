@@ -130,7 +130,8 @@ def segment_many(
     fields = (*known, *found.fields)
     require_different_names(fields)
     if found.skipped:
-        announce(f"{found.skipped:,} files in the folders are no fields, and passed over")
+        count = "1 file" if found.skipped == 1 else f"{found.skipped:,} files"
+        announce(f"passed over, as no field: {count} in the folders")
     checked = checked_fields(fields, reading=reading, convert=convert, leave_out=leave_out, progress=progress)
     for note in (*checked.notes, *checked.left_out_in_words()):
         announce(note)

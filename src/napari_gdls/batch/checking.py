@@ -51,7 +51,10 @@ class FieldsError(GdlsError):
         more = len(self.problems) - _MOST_PROBLEMS
         shown = [*self.problems[:_MOST_PROBLEMS], *([f"and {more:,} more problems"] if more > 0 else [])]
         together = "\n".join(f"- {each}" for each in shown)
-        super().__init__(shown[0] if len(shown) == 1 else f"these {n_fields:,} fields make no batch:\n{together}")
+        said = shown[0] if len(shown) == 1 else f"these {n_fields:,} fields make no batch:\n{together}"
+        gap = " " if len(shown) == 1 else "\n"
+        without = "To go on without them, give `leave_out=True`." if n_fields > 1 else ""
+        super().__init__(f"{said}{gap}{without}".strip())
 
 
 @dataclass(frozen=True, eq=False)

@@ -99,9 +99,10 @@ _OWN = frozenset(("journal", "drivers"))
 
 
 def _require_same_batch(layout: Layout, plan: BatchPlan, *, overwrite: bool) -> None:
-    there = read_plan(layout)
-    found = _differences(there, plan)
-    if found and not overwrite:
+    if overwrite:
+        return
+    found = _differences(read_plan(layout), plan)
+    if found:
         raise OutputError(
             f"{layout.folder}: holds another batch: {'; '.join(found)}. Give another folder, or `overwrite=True` to "
             "replace what differs; results that stay the same are kept."
