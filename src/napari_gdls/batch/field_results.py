@@ -7,7 +7,7 @@ reader of Zarr opens.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ IMAGES = ("labels", "confidence", "bse", "valid")
 """What of a result can be left out when it is read."""
 
 _KIND = "gdls-field-result"
+
+_UM_IN_MM = 1000.0  # um
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,8 @@ class FieldResult:
         `Segmentation.segment_table`, less names.
     part_of_segment : (K,) array of int64
         By segment from 0: segment k is label k + 1.
+    stage_position : (float, float) or None
+        x and y of the stage in um, where the file holds them.
     artefacts : tuple of str
         Symbols of elements that are no part of the specimen.
     facts : dict
@@ -92,6 +96,7 @@ class FieldResult:
     scale: dict[str, float]
     segments: dict[str, npt.NDArray[Any]]
     part_of_segment: npt.NDArray[np.int64]
+    stage_position: tuple[float, float] | None = None
     artefacts: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     labels: npt.NDArray[np.int32] | None = None
@@ -138,6 +143,7 @@ def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult
         },
         segments={title: column for title, column in segmentation.segment_table().items() if title != "name"},
         part_of_segment=segmentation.phases,
+        stage_position=_stage_position(measured.metadata),
         artefacts=measured.artefacts,
         facts={
             "recipe": segmentation.recipe.to_json(),
@@ -149,6 +155,18 @@ def field_result(segmentation: Segmentation, name: str, key: str) -> FieldResult
         bse=np.asarray(measured.bse),
         valid=np.asarray(measured.valid),
     )
+
+
+def _stage_position(metadata: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Where the stage was, in um: files of Oxford Instruments have it in mm; no other format says it with its unit."""
+    said = metadata.get("acquisition", {})
+    oxford = said.get("Oxford", {}) if isinstance(said, Mapping) else {}
+    if not isinstance(oxford, Mapping):
+        return None
+    x, y = (oxford.get(f"Stage Position/{axis}") for axis in "XY")
+    if not isinstance(x, int | float) or not isinstance(y, int | float):
+        return None
+    return float(x) * _UM_IN_MM, float(y) * _UM_IN_MM
 
 
 def write_field_result(path: str | os.PathLike[str], result: FieldResult, *, overwrite: bool = True) -> None:

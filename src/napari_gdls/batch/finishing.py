@@ -72,7 +72,9 @@ def finish(layout: Layout, plan: BatchPlan, *, progress: Progress) -> Section:
     write_section_phases(layout.phases, phases)
     files = {"phases of the section": layout.phases}
     names = named_phases(phases, results, plan.section, progress=progress)
-    places = placed_fields(plan.inputs, results, plan.section) if plan.section.mosaic else None
+    places = None
+    if plan.section.mosaic:
+        places = placed_fields(plan.inputs, results, plan.section, phases, progress=progress)
     if places is not None:
         mosaic = write_mosaic(
             layout, places, phases, results, names=names.titles, colours=names.colours, progress=progress

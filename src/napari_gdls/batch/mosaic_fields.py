@@ -4,56 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.batch.field_results import FieldResult, read_field_result
-from napari_gdls.batch.places import SectionPlaces
+from napari_gdls.batch.places import SectionPlaces, Window
 from napari_gdls.batch.section_phases import SectionPhases
 
 _HELD = 256 * 1024**2
 """Bytes of fields that are kept in memory, those that were used last: a row of two hundred fields of 500 x 500 px."""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A rectangle of the mosaic: rows `top` to `bottom` - 1, columns `left` to `right` - 1."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Height and width; 0 where there is nothing."""
-        return max(self.bottom - self.top, 0), max(self.right - self.left, 0)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing in it."""
-        return 0 in self.shape
-
-    def common(self, other: Window) -> Window:
-        """The rectangle that both have."""
-        return Window(
-            max(self.top, other.top),
-            min(self.bottom, other.bottom),
-            max(self.left, other.left),
-            min(self.right, other.right),
-        )
-
-    def wider(self, by: int) -> Window:
-        """With so many pixels more on every side."""
-        return Window(self.top - by, self.bottom + by, self.left - by, self.right + by)
-
-    def inside(self, of: Window) -> tuple[slice, slice]:
-        """Its rows and columns, counted from the corner of another."""
-        rows = slice(self.top - of.top, self.bottom - of.top)
-        return rows, slice(self.left - of.left, self.right - of.left)
 
 
 class MosaicFields:
@@ -74,10 +35,7 @@ class MosaicFields:
         self._held: OrderedDict[int, FieldResult] = OrderedDict()
         self._bytes = 0
         corners, ends = places.origins, places.origins + places.shapes
-        self.windows = [
-            Window(int(corner[0]), int(end[0]), int(corner[1]), int(end[1]))
-            for corner, end in zip(corners, ends, strict=True)
-        ]
+        self.windows = [places.window(number) for number in range(len(places.names))]
         self._corners, self._ends = corners, ends
         self._centres = (corners + ends) / 2
 

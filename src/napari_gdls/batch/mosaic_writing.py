@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.batch.layout import Layout
-from napari_gdls.batch.mosaic_fields import MosaicFields, Window
-from napari_gdls.batch.places import SectionPlaces
+from napari_gdls.batch.mosaic_fields import MosaicFields
+from napari_gdls.batch.places import SectionPlaces, Window
 from napari_gdls.batch.section_phases import SectionPhases
 from napari_gdls.batch.section_segments import SegmentSums
 from napari_gdls.batch.stitching import stitched_segments

@@ -8,6 +8,44 @@ import numpy as np
 import numpy.typing as npt
 
 
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of the mosaic: rows `top` to `bottom` - 1, columns `left` to `right` - 1."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width; 0 where there is nothing."""
+        return max(self.bottom - self.top, 0), max(self.right - self.left, 0)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it."""
+        return 0 in self.shape
+
+    def common(self, other: Window) -> Window:
+        """The rectangle that both have."""
+        return Window(
+            max(self.top, other.top),
+            min(self.bottom, other.bottom),
+            max(self.left, other.left),
+            min(self.right, other.right),
+        )
+
+    def wider(self, by: int) -> Window:
+        """With so many pixels more on every side."""
+        return Window(self.top - by, self.bottom + by, self.left - by, self.right + by)
+
+    def inside(self, of: Window) -> tuple[slice, slice]:
+        """Its rows and columns, counted from the corner of another."""
+        rows = slice(self.top - of.top, self.bottom - of.top)
+        return rows, slice(self.left - of.left, self.right - of.left)
+
+
 @dataclass(frozen=True, eq=False)
 class SectionPlaces:
     """Where the fields of a section lie, in pixels of its mosaic.
@@ -42,6 +80,11 @@ class SectionPlaces:
     pixel_size: float | None
     source: str
     residual: npt.NDArray[np.float64]
+
+    def window(self, number: int) -> Window:
+        """The rectangle of the mosaic that a field has."""
+        (top, left), (height, width) = self.origins[number].tolist(), self.shapes[number].tolist()
+        return Window(top, top + height, left, left + width)
 
 
 def places_of(

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.batch.field_results import SURE, FieldResult
-from napari_gdls.batch.mosaic_fields import Window
-from napari_gdls.batch.places import SectionPlaces
+from napari_gdls.batch.places import SectionPlaces, Window
 
 _NO_CONFIDENCE = np.zeros((1, 1), dtype=np.uint8)
 """Stands for the image of confidences of a field that has none."""

@@ -14,7 +14,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from napari_gdls.batch.mosaic_fields import MosaicFields, Window
+from napari_gdls.batch.mosaic_fields import MosaicFields
+from napari_gdls.batch.places import Window
 from napari_gdls.graph.components import numbered_by_appearance
 from napari_gdls.progress import Progress, silent
 

@@ -175,16 +175,11 @@ def open_mindif(path: str | os.PathLike[str]) -> tuple[MindifExport, str | None]
     if not (width > 0 and height > 0 and view > 0 and float(width).is_integer() and float(height).is_integer()):
         raise FieldReadError(folder, f"gives fields of {view} um and {width} x {height} px", where="measurement.xml")
     fields_folder = _text(folder, fields, "FieldDir")
-    positions = {}
-    for element in _elements(fields, "Field"):
-        each = element.get("name", "")
-        if not _NAME.fullmatch(each) or each in (".", "..") or not _NAME.fullmatch(fields_folder):
-            raise FieldReadError(folder, f"names a field {each!r}, which is no folder name", where="fields.xml")
-        if each in positions:
-            raise FieldReadError(folder, f"lists the field {each!r} twice", where="fields.xml")
-        positions[each] = (_number(folder, element.get("x", "")), _number(folder, element.get("y", "")))
-    if not positions:
-        raise FieldReadError(folder, "lists no fields", where="fields.xml")
+    if not _NAME.fullmatch(fields_folder):
+        raise FieldReadError(
+            folder, f"has its fields in {fields_folder!r}, which is no folder name", where="fields.xml"
+        )
+    positions = _positions(folder, fields)
     if name is not None and name not in positions:
         raise FieldReadError(folder, f"does not list the field {name!r}", where="fields.xml", remedy="Export it again.")
     table = tuple(_phase(folder, element) for element in _elements(phases, "PrimaryPhase"))
@@ -192,6 +187,36 @@ def open_mindif(path: str | os.PathLike[str]) -> tuple[MindifExport, str | None]
     origin = str(origins[0].text or "").strip() if origins else ""
     shape = (int(height), int(width))
     return MindifExport(folder, positions, table, view / width, shape, origin, fields_folder), name
+
+
+def field_positions(folder: Path) -> dict[str, tuple[float, float]]:
+    """Names of the fields of a measurement of TIMA, and x and y of each in um; in TIMA, x falls to the right.
+
+    Parameters
+    ----------
+    folder : Path
+        That holds ``fields.xml``, of an export or of the measurement itself.
+
+    Raises
+    ------
+    FieldReadError
+        If it is not there, or damaged.
+    """
+    return _positions(folder, _xml(folder, _FILES[1]))
+
+
+def _positions(folder: Path, fields: Any) -> dict[str, tuple[float, float]]:
+    positions: dict[str, tuple[float, float]] = {}
+    for element in _elements(fields, "Field"):
+        each = element.get("name", "")
+        if not _NAME.fullmatch(each) or each in (".", ".."):
+            raise FieldReadError(folder, f"names a field {each!r}, which is no folder name", where="fields.xml")
+        if each in positions:
+            raise FieldReadError(folder, f"lists the field {each!r} twice", where="fields.xml")
+        positions[each] = (_number(folder, element.get("x", "")), _number(folder, element.get("y", "")))
+    if not positions:
+        raise FieldReadError(folder, "lists no fields", where="fields.xml")
+    return positions
 
 
 def read_mindif(path: str | os.PathLike[str], *, memory_limit: int | None = None) -> tuple[MindifField, ...]:
