@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari
-from napari.utils import progress
 from qtpy.QtCore import QCoreApplication, QThread
 from qtpy.QtWidgets import QApplication, QDialog, QFileDialog
 
 from napari_gdls.errors import ReadChoiceError
 from napari_gdls.io.contracts import FileChoices
 from napari_gdls.io.registry import file_choices
+from napari_gdls.plugin.beside import run_beside
 from napari_gdls.plugin.failures import show_failure
 from napari_gdls.plugin.file_layers import layers_in
-from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.widgets.opening_choices import OFFERED, OpeningChoices
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class _Opening:
             report("reading", 0.0)
             return self._make(**options)
 
-        self._beside(layers, self._add, failed)
+        run_beside(self._name, layers, self._add, failed)
 
     def ask(self, reason: str, refused: ReadChoiceError | None = None) -> None:
         """Look what can be chosen, and ask; where there is nothing, show what was `refused`, if anything was."""
@@ -93,28 +92,7 @@ class _Opening:
             report("reading", 0.0)
             return file_choices(path)
 
-        self._beside(choices, lambda found: self._choose(reason, found, refused), show_failure)
-
-    def _beside(
-        self,
-        function: Callable[[Progress], Any],
-        then: Callable[[Any], None],
-        otherwise: Callable[[Exception], None],
-    ) -> None:
-        bar = progress(total=0, desc=f"Opening {self._name}")
-
-        def ended(answer: object) -> None:
-            bar.close()
-            then(answer)
-
-        def failed(error: Exception) -> None:
-            bar.close()
-            otherwise(error)
-
-        task = Task(function)
-        task.succeeded.connect(ended)
-        task.failed.connect(failed)
-        task.start()
+        run_beside(self._name, choices, lambda found: self._choose(reason, found, refused))
 
     def _add(self, layers: Sequence[Layer]) -> None:
         for layer in layers:

@@ -39,9 +39,9 @@ from napari_gdls.plugin.batch_process import (
     start_batch,
     stop_batch,
 )
+from napari_gdls.plugin.beside import add_beside
 from napari_gdls.plugin.failures import show_failure, window_words
 from napari_gdls.plugin.file_layers import layers_in
-from napari_gdls.plugin.opening import open_beside
 from napari_gdls.plugin.task import Latest, Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.batch.field_table import FieldTable
@@ -238,14 +238,14 @@ class BatchWidget(QWidget):
         viewer, look = self._viewer(), self.look
         if viewer is not None and look is not None:
             state = self.table.fields[index.row()]
-            open_beside(viewer, state.name, lambda: layers_of_field(look, state))
+            add_beside(viewer, state.name, lambda: layers_of_field(look, state))
 
     @Slot()
     def open_mosaic(self) -> None:
         """Open the map of the section."""
         viewer, folder = self._viewer(), self._folder
         if viewer is not None and folder is not None:
-            open_beside(viewer, "the mosaic", lambda: layers_in(Layout(folder).mosaic))
+            add_beside(viewer, "the mosaic", lambda: layers_in(Layout(folder).mosaic))
 
     @Slot()
     def open_report(self) -> None:
