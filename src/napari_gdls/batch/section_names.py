@@ -13,7 +13,7 @@ import numpy.typing as npt
 from napari_gdls.batch.field_results import read_field_result
 from napari_gdls.batch.section_choices import SectionChoices
 from napari_gdls.batch.section_phases import SectionPhases
-from napari_gdls.energy import DEFAULT_BEAM_ENERGY
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, rebin
 from napari_gdls.errors import GdlsWarning
 from napari_gdls.mineralogy.calibration import calibrate_spectrum
 from napari_gdls.mineralogy.phase_spectra import PhaseSpectra
@@ -86,7 +86,7 @@ def named_phases(
     angle = choices.take_off_angle
     for path in results.values():
         found = read_field_result(path, images=False, whole=False)
-        total += found.total_spectrum
+        total += rebin(found.total_spectrum[None], found.energy, phases.energy)[0]
         beam = found.beam_energy if beam is None else beam
         angle = found.facts.get("take_off_angle") if angle is None else angle
     if beam is None:

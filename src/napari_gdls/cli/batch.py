@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from napari_gdls.argument_words import reworded
 from napari_gdls.cli.batch_status import status
 from napari_gdls.cli.identifying import Library, SchemeFile, specified_library
 from napari_gdls.cli.options import progress_bar, text_of, whole_number
 from napari_gdls.cli.printing import print_files, print_table, warn_of_mixed_results, words_after_results
-from napari_gdls.cli.reading_options import Reading, with_reading_options
+from napari_gdls.cli.reading_options import Reading, option_words, with_reading_options
 from napari_gdls.cli.recipe_options import with_recipe_options
 from napari_gdls.cli.subjects import TakeOff
 from napari_gdls.recipe import Recipe
@@ -186,7 +187,7 @@ def run(
             reading=reading.arguments(),
             section=section,
             report=shown,
-            announce=lambda line: typer.echo(line, err=True),
+            announce=lambda line: typer.echo(reworded(line, option_words), err=True),
             progress=progress,
         )
     with words_after_results():
