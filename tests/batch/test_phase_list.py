@@ -91,6 +91,15 @@ def test_the_order_of_the_fields_says_nothing(results: list[FieldResult], tmp_pa
     assert _same(section_phases(paths, RECIPE), section_phases(dict(reversed(paths.items())), RECIPE))
 
 
+def test_what_is_read_again_for_want_of_memory_is_the_same(
+    results: list[FieldResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = _written(tmp_path, results)
+    found = section_phases(paths, RECIPE)
+    monkeypatch.setattr("napari_gdls.batch.phase_list._KEPT_SPECTRA", 4 * results[0].parts.spectra.size + 1)
+    assert _same(section_phases(paths, RECIPE), found)
+
+
 def test_one_field_keeps_the_phases_that_it_has_alone(
     segmented: list[tuple[Field, Segmentation]], results: list[FieldResult], tmp_path: Path
 ) -> None:

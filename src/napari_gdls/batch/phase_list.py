@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,10 @@ _LEAST_TAU_Z = 1e-9
 _ITERATIONS = 500
 """Of `fit_mixtures` at most, as within a field."""
 
+_KEPT_SPECTRA = 1_500_000_000
+"""Bytes of summed spectra that are kept in memory until it is known which belong together; of further fields they are
+read a second time. A choice: twelve thousand fields of ten phases, well below the 4 GB that the list may take."""
+
 _ALL_GROUPS = 4000
 """Sums that are compared with each other at most when groups are put together at the end: 128 MB."""
 
@@ -77,7 +82,7 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     Parameters
     ----------
     results : mapping of str to Path
-        Results of the fields, by name; they are read twice, one at a time.
+        Results of the fields, by name; they are read one at a time.
     recipe : Recipe
         That they were made with.
     progress : Progress, optional
@@ -99,9 +104,15 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
     if not names:
         raise GdlsError("no field of the batch has a result, so there are no phases.")
     fields = []
+    kept: dict[str, npt.NDArray[Any]] = {}
+    room = _KEPT_SPECTRA
     for done, name in enumerate(names):
         report("phases", 0.4 * done / len(names))
-        fields.append(_without_spectra(read_field_result(results[name], images=False, whole=False)))
+        read = read_field_result(results[name], images=False, whole=False)
+        fields.append(_without_spectra(read))
+        small = _in_few_bytes(read.parts.spectra)
+        if small.nbytes <= room:
+            kept[name], room = small, room - small.nbytes
     parts = _all_parts(fields)
     scale = _scale(fields, recipe)
     tau_b = math.inf if recipe.tau_b is None else recipe.tau_b
@@ -119,8 +130,10 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
         report("phases", 0.6 + 0.3 * done / len(names))
         use = counted[parts.first[done] : parts.first[done + 1]]
         of = group[parts.first[done] : parts.first[done + 1]]
-        found = read_field_result(results[name], images=False, whole=False)
-        np.add.at(spectra, of[use], rebin(found.parts.spectra[use], found.energy, energy))
+        counts = kept.pop(name, None)
+        if counts is None:
+            counts = read_field_result(results[name], images=False, whole=False).parts.spectra
+        np.add.at(spectra, of[use], rebin(counts[use].astype(np.float64), fields[done].energy, energy))
     sums = parts.pool[counted].regrouped(group[counted])
     sums = dataclasses.replace(sums, z=embed(spectra).astype(np.float64))
     heads = _heads(
@@ -168,8 +181,14 @@ def _section(
     )
 
 
+def _in_few_bytes(counts: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """The same numbers, as whole ones of four bytes where they are."""
+    whole = counts.astype(np.uint32) if counts.size and counts.min() >= 0 and counts.max() < 2**32 else counts
+    return whole if np.array_equal(whole, counts) else counts
+
+
 def _without_spectra(result: FieldResult) -> FieldResult:
-    """Thousands of fields stay in memory until their parts are grouped; their spectra are read again."""
+    """Thousands of fields stay in memory until their parts are grouped; their spectra only while there is room."""
     parts = dataclasses.replace(result.parts, spectra=np.empty((len(result.parts), 0)))
     return dataclasses.replace(
         result, parts=parts, segments={}, part_of_segment=np.empty(0, dtype=np.int64), total_spectrum=np.empty(0)
