@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.batch.section_composition import half_width_of, subsampled_half_widths
+from napari_gdls.batch.section_composition import LEAST_FIELDS, half_width_of, subsampled_half_widths
 from napari_gdls.batch.section_summary import SectionSummary
 
 MOST_BARS = 20
@@ -101,9 +101,9 @@ def fields_needed_figure(section: SectionSummary) -> str:
     if not chosen:
         return ""
     n_fields = composition.n_fields
-    n = np.unique(np.round(np.geomspace(2, max(20 * n_fields, 100), 60)))
+    n = np.unique(np.round(np.geomspace(LEAST_FIELDS, max(20 * n_fields, 100), 60)))
     sizes = np.unique(np.round(_SUBSETS * n_fields).astype(np.int64))
-    sizes = sizes[(sizes >= 2) & (sizes < n_fields)]
+    sizes = sizes[(sizes >= LEAST_FIELDS) & (sizes < n_fields)]
     tried = subsampled_half_widths(section.fields.points, sizes)
     with rc_context(_STYLE):
         figure = _figure(8, 4.2)

@@ -99,7 +99,7 @@ def _phase_images(
 ) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
     """Name and phase map of each field; phases from 1, 0 is nothing."""
     for name in names:
-        found = read_field_result(results[name], images=("labels",))
+        found = read_field_result(results[name], images=("labels",), whole=False)
         assert found.labels is not None
         yield name, np.concatenate([[0], phases.of_parts[name][found.part_of_segment] + 1])[found.labels]
 
