@@ -29,6 +29,9 @@ _LOOK = 0.5
 """Seconds between two looks at the workers; a choice."""
 
 
+_MOST_UNBEGUN = 10
+"""Workers in a row that may die before they have begun with a field, which no field is to blame for. A choice."""
+
 _CLOCKS_APART = 2.0
 """Seconds by which the clocks of computers of a cluster may differ; network time keeps them far closer."""
 
@@ -130,6 +133,7 @@ class _Run:
     running: dict[Any, FieldInput] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
     submitted: dict[str, float] = field(default_factory=dict)
+    unbegun: int = 0
 
     def __post_init__(self) -> None:
         self.journal = JournalWriter(self.layout)
@@ -175,14 +179,25 @@ class _Run:
             answer = future.result() if future.status == "finished" else None
             if isinstance(answer, FieldReport):
                 self.done += 1
+                self.unbegun = 0
             elif isinstance(answer, FieldFailure):
                 self._failed(each, answer)
             elif self._was_begun(each):
                 self._lost(each)
             else:
                 innocent.append(each)
+                self._count_unbegun()
         self._tell()
         return innocent
+
+    def _count_unbegun(self) -> None:
+        """A worker died before it began with a field: no field is to blame, and it must not go on for ever."""
+        self.unbegun += 1
+        if self.unbegun >= _MOST_UNBEGUN:
+            raise GdlsError(
+                f"{self.unbegun} workers in a row died before they began with a field: is there enough memory for each "
+                "of them, and is the same version of napari-gdls installed for all? What is done is kept."
+            )
 
     def _failed(self, each: FieldInput, failure: FieldFailure) -> None:
         if failure.of_batch:
