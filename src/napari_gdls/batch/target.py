@@ -17,10 +17,12 @@ from napari_gdls.io.headers import FieldHeader
 from napari_gdls.io.limits import format_bytes
 
 _RESULT_PER_PIXEL = 3
-"""Bytes of a result for each pixel besides its BSE image: labels, confidence and mask, packed."""
+"""Bytes of a result for each pixel besides its BSE image: labels, confidence and mask, packed. A bound with room: of
+1,000 x 1,000 px with a BSE image of 16 bits, all together take 2.0."""
 
 _RESULT_OF_FIELD = 512 * 1024
-"""Bytes of a result whatever its size: summed spectra and tables of some tens of phases. Measured likewise."""
+"""Bytes of a result whatever its size: summed spectra and tables. A bound with room: fields of 2,300 to 7,500 pixels
+take 44 to 72 kB in all."""
 
 _MOSAIC = 4 / 3
 """Of the pixels of all fields, that all levels of a pyramid hold together: 1 + 1/4 + 1/16 + ..."""
