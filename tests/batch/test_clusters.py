@@ -63,7 +63,7 @@ def test_an_array_of_jobs_and_the_job_after_it(fields, tmp_path, environment):
     said = {**environment, "FIELDS": str(fields), "OUT": str(out), "SLURM_CPUS_PER_TASK": "1"}
     script = ["bash", str(DOCS / "cluster" / "array.sbatch")]
     for number in (1, 3):  # the second is lost
-        one = {**said, "SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_COUNT": "3"}
+        one = {**said, "SLURM_ARRAY_TASK_ID": str(number), "SLURM_ARRAY_TASK_MAX": "3"}
         subprocess.run(script, env=one, check=True, capture_output=True)
     assert not (out / "section").exists()
     assert 0 < len(results(out)) < 4

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.batch.field_calibration import calibrated_axes, with_axis
 from napari_gdls.batch.field_results import FieldResult, read_field_result
 from napari_gdls.batch.section_phases import SectionPhases
 from napari_gdls.embedding.calibration import Calibration
@@ -113,16 +114,29 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
         small = _in_few_bytes(read.parts.spectra)
         if small.nbytes <= room:
             kept[name], room = small, room - small.nbytes
+    energy = common_axis(each.energy for each in fields)
+    embed = embedder(recipe.model, energy)
     parts = _all_parts(fields)
     scale = _scale(fields, recipe)
     tau_b = math.inf if recipe.tau_b is None else recipe.tau_b
-    energy = common_axis(each.energy for each in fields)
-    embed = embedder(recipe.model, energy)
 
     def poll() -> None:
         report("phases", 0.5)
 
-    group, scale = _grouped(parts, scale, tau_b, poll)
+    given = scale
+    group, scale = _grouped(parts, given, tau_b, poll)
+    axes = calibrated_axes(
+        [each.energy for each in fields],
+        lambda number: _spectra_of(names[number], kept, results),
+        np.split(np.where(parts.inside & ~parts.intergrown, group, -1), parts.first[1:-1]),
+        energy,
+    )
+    if any(axis != each.energy for axis, each in zip(axes, fields, strict=True)):
+        for done, name in enumerate(names):
+            report("phases", 0.5)
+            fields[done] = with_axis(fields[done], _spectra_of(name, kept, results), axes[done], energy, embed)
+        parts = _all_parts(fields)
+        group, scale = _grouped(parts, given, tau_b, poll)
     n_groups = int(group.max()) + 1
     counted = _speaking(parts.inside, group)
     spectra = np.zeros((n_groups, energy.size))
@@ -130,17 +144,16 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
         report("phases", 0.6 + 0.3 * done / len(names))
         use = counted[parts.first[done] : parts.first[done + 1]]
         of = group[parts.first[done] : parts.first[done + 1]]
-        counts = kept.pop(name, None)
-        if counts is None:
-            counts = read_field_result(results[name], images=False, whole=False).parts.spectra
-        np.add.at(spectra, of[use], rebin(counts[use].astype(np.float64), fields[done].energy, energy))
+        counts = _spectra_of(name, kept, results)
+        kept.pop(name, None)
+        np.add.at(spectra, of[use], rebin(counts[use].astype(np.float64), axes[done], energy))
     sums = parts.pool[counted].regrouped(group[counted])
     sums = dataclasses.replace(sums, z=embed(spectra).astype(np.float64))
     heads = _heads(
         sums,
         spectra,
         np.bincount(group, weights=parts.inside, minlength=n_groups).astype(np.int64),
-        np.bincount(group, weights=parts.intergrown, minlength=n_groups) > 0,
+        _mostly(parts.intergrown, parts.points, group, n_groups),
         _contacts(fields, group, parts.first, n_groups),
         scale,
         embed,
@@ -174,11 +187,16 @@ def _section(
         spectra=spectra[order],
         energy=energy,
         inside=np.bincount(phase[own], weights=parts.inside[own], minlength=len(order)) > 0,
-        intergrown=np.bincount(phase, weights=parts.intergrown, minlength=len(order)) > 0,
+        intergrown=_mostly(parts.intergrown, parts.points, phase, len(order)),
         borders=_contacts(fields, phase, parts.first, len(order)),
         points=points[order].astype(np.float64),
         of_parts=of_parts,
     )
+
+
+def _spectra_of(name: str, kept: Mapping[str, npt.NDArray[Any]], results: Mapping[str, Path]) -> npt.NDArray[Any]:
+    found = kept.get(name)
+    return read_field_result(results[name], images=False, whole=False).parts.spectra if found is None else found
 
 
 def _in_few_bytes(counts: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
@@ -242,10 +260,13 @@ def _grouped(parts: _AllParts, scale: Scale, tau_b: float, poll: Callable[[], No
         n = len(founded)
     for kind in (False, True):
         rest = np.flatnonzero((group < 0) & (parts.intergrown == kind))
-        if len(rest) and not kind and founded is not None:
+        if len(rest) and founded is not None:
             nearest, cost = nearest_sums(parts.pool[rest], founded, scale, tau_b, poll)
-            group[rest[cost <= 1]] = nearest[cost <= 1]
-            rest = rest[cost > 1]
+            joins = cost <= 1
+            if kind:  # a field of nearly one mineral may take it for a mixture; one that is has another spectrum
+                joins &= _difference(parts.pool[rest], founded[nearest], scale) <= scale.tau_z
+            group[rest[joins]] = nearest[joins]
+            rest = rest[~joins]
         if len(rest):
             found = _founded(parts.pool[rest], scale, tau_b, poll)[0]
             group[rest] = n + found
@@ -275,6 +296,19 @@ def _founded(pool: Pool, scale: Scale, tau_b: float, poll: Callable[[], None]) -
     nearest = nearest_sums(pool, founded, scale, tau_b, poll)[0]
     present, group = np.unique(nearest, return_inverse=True)
     return group.astype(np.int64), founded[present], scale
+
+
+def _mostly(
+    which: npt.NDArray[np.bool_], points: npt.NDArray[np.float64], group: _Ids, n: int
+) -> npt.NDArray[np.bool_]:
+    """Whether more than half of the measurements of each group are of parts like this."""
+    these = np.bincount(group, weights=which * points, minlength=n)
+    return np.asarray(2 * these > np.bincount(group, weights=points, minlength=n))
+
+
+def _difference(one: Pool, other: Pool, scale: Scale) -> npt.NDArray[np.float64]:
+    """Noise-free difference D of sums, pair by pair."""
+    return scale.difference(np.linalg.norm(one.z - other.z, axis=1), one.total, other.total)
 
 
 def _contacts(fields: Sequence[FieldResult], group: _Ids, first: _Ids, n: int) -> _Ids:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,9 @@ from napari_gdls.io.limits import format_bytes
 
 _SHARE_OF_MEMORY = 0.8
 """Of the memory of the computer that workers get; the rest is for the system and the driver. A choice."""
+
+_STARTS = 3
+"""Times that processes are started before it is given up; a choice."""
 
 _CLOSING = 10.0
 """Seconds that workers get to end by themselves; a choice."""
@@ -87,12 +90,14 @@ def local_workers(plan: WorkerPlan) -> Iterator[Any]:
             "distributed.worker.memory.target": False,
         }
     ):
-        cluster = LocalCluster(
-            n_workers=plan.workers,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=plan.memory_limit,
-            dashboard_address=":0",
+        cluster = _started(
+            lambda: LocalCluster(
+                n_workers=plan.workers,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=plan.memory_limit,
+                dashboard_address=":0",
+            )
         )
         try:
             with Client(cluster) as client:
@@ -100,6 +105,20 @@ def local_workers(plan: WorkerPlan) -> Iterator[Any]:
                 yield client
         finally:
             _end(cluster)
+
+
+def _started(start: Callable[[], Any]) -> Any:
+    """A cluster; one whose workers die while they start, as where memory is short for a moment, is started again."""
+    for tried in range(1, _STARTS + 1):
+        try:
+            return start()
+        except (RuntimeError, OSError, TimeoutError) as error:
+            if tried == _STARTS:
+                raise GdlsError(
+                    f"the processes of the batch cannot be started ({type(error).__name__}: {error}). Is there enough "
+                    "memory for them? Fewer need less: `workers=1`."
+                ) from error
+    raise AssertionError("unreachable")
 
 
 def _end(cluster: Any) -> None:

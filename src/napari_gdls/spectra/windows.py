@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from napari_gdls.energy import DEFAULT_BEAM_ENERGY
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
 from napari_gdls.field.rows import row_blocks
@@ -144,14 +144,38 @@ def window_counts_of_groups(field: Field, groups: npt.NDArray[np.int64], n_group
     return out
 
 
+def window_sums(spectra: npt.NDArray[np.float64], energy: EnergyAxis, beam_energy: float) -> npt.NDArray[np.int64]:
+    """Counts of summed spectra in the windows of `element_windows`.
+
+    Parameters
+    ----------
+    spectra : (P, D) array of float64
+    energy : EnergyAxis
+        Of the D channels.
+    beam_energy : float
+        In keV.
+
+    Returns
+    -------
+    (P, K) array of int64
+        Rounded.
+    """
+    limits = element_windows(beam_energy, float(energy.edges[-1]))
+    return np.rint(_in_windows(spectra, *_windows_in(energy, limits))).astype(np.int64)
+
+
 def _windows_of_channels(field: Field, limits: npt.ArrayLike | None) -> tuple[npt.NDArray[np.int64], int]:
     """Window of each channel, -1 for none, and the number of windows; see `window_counts`."""
     if limits is None:
         limits = element_windows(field.assumed_beam_energy, float(field.energy.edges[-1]))
+    return _windows_in(field.energy, limits)
+
+
+def _windows_in(energy: EnergyAxis, limits: npt.ArrayLike) -> tuple[npt.NDArray[np.int64], int]:
     edges = np.asarray(limits, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise GdlsError("the limits of energy windows must rise.")
-    window = np.searchsorted(edges, field.energy.centers, side="right") - 1
+    window = np.searchsorted(edges, energy.centers, side="right") - 1
     window[(window < 0) | (window >= len(edges) - 1)] = -1
     return window, len(edges) - 1
 
