@@ -148,9 +148,23 @@ def look(folder: Path, n: int) -> float:
     return time.perf_counter() - start
 
 
+def speed(folder: Path, source: Path, seconds: float) -> None:
+    """Batches that nothing happens to, against the seconds of the plain loop."""
+    took = {}
+    for workers in (1, 2):
+        whole, used = run(source, folder / f"on-{workers}", workers)
+        took[workers] = working_seconds(folder / f"on-{workers}")
+        print(
+            f"{f'batch on {workers}':34s} {took[workers]:7.1f} s  {used:7.1f} s of CPU  (whole command {whole:.1f} s)"
+        )
+    print(f"overhead against the plain loop    {100 * (took[1] / seconds - 1):+6.1f} % of time")
+    print(f"efficiency of two processes        {100 * took[1] / took[2] / 2:6.1f} %")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="sixty fields")
+    parser.add_argument("--skip-speed", action="store_true", help="deaths and the scan only")
     options = parser.parse_args(arguments)
     n, every = (60, 10) if options.quick else (FIELDS, KILL_EVERY)
     print(machine())
@@ -165,16 +179,8 @@ def main(arguments: list[str] | None = None) -> int:
         seconds, cpu = loop(inputs, Layout(folder / "loop"))
         print(f"{n:,} fields of {TILE} x {TILE} px")
         print(f"{'plain loop':34s} {seconds:7.1f} s  {cpu:7.1f} s of CPU")
-        took = {}
-        for workers in (1, 2):
-            whole, used = run(source, folder / f"on-{workers}", workers)
-            took[workers] = working_seconds(folder / f"on-{workers}")
-            print(
-                f"{f'batch on {workers}':34s} {took[workers]:7.1f} s  {used:7.1f} s of CPU  "
-                f"(whole command {whole:.1f} s)"
-            )
-        print(f"overhead against the plain loop    {100 * (took[1] / seconds - 1):+6.1f} % of time")
-        print(f"efficiency of two processes        {100 * took[1] / took[2] / 2:6.1f} %")
+        if not options.skip_speed:
+            speed(folder, source, seconds)
         start = time.perf_counter()
         workers, drivers = run_through_deaths(source, folder / "deaths", n, every)
         print(f"{workers} workers and {drivers} drivers killed: {time.perf_counter() - start:.1f} s")

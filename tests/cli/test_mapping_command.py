@@ -61,3 +61,14 @@ def test_what_cannot_be_done_is_refused_before_the_field_is_read(arguments, word
     result = CliRunner().invoke(app, ["maps", "nowhere.bcf", *arguments])
     assert result.exit_code != 0
     assert words in said(result) + " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("option", [["--energy", "10,0"], ["--dataset", "nonsense"], ["--bse", "1"], ["--gain", "2"]])
+def test_a_sample_leaves_no_choice(option, tmp_path):
+    """Passed over in silence, it would be taken as done."""
+    answer = CliRunner().invoke(
+        app, ["maps", "dacite", "-o", str(tmp_path / "fe.ome.tif"), "--elements", "Fe", *option]
+    )
+    assert answer.exit_code != 0
+    assert "is a sample" in str(answer.exception)
+    assert not (tmp_path / "fe.ome.tif").exists()

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from napari_gdls.argument_words import reworded
 from napari_gdls.cli.batch_status import status
 from napari_gdls.cli.identifying import Library, SchemeFile, specified_library
-from napari_gdls.cli.options import progress_bar, text_of, whole_number
+from napari_gdls.cli.options import text_of, whole_number
 from napari_gdls.cli.printing import print_files, print_table, warn_of_mixed_results, words_after_results
 from napari_gdls.cli.reading_options import Reading, option_words, with_reading_options
 from napari_gdls.cli.recipe_options import with_recipe_options
@@ -23,7 +23,11 @@ from napari_gdls.cli.subjects import TakeOff
 from napari_gdls.recipe import Recipe
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from napari_gdls.batch import Batch, MapProgress
+    from napari_gdls.batch.running import Report
+    from napari_gdls.progress import Progress
 
 SET_ASIDE = 3
 """Exit status of a batch that has ended, but for fields that were set aside."""
@@ -172,7 +176,7 @@ def run(
         bse_levels=bse_levels,
         report=report,
     )
-    with _stopped_cleanly(output), _shown() as shown, progress_bar() as progress:
+    with _stopped_cleanly(output), _shown() as (shown, progress):
         batch = segment_many(
             inputs,
             output,
@@ -214,36 +218,60 @@ def _stopped_cleanly(output: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _shown() -> Iterator[Any]:
-    """Show how far the fields are: a bar on a terminal, a line now and then in a file."""
+def _shown() -> Iterator[tuple[Report, Progress]]:
+    """Show how far fields and section are: bars on a terminal, a line now and then in a file."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
 
     console = Console(stderr=True)
-    if not console.is_terminal:
-        last = -_QUIET
-        done = -1
-
-        def line(now: MapProgress) -> None:
-            nonlocal last, done
-            ended = now.done + now.set_aside == now.total
-            if time.monotonic() - last < _QUIET and not (ended and now.done + now.set_aside != done):
-                return
-            last, done = time.monotonic(), now.done + now.set_aside
-            typer.echo(f"{now.done:,} of {now.total:,} fields{_more(now)}", err=True)
-
-        yield line
+    if console.is_terminal:
+        with _bars(console) as both:
+            yield both
         return
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} of {task.total:,.0f}"),
-        TextColumn("{task.fields[more]}"), console=console,
-    ) as bars:  # fmt: skip
-        task = bars.add_task("fields", total=None, more="")
+    last, said = -_QUIET, -1
 
-        def update(now: MapProgress) -> None:
-            bars.update(task, total=now.total, completed=now.done, more=_more(now))
+    def line(now: MapProgress) -> None:
+        nonlocal last, said
+        ended = now.done + now.set_aside
+        if time.monotonic() - last < _QUIET and not (ended == now.total != said):
+            return
+        last, said = time.monotonic(), ended
+        typer.echo(f"{now.done:,} of {now.total:,} fields{_more(now)}", err=True)
 
-        yield update
+    stages: set[str] = set()
+
+    def stage_line(stage: str, fraction: float, /) -> None:
+        if stage not in stages:
+            stages.add(stage)
+            typer.echo(f"{stage} ...", err=True)
+
+    yield line, stage_line
+
+
+@contextmanager
+def _bars(console: Console) -> Iterator[tuple[Report, Progress]]:
+    """Bars below each other: the fields, then every stage of the section."""
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    more = TextColumn("{task.fields[more]}")
+    with Bars(TextColumn("{task.description:>11}"), BarColumn(), more, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def fields(now: MapProgress) -> None:
+            if "fields" not in tasks:
+                tasks["fields"] = bars.add_task("fields", total=now.total, more="")
+            said = f"{now.done:,} of {now.total:,}{_more(now)}"
+            bars.update(tasks["fields"], completed=now.done + now.set_aside, more=said)
+
+        def stage(name: str, fraction: float, /) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=1.0, more="")
+            bars.update(tasks[name], completed=fraction, more=f"{100 * fraction:.0f} %")
+
+        yield fields, stage
+        for name, task in tasks.items():  # parts of a stage may end without saying so
+            if name != "fields":
+                bars.update(task, completed=1.0, more="100 %")
 
 
 def _more(now: MapProgress) -> str:

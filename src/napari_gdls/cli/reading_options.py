@@ -14,6 +14,7 @@ import typer
 
 from napari_gdls.argument_words import plain_value
 from napari_gdls.cli.options import number
+from napari_gdls.errors import GdlsError
 from napari_gdls.io.limits import GIB
 from napari_gdls.io.text_numbers import number_in
 
@@ -49,12 +50,22 @@ class Reading:
         return read_field(path, **self.arguments())
 
     def field_or_sample(self, source: Path) -> Field:
-        """The sample of this name, unless there is such a file; else as `field`."""
+        """The sample of this name, unless there is such a file; else as `field`.
+
+        Raises
+        ------
+        GdlsError
+            If something was chosen that samples leave no choice of.
+        """
         from napari_gdls.samples import SAMPLES, sample_field
 
-        if str(source) in SAMPLES and not source.exists():
-            return sample_field(str(source))
-        return self.field(source)
+        if str(source) not in SAMPLES or source.exists():
+            return self.field(source)
+        chosen = [name for name in self.arguments() if name not in ("beam_energy", "memory_limit")]
+        if chosen:
+            raise GdlsError(f"{source} is a sample, whose data are as they are; leave `{chosen[0]}=` out.")
+        field = sample_field(str(source))
+        return field if self.beam_energy is None else field.with_beam_energy(self.beam_energy)
 
 
 def option_words(name: str, value: str) -> str:
