@@ -25,6 +25,7 @@ import napari_gdls as gdls  # noqa: E402
 from napari_gdls.plugin.docks import open_dock  # noqa: E402
 from napari_gdls.plugin.layers.metadata import layer_role  # noqa: E402
 from napari_gdls.plugin.viewers import viewer_session  # noqa: E402
+from napari_gdls.plugin.widgets.batch.dock import BatchWidget  # noqa: E402
 from napari_gdls.plugin.widgets.segment import SegmentWidget  # noqa: E402
 from napari_gdls.recipe import Split  # noqa: E402
 
@@ -45,6 +46,7 @@ def main() -> None:
     sparse_field()
     overlapping_phases()
     ome_zarr_elsewhere()
+    batch_of_fields()
 
 
 def dock_with_segments() -> None:
@@ -160,6 +162,40 @@ def ome_zarr_elsewhere() -> None:
         viewer.reset_view(margin=0.02)
         settle()
         save(viewer, "ome_zarr.png", canvas_only=False)
+        viewer.close()
+
+
+def batch_of_fields() -> None:
+    """The dock of batches and the mosaic of a simulated section in nine fields."""
+    whole = gdls.simulate_field((288, 288), seed=4, counts=1000, grain_size=30.0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for i in range(3):
+            for j in range(3):
+                low = np.array([96 * i, 96 * j])
+                inside = ((whole.locations >= low) & (whole.locations < low + 96)).all(axis=1)
+                box = (slice(low[0], low[0] + 96), slice(low[1], low[1] + 96))
+                tile = gdls.Field(
+                    whole.bse[box],
+                    whole.spectra[inside],
+                    whole.locations[inside] - low,
+                    whole.energy,
+                    pixel_size=whole.pixel_size,
+                    beam_energy=whole.beam_energy,
+                )
+                gdls.write_field(folder / f"{'ABC'[i]}{j + 1}.gdls.zarr.zip", tile)
+        gdls.segment_many([folder / "*.zip"], folder / "section 7")
+        viewer = napari.Viewer()
+        viewer.window.resize(*WINDOW)
+        dock = BatchWidget(viewer)
+        viewer.window.add_dock_widget(dock, name="Batch of fields", area="right")
+        dock.inputs.add("day1", "day2")
+        dock.watch(folder / "section 7")
+        settle(3.0)
+        dock.open_mosaic()
+        settle(5.0)
+        viewer.reset_view(margin=0.02)
+        save(viewer, "batch.png", canvas_only=False)
         viewer.close()
 
 

@@ -60,6 +60,9 @@ _LOOK = 1000
 _STARTING = 20
 """Looks during which a batch that was just started may have shown nothing yet: Python and its libraries load."""
 
+_COLUMN = 64
+"""Pixels of a column to begin with, so that all are in sight; by eye."""
+
 _AUTO = "as many as fit"
 
 
@@ -114,6 +117,7 @@ class BatchWidget(QWidget):
         self.view.setToolTip("Double click opens the field, with its phases where it is done.")
         self.view.verticalHeader().setVisible(False)
         self.view.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.view.horizontalHeader().setDefaultSectionSize(_COLUMN)
         self.view.horizontalHeader().setStretchLastSection(True)
         self.timer = QTimer(self)
         self.timer.setInterval(_LOOK)
