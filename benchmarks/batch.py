@@ -35,8 +35,8 @@ from napari_gdls.batch.tasks import FieldReport, attempt, task_of
 FIELDS, TILE, TILES = 1000, 48, 16
 """Fields, pixels a side of one, and tiles a side of the simulated images that they are cut from."""
 
-KILL_EVERY = 50
-"""Fields after which a worker is killed."""
+DEATHS = 20
+"""Of workers: of a thousand fields, one after every 50."""
 
 KILL_DRIVER_AT = (0.3, 0.6, 0.9)
 """Shares of the fields at which the driver is killed."""
@@ -164,9 +164,11 @@ def speed(folder: Path, source: Path, seconds: float) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="sixty fields")
+    parser.add_argument("--fields", type=int, default=FIELDS, help="how many; a worker dies twenty times in all")
     parser.add_argument("--skip-speed", action="store_true", help="deaths and the scan only")
     options = parser.parse_args(arguments)
-    n, every = (60, 10) if options.quick else (FIELDS, KILL_EVERY)
+    n = 60 if options.quick else options.fields
+    every = max(1, n // DEATHS)
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
