@@ -46,7 +46,6 @@ def test_axes_that_run_against_the_image_are_flipped(tmp_path, flip, origins):
 
 
 def test_steps_of_nearly_a_field_leave_no_gap(tmp_path):
-    """A step of 40.6 um is 20.3 px: rounded, fields touch or lie a pixel apart, never overlap by what is not there."""
     inputs, results = fields(tmp_path, ["a", "b", "c"], [(0.0, 0.0), (0.0, 40.06), (0.0, 80.12)])
     np.testing.assert_array_equal(placed_fields(inputs, results, choices()).origins[:, 1], [0, SIDE, 2 * SIDE])
 
@@ -93,7 +92,7 @@ def test_names_tell_row_and_column(tmp_path, names, pattern):
 def test_fields_without_a_result_leave_their_place_empty(tmp_path):
     inputs, results = fields(tmp_path, ["A1", "A2", "A3"])
     del results["A2"]
-    places = placed_fields(inputs, results, choices())
+    places = placed_fields(inputs, results, choices(positions="names"))
     np.testing.assert_array_equal(places.origins[:, 1], [0, 2 * SIDE])
 
 
@@ -113,6 +112,25 @@ def test_what_cannot_be_is_refused_by_name(tmp_path):
               zip(inputs, [(0.0, 0.0), (0.0, 40.0), (9e6, 0.0)], strict=True)]  # fmt: skip
     with pytest.raises(GdlsError, match="'c' lies furthest"):
         placed_fields(inputs, results, choices())
+
+
+@pytest.mark.parametrize("names", [["F1", "F2", "F3"], ["IMG001", "IMG002"], ["s_A1", "s_B2"], ["A1", "B1"]])
+def test_numbers_of_anything_are_no_positions(tmp_path, names):
+    inputs, results = fields(tmp_path, names)
+    assert placed_fields(inputs, results, choices()) is None
+
+
+def test_positions_of_some_fields_alone_are_refused(tmp_path):
+    inputs, results = fields(tmp_path, ["a", "b"], [(0.0, 0.0), None])
+    with pytest.raises(GdlsError, match="no position of 'b'"):
+        placed_fields(inputs, results, choices())
+
+
+@pytest.mark.parametrize("step", [39.98, 40.03, 40.06])
+def test_a_long_row_of_nearly_a_field_has_no_gap(tmp_path, step):
+    n = 40
+    inputs, results = fields(tmp_path, [f"f{k}" for k in range(n)], [(0.0, step * k) for k in range(n)])
+    np.testing.assert_array_equal(placed_fields(inputs, results, choices()).origins[:, 1], SIDE * np.arange(n))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +164,6 @@ def test_levels_are_matched_by_phases_where_nothing_overlaps(tmp_path):
     other = dataclasses.replace(plain, name="A2", parts=dataclasses.replace(plain.parts, pool=darker))
     results = written(tmp_path, plain, other)
     inputs = [FieldInput("A1", tmp_path / "A1"), FieldInput("A2", tmp_path / "A2")]
-    places = placed_fields(inputs, results, choices(bse_levels="phases"), section)
+    places = placed_fields(inputs, results, choices(bse_levels="phases", positions="names"), section)
     np.testing.assert_allclose(places.bse_gain, [1, 2], rtol=0.05)
     np.testing.assert_allclose(places.bse_offset, [0, -0.2 * 255], atol=2.5)

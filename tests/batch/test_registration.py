@@ -12,7 +12,8 @@ from made_results import made_result, written
 
 from napari_gdls.batch.bse_levels import matched_levels
 from napari_gdls.batch.places import places_of
-from napari_gdls.batch.registration import overlapping_pairs, registered
+from napari_gdls.batch.registration import PairShift, _solved, overlapping_pairs, registered
+from napari_gdls.errors import GdlsWarning
 
 SIDE, OVERLAP = 120, 20
 
@@ -52,7 +53,7 @@ def mosaic(folder, seed, *, rows=2, columns=2, error=4, levels=False):
 @given(seed=st.integers(0, 10_000))
 def test_shifts_are_found_again(tmp_path_factory, seed):
     places, true, files, _, _ = mosaic(tmp_path_factory.mktemp("mosaic"), seed)
-    found = registered(places, files)
+    found, _ = registered(places, files)
     np.testing.assert_array_equal(found.origins - found.origins[0], true - true[0])
     assert np.nanmax(found.residual) < 1.0
 
@@ -66,7 +67,7 @@ def test_the_order_of_the_fields_does_not_matter(tmp_path):
         origins=places.origins[order],
         shapes=places.shapes[order],
     )
-    np.testing.assert_array_equal(registered(other, files).origins, registered(places, files).origins[order])
+    np.testing.assert_array_equal(registered(other, files)[0].origins, registered(places, files)[0].origins[order])
 
 
 def test_images_that_do_not_tell_leave_the_places_as_they_were(tmp_path):
@@ -75,11 +76,14 @@ def test_images_that_do_not_tell_leave_the_places_as_they_were(tmp_path):
     for result in results:
         noise = rng.integers(0, 255, (SIDE, SIDE)).astype(np.uint8)
         written(tmp_path, dataclasses.replace(result, bse=noise))
-    found = registered(places, files)
+    with pytest.warns(GdlsWarning, match="show different things there"):
+        found, pairs = registered(places, files)
+    assert pairs == []
     np.testing.assert_array_equal(found.origins, places.origins)
     for result in results:
         written(tmp_path, dataclasses.replace(result, bse=np.full((SIDE, SIDE), 7, np.uint8)))
-    np.testing.assert_array_equal(registered(places, files).origins, places.origins)
+    with pytest.warns(GdlsWarning, match="show different things there"):
+        np.testing.assert_array_equal(registered(places, files)[0].origins, places.origins)
 
 
 def test_fields_that_only_touch_are_not_compared():
@@ -89,11 +93,14 @@ def test_fields_that_only_touch_are_not_compared():
 
 def test_levels_are_found_again_up_to_a_common_scale(tmp_path):
     places, _, files, gains, results = mosaic(tmp_path, 5, rows=2, columns=3, error=0, levels=True)
-    found = matched_levels(places, files, "auto", results, None)
+    pairs = registered(places, files)[1]
+    found = matched_levels(places, files, "auto", results, None, pairs)
     middle = 130.0
     right = (middle - gains[:, 1]) / gains[:, 0]  # what each field shows of the same grey
     shown = found.bse_gain * right + found.bse_offset
     assert np.ptp(shown) < 4.0 < np.ptp(right)
+    assert found.bse_gain.mean() == pytest.approx(1, abs=1e-3)
+    assert found.bse_offset.mean() == pytest.approx(0, abs=0.5)
 
 
 @pytest.mark.parametrize("how", ["none", "phases"])
@@ -102,3 +109,23 @@ def test_levels_stay_where_there_is_nothing_to_match_them_by(tmp_path, how):
     found = matched_levels(places, files, how, results, None)
     np.testing.assert_array_equal(found.bse_gain, 1)
     np.testing.assert_array_equal(found.bse_offset, 0)
+
+
+@pytest.mark.parametrize("n", [3, 70])
+def test_an_error_of_scale_is_followed_however_long_the_row(n):
+    pairs = [PairShift(k, k + 1, (0.0, 5.0), 0.9) for k in range(n - 1)]
+    moved, _ = _solved(n, pairs)
+    np.testing.assert_allclose(np.diff(moved[:, 1]), 5.0, atol=0.2)
+
+
+def test_a_pair_that_does_not_fit_the_others_loses_its_say():
+    side = 5
+    number = np.arange(side * side).reshape(side, side)
+    pairs = [
+        PairShift(a, b, (0.0, 0.0), 0.9) for a, b in zip(number[:, :-1].ravel(), number[:, 1:].ravel(), strict=True)
+    ]
+    pairs += [PairShift(a, b, (0.0, 0.0), 0.9) for a, b in zip(number[:-1].ravel(), number[1:].ravel(), strict=True)]
+    pairs[7] = PairShift(pairs[7].first, pairs[7].second, (40.0, -20.0), 0.6)
+    moved, residual = _solved(side * side, pairs)
+    assert np.ptp(moved, axis=0).max() < 0.5
+    assert np.nanmax(residual) > 30

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsqr
 
 from napari_gdls.batch.field_results import FieldResult, read_field_result
 from napari_gdls.batch.places import SectionPlaces
-from napari_gdls.batch.registration import overlapping_pairs
+from napari_gdls.batch.registration import PairShift
 from napari_gdls.batch.section_phases import SectionPhases
 
 _QUANTILES = np.linspace(0.05, 0.95, 10)
@@ -21,6 +22,9 @@ _QUANTILES = np.linspace(0.05, 0.95, 10)
 
 _UNCHANGED = 0.05
 """Weight of leaving a field as it is, against a quantile, or a phase, that it has in common with others."""
+
+_KEPT = 100.0
+"""Weight of the mean gain and the mean offset of fields that hang together, which stay 1 and 0: it holds them."""
 
 _LEAST_PHASES = 2
 """Phases that a field needs to have in common with the section for its levels to be matched by them."""
@@ -32,6 +36,7 @@ def matched_levels(
     how: str,
     fields: Sequence[FieldResult],
     phases: SectionPhases | None,
+    pairs: Sequence[PairShift] = (),
 ) -> SectionPlaces:
     """Places with the gain and the offset of each field.
 
@@ -44,12 +49,13 @@ def matched_levels(
     fields : sequence of FieldResult
         In the order of the places.
     phases : SectionPhases or None
+    pairs : sequence of PairShift
+        Fields that overlap, and whose images are alike there.
     """
     if how == "none":
         return places
-    pairs = overlapping_pairs(places) if how in ("auto", "overlap") else []
-    if pairs:
-        gain, offset = _by_overlaps(places, results, pairs)
+    if pairs and how in ("auto", "overlap"):
+        gain, offset = _by_overlaps(places, results, [(pair.first, pair.second) for pair in pairs])
     elif how in ("auto", "phases") and phases is not None:
         gain, offset = _by_phases(fields, phases)
     else:
@@ -85,14 +91,30 @@ def _by_overlaps(
             columns += [first, n + first, second, n + second]
             data += [x, 1.0, -y, -1.0]
             row += 1
-    right = np.zeros(row + 2 * n)
+    right = np.zeros(row + 4 * n)
     for k in range(2 * n):
         rows.append(row + k)
         columns.append(k)
         data.append(_UNCHANGED)
     right[row : row + n] = _UNCHANGED
-    solved = lsqr(csr_array((data, (rows, columns)), shape=(row + 2 * n, 2 * n)), right, atol=1e-10, btol=1e-10)[0]
+    row += 2 * n
+    # Fields that hang together keep their mean level and contrast: without, less contrast for all would fit better.
+    links = csr_array((np.ones(len(values)), ([a for a, *_ in values], [b for _, b, *_ in values])), shape=(n, n))
+    for group in _groups(links):
+        for first_column, wanted in ((0, 1.0), (n, 0.0)):
+            rows += [row] * len(group)
+            columns += [first_column + k for k in group]
+            data += [_KEPT / len(group)] * len(group)
+            right[row] = _KEPT * wanted
+            row += 1
+    solved = lsqr(csr_array((data, (rows, columns)), shape=(row, 2 * n)), right[:row], atol=1e-12, btol=1e-12)[0]
     return np.asarray(solved[:n]), np.asarray(solved[n:] * scale)
+
+
+def _groups(links: csr_array) -> list[list[int]]:
+    """Fields that hang together."""
+    label = connected_components(links, directed=False)[1]
+    return [np.flatnonzero(label == k).tolist() for k in range(int(label.max()) + 1)]
 
 
 def _by_phases(
@@ -112,5 +134,6 @@ def _by_phases(
         matrix = np.concatenate([matrix, _UNCHANGED * np.diag([float(here.std()) + 1e-9, 1.0])])
         right = np.concatenate([there * weight, [_UNCHANGED * (float(here.std()) + 1e-9), 0.0]])
         found = np.linalg.lstsq(matrix, right, rcond=None)[0]
-        gain[number], offset[number] = found[0], found[1] * each.bse_full_scale
+        if found[0] > 0:  # else the phases are too much alike to tell
+            gain[number], offset[number] = found[0], found[1] * each.bse_full_scale
     return gain, offset

@@ -26,8 +26,12 @@ _MOST_EMPTY = 20.0
 _SAME_PLACE = 0.5
 """Pixels within which two fields are said to lie at one place."""
 
-_TIMA_NAME = re.compile(r"([A-Z]+)(\d+)$")
+_TIMA_NAME = re.compile(r"([A-Z]{1,2})(\d{1,3})")
 """Of a field of TIMA: letters go down, numbers to the right."""
+
+_SNAP = 0.005
+"""Of the side of a field, by how much steps of a grid may differ from it for fields to be laid edge to edge: what pixel
+sizes are rounded by."""
 
 _Corners = npt.NDArray[np.float64]
 
@@ -75,8 +79,8 @@ def placed_fields(
         if centres is not None:
             flips = np.array([-1 if "y" in choices.flip else 1, -1 if "x" in choices.flip else 1])
             places = _checked(source, done, fields, centres * flips)
-            places = registered(places, results, progress=progress)
-            return matched_levels(places, results, choices.bse_levels, fields, phases)
+            places, pairs = registered(places, results, progress=progress)
+            return matched_levels(places, results, choices.bse_levels, fields, phases, pairs)
     if choices.positions == "auto":
         return None
     raise GdlsError(
@@ -99,6 +103,8 @@ def _checked(
             f"the fields {names[order[first]]!r} and {names[order[first + 1]]!r} lie at one place; correct their "
             "positions, or take one of them out."
         )
+    if (shapes == shapes[0]).all():
+        corners = np.column_stack([_snapped(corners[:, axis], int(shapes[0, axis])) for axis in (0, 1)])
     places = places_of(names, corners, shapes, pixel_size=fields[0].pixel_size, source=source)
     area = float(shapes.prod(axis=1).sum())
     if float(places.shape[0]) * places.shape[1] > _MOST_EMPTY * area:
@@ -110,12 +116,36 @@ def _checked(
     return places
 
 
+def _snapped(corners: npt.NDArray[np.float64], side: int) -> npt.NDArray[np.float64]:
+    """Corners along an axis, in a grid whose steps are nearly the side of a field: exactly that, without a gap.
+
+    Positions that are no grid stay as they are.
+    """
+    nearly = max(1.0, _SNAP * side)
+    order = np.argsort(corners, kind="stable")
+    line = np.concatenate([[0], np.cumsum(np.diff(corners[order]) > nearly)])
+    low, high = (np.array([f(corners[order][line == k]) for k in range(int(line[-1]) + 1)]) for f in (np.min, np.max))
+    if (high - low > nearly).any():
+        return corners
+    middle = (low + high) / 2
+    steps = np.diff(middle)
+    steps = np.where(np.abs(steps - side) <= nearly, side, steps)
+    snapped = np.empty_like(corners)
+    snapped[order] = np.concatenate([[middle[0]], middle[0] + np.cumsum(steps)])[line]
+    return snapped
+
+
 def _in_table(inputs: Sequence[FieldInput], fields: Sequence[FieldResult], choices: SectionChoices) -> _Corners | None:
     """Centres in pixels, from positions in um, or from rows and columns of fields side by side."""
     cells = [each.cell for each in inputs if each.cell is not None]
     if len(cells) == len(inputs):
         return np.asarray(np.array(cells, dtype=np.float64) * np.array([each.shape for each in fields]).max(axis=0))
     positions = [each.position for each in inputs if each.position is not None]
+    if 0 < len(positions) + len(cells) < len(inputs):
+        missing = next(each.name for each in inputs if each.position is None and each.cell is None)
+        raise GdlsError(
+            f"the table gives no position of {missing!r}, but of others; add it, or make no mosaic: `positions='none'`."
+        )
     return _in_pixels(positions, inputs, fields)
 
 
@@ -154,11 +184,12 @@ def _in_names(inputs: Sequence[FieldInput], fields: Sequence[FieldResult], choic
     """Centres in pixels of fields side by side, from the row and the column in their names."""
     step = np.array([each.shape for each in fields]).max(axis=0)
     if choices.pattern is None:
-        found = [_TIMA_NAME.search(each.name) for each in inputs]
-        if not all(found):
-            return None
-        letters = [[_number_of_letters(match[1]), int(match[2])] for match in found if match]
-        return np.asarray(np.array(letters, dtype=np.float64) * step)
+        found = [_TIMA_NAME.fullmatch(each.name) for each in inputs]
+        cells = np.array([[_number_of_letters(match[1]), int(match[2])] for match in found if match], dtype=np.float64)
+        # F1, F2, F3 may be numbers of anything: only a grid of letters and numbers is taken without being asked for.
+        grid = len(cells) == len(inputs) and all(len(np.unique(axis)) > 1 for axis in cells.T)
+        asked = choices.positions == "names" and len(cells) == len(inputs)
+        return np.asarray(cells * step) if grid or asked else None
     text = choices.pattern
     if "(?P<" not in text:
         text = re.escape(text).replace(r"\{row\}", r"(?P<row>\d+)").replace(r"\{column\}", r"(?P<column>\d+)")

@@ -9,6 +9,7 @@ fit the others count less and less.
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from scipy.sparse.linalg import spsolve
 
 from napari_gdls.batch.field_results import read_field_result
 from napari_gdls.batch.places import SectionPlaces, Window
+from napari_gdls.errors import GdlsWarning
 from napari_gdls.progress import Progress, silent
 
 _LEAST_OVERLAP = 8
@@ -35,8 +37,9 @@ _LEAST_LIKENESS = 0.5
 """Correlation of the BSE images in the overlap from which on a shift is believed. Chosen on simulated mosaics: true
 ones have .8 and more, chance makes up to .3."""
 
-_NOMINAL = 1e-3
-"""Weight of the given positions against a measured pair: they hold fields that touch no other."""
+_NOMINAL = 1e-9
+"""Weight of the given positions against a measured pair: no more than holds fields that touch no other, since an error
+of scale adds up over a large mosaic."""
 
 _ROUNDS, _OUTLIER = 10, 2.0
 """Rounds of the least squares, and pixels from which on a pair that does not fit loses weight (Cauchy)."""
@@ -53,18 +56,23 @@ class PairShift(NamedTuple):
 
 def registered(
     places: SectionPlaces, results: Mapping[str, Path], *, progress: Progress | None = None
-) -> SectionPlaces:
-    """Places as measured on what overlaps; those of fields that overlap with none stay.
+) -> tuple[SectionPlaces, list[PairShift]]:
+    """Places as measured on what overlaps, and the pairs that told; places of fields that overlap with none stay.
 
     Parameters
     ----------
     places : SectionPlaces
     results : mapping of str to Path
     progress : Progress, optional
+
+    Warns
+    -----
+    GdlsWarning
+        If the images of most fields that should overlap are not alike: the positions, or their axes, are wrong.
     """
     pairs = overlapping_pairs(places)
     if not pairs:
-        return places
+        return places, []
     report = progress or silent
     found = []
     for done, (first, second) in enumerate(pairs):
@@ -72,13 +80,23 @@ def registered(
         shift = pair_shift(places, results, first, second)
         if shift is not None:
             found.append(shift)
+    if 2 * len(found) < len(pairs):
+        warnings.warn(
+            f"{len(pairs) - len(found)} of {len(pairs)} pairs of fields that overlap by their positions show different "
+            "things there; are the axes of the positions right (`flip=`)? They lie where the positions say.",
+            GdlsWarning,
+            stacklevel=2,
+        )
     if not found:
-        return places
+        return places, []
     moved, residual = _solved(len(places.names), found)
     corners = places.origins + moved
     origins = np.rint(corners - corners.min(axis=0)).astype(np.int64)
     extent = (origins + places.shapes).max(axis=0)
-    return dataclasses.replace(places, origins=origins, shape=(int(extent[0]), int(extent[1])), residual=residual)
+    moved_places = dataclasses.replace(
+        places, origins=origins, shape=(int(extent[0]), int(extent[1])), residual=residual
+    )
+    return moved_places, found
 
 
 def overlapping_pairs(places: SectionPlaces) -> list[tuple[int, int]]:
@@ -184,7 +202,7 @@ def _solved(n: int, pairs: list[PairShift]) -> tuple[npt.NDArray[np.float64], np
         normal = (weighted @ difference + _NOMINAL * sp.eye_array(n)).tocsc()
         moved = np.asarray(spsolve(normal, weighted @ shifts)).reshape(n, 2)
         misfit = np.linalg.norm(difference @ moved - shifts, axis=1)
-        weight = 1 / (1 + (misfit / _OUTLIER) ** 2)
+        weight = 1 / (1 + (misfit / max(_OUTLIER, float(np.median(misfit)))) ** 2)
     residual = np.full(n, np.nan)
     for ends in (first, second):
         np.fmax.at(residual, ends, misfit)
