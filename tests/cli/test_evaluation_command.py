@@ -73,3 +73,13 @@ def test_a_sweep_of_a_file_needs_a_truth(tmp_path):
 )
 def test_usage_errors(arguments):
     assert run("evaluate", *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("option", [["--energy", "10,0"], ["--dataset", "1"], ["--gain", "2"], ["--beam-energy", "15"]])
+def test_options_of_reading_a_field_belong_to_sweeps(option, tmp_path):
+    """Passed over in silence, they would be taken as done."""
+    write_labels(tmp_path / "a.png", np.ones((4, 4), dtype=np.int32))
+    names = [str(tmp_path / "a.png")] * 2
+    answer = CliRunner().invoke(app, ["evaluate", *names, *option])
+    assert answer.exit_code == 2
+    assert "only --sweep reads a field" in " ".join(answer.output.split())

@@ -9,7 +9,7 @@ import typer
 
 from napari_gdls.cli.options import Overwrite, progress_bar, whole_number
 from napari_gdls.cli.printing import print_files, warn_of_mixed_results, words_after_results
-from napari_gdls.cli.reading_options import Reading, with_reading_options
+from napari_gdls.cli.reading_options import Reading, option_words, with_reading_options
 from napari_gdls.errors import GdlsError, OutputError
 from napari_gdls.io.text_numbers import number_in
 
@@ -67,6 +67,8 @@ def evaluate(
         raise typer.BadParameter("name the labels taken as true.", param_hint="TRUTH")
     if output is not None:
         raise typer.BadParameter("only --sweep writes files.", param_hint="--output")
+    for name in reading.arguments():
+        raise typer.BadParameter("only --sweep reads a field.", param_hint=option_words(name, ""))
     import json
 
     from napari_gdls.evaluation import evaluate as scored
