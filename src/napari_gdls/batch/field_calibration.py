@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.batch.field_results import FieldResult
-from napari_gdls.batch.section_fields import calibration_shifts
+from napari_gdls.batch.section_fields import LINE_ERROR, calibration_shifts
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis, rebin
 from napari_gdls.phases.sums import Embedder
 from napari_gdls.spectra.drift import line_shifts
@@ -24,9 +24,6 @@ _MOST_PHASES, _LEAST_FIELDS = 8, 3
 _NOTABLE, _STANDARD_ERRORS = 1.5, 4.0
 """By how many eV, and how many of its standard errors, the calibration of a field must be off to be mended: what is
 less, counting and other lines beneath make. A choice."""
-
-_LINE_ERROR = 1.0
-"""eV: by how much lines of other elements beneath it may move a line, from field to field."""
 
 
 def calibrated_axes(
@@ -71,7 +68,7 @@ def calibrated_axes(
         return list(axes)
     lines, error = np.concatenate(energies), np.hstack(errors)
     offset, gain = (np.nan_to_num(each) for each in calibration_shifts(lines, np.hstack(shifts), error))
-    weight = 1 / np.hypot(error, _LINE_ERROR) ** 2
+    weight = 1 / np.hypot(error, LINE_ERROR) ** 2
     total = np.maximum(weight.sum(axis=1), np.finfo(np.float64).tiny)
     # At the lines that were seen: what a line is drawn to beyond them says nothing.
     off = np.sqrt((weight * (offset[:, None] + gain[:, None] * lines) ** 2).sum(axis=1) / total)

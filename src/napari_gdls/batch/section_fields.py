@@ -18,7 +18,7 @@ from napari_gdls.spectra.drift import line_shifts
 
 FloatArray = npt.NDArray[np.float64]
 
-_LINE_ERROR = 1.0
+LINE_ERROR = 1.0
 """eV: by how much other lines beneath it, which differ from field to field, may move a line; added to its error."""
 
 _STEPS = 5
@@ -164,7 +164,7 @@ def calibration_shifts(energies: FloatArray, shifts: FloatArray, errors: FloatAr
     A straight line through the shifts of each field, robust by weights of Cauchy: lines that others lie beneath count
     less.
     """
-    error = np.hypot(errors, _LINE_ERROR)
+    error = np.hypot(errors, LINE_ERROR)
     seen = np.isfinite(error)
     weight = np.where(seen, 1 / np.where(seen, error, 1) ** 2, 0.0)
     enough = seen.sum(axis=1) >= 2
