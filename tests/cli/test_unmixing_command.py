@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from said import said
 from typer.testing import CliRunner
 
-from napari_gdls import Field, Recipe, cli
+from napari_gdls import Field, Recipe, cli, sample_field
 from napari_gdls.errors import FieldError, GdlsError, OutputError, RecipeError
 from napari_gdls.io import faults_of_set, read_field, write_field
 from napari_gdls.overlap import UnmixingRecipe
@@ -101,6 +101,26 @@ def test_options_become_the_recipe(store, tmp_path, monkeypatch):
         run("unmix", store, "-o", tmp_path / "x", "--artefacts", text, "--tie", "Si", "--rounds", 2)
         assert (asked["artefacts"], asked["tie_element"], asked["rounds"]) == (value, "Si", 2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sample_is_taken_as_it_is(tmp_path, monkeypatch):
+    """The choice of an image for files without a BSE is no choice that a user made of a sample."""
+    asked = []
+
+    class Asked(Exception):
+        pass
+
+    def unmix(field, **given):
+        asked.append(field)
+        raise Asked
+
+    monkeypatch.setattr("napari_gdls.overlap.unmixing.unmix_overlapping", unmix)
+    ended = run("unmix", "overlapping", "-o", tmp_path / "x")
+    assert isinstance(ended.exception, Asked), ended.output
+    np.testing.assert_array_equal(asked[0].bse, sample_field("overlapping").bse)
+    refused = run("unmix", "overlapping", "-o", tmp_path / "x", "--bse", "counts")
+    assert "is a sample" in said(refused)
+    assert "leave --bse out" in said(refused)
 
 
 def test_without_an_image_the_map_of_counts_is_shown(field, tmp_path):

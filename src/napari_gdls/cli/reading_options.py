@@ -6,7 +6,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,8 +49,14 @@ class Reading:
 
         return read_field(path, **self.arguments())
 
-    def field_or_sample(self, source: Path) -> Field:
+    def field_or_sample(self, source: Path, *, bse: str | None = None) -> Field:
         """The sample of this name, unless there is such a file; else as `field`.
+
+        Parameters
+        ----------
+        source : Path
+        bse : str, optional
+            What is taken of a file for the BSE where nothing was chosen. None: what `napari_gdls.read_field` takes.
 
         Raises
         ------
@@ -60,7 +66,7 @@ class Reading:
         from napari_gdls.samples import SAMPLES, sample_field
 
         if str(source) not in SAMPLES or source.exists():
-            return self.field(source)
+            return (replace(self, bse=bse) if self.bse is None else self).field(source)
         chosen = [name for name in self.arguments() if name not in ("beam_energy", "memory_limit")]
         if chosen:
             raise GdlsError(f"{source} is a sample, whose data are as they are; leave `{chosen[0]}=` out.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,8 +74,7 @@ def unmix(
     recipe = UnmixingRecipe() if recipe_file is None else UnmixingRecipe.from_json(text_of(recipe_file))
     recipe = recipe.replace(**recipe_changes)
     require_writable_folder(output, overwrite=overwrite)
-    chosen = replace(reading, bse=NAMED_OR_COUNTS) if reading.bse is None else reading
-    field = chosen.field_or_sample(path)
+    field = reading.field_or_sample(path, bse=NAMED_OR_COUNTS)
     with progress_bar() as progress:
         result = unmix_overlapping(field, **recipe.arguments(), progress=progress)
     files = write_unmixing(result, output, overwrite=overwrite)
