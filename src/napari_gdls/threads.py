@@ -1,8 +1,9 @@
-"""Linear algebra in one thread: the order of sums, and so their last bits, would depend on the number of threads."""
+"""Computing in one thread: the order of sums, and so their last bits, would depend on the number of threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -21,3 +22,17 @@ def one_thread(function: Callable[_Parameters, _Returned]) -> Callable[_Paramete
             return function(*args, **kwargs)
 
     return limited
+
+
+@contextmanager
+def one_core() -> Iterator[None]:
+    """Let linear algebra and networks use one thread while the block runs."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_stopping_leaves_nothing_running(layout):
     writer = JournalWriter(layout)
     writer.write("started", "a", key="k")
     writer.write("done", "b", version="1", **DONE)
-    writer.write("stopped")
+    writer.write("stopped", "a")
     assert [read_journal(layout).of(name).state for name in "ab"] == ["waiting", "done"]
 
 
@@ -83,7 +84,7 @@ def test_any_order_of_events_is_a_state(tmp_path_factory, events):
     writers = [JournalWriter(layout) for _ in range(3)]
     for k, event in enumerate(events):
         values = {"error": "e", **DONE, "version": "1"}
-        writers[k % 3].write(event, "" if event == "stopped" else "a", **values)
+        writers[k % 3].write(event, "a", **values)
     state = read_journal(layout).of("a")
     last = [event for event in events if event != "stopped"]
     if not last:
@@ -130,9 +131,9 @@ def test_the_lock_of_a_killed_driver_does_not_hold(layout):
     assert driver_of(layout) is None
     with driving(layout):
         pass
+    path.write_text(json.dumps({**here, "pid": os.getpid(), "began": 1e9}))  # its number is that of another process
+    assert driver_of(layout) is None
     path.write_text(json.dumps({"host": "elsewhere", "pid": 1}))
     assert driver_of(layout).host == "elsewhere"  # it has shown a sign of life just now
-    import os
-
     os.utime(path, (1, 1))
     assert driver_of(layout) is None

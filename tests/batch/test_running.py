@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,14 +17,16 @@ from hypothesis import strategies as st
 
 import napari_gdls as gdls
 from napari_gdls.batch import running
+from napari_gdls.batch.finishing import finish, results_of
 from napari_gdls.batch.inputs import FieldInput
-from napari_gdls.batch.journal import JournalWriter, read_journal
+from napari_gdls.batch.journal import JournalWriter, read_journal, stamp_of
 from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.plan import BatchPlan, read_plan, write_plan
 from napari_gdls.batch.running import is_done, run_map, share_of
-from napari_gdls.batch.task_keys import InputFiles, key_of
+from napari_gdls.batch.task_keys import InputFiles, digest_of, key_of
 from napari_gdls.batch.tasks import FieldFailure, FieldReport, attempt, segment_field, task_of
 from napari_gdls.errors import FieldReadError, GdlsError, OutputError
+from napari_gdls.progress import silent
 from napari_gdls.recipe import Recipe
 
 distributed = pytest.importorskip("distributed")
@@ -81,12 +85,16 @@ class Workers:
         task = future.task
         fate = self.fates.get(task.name) or ["ok"]
         fate = fate.pop(0) if self.fates.get(task.name) else "ok"
-        key = f"{task.name:0<64}"
-        target = self.layout.field(task.name, key)
         if fate == "before":
             future.status = "error"
             return
-        self.journal.write("started", task.name, key=key)
+        files = InputFiles().of(Path(task.path), task.reading)
+        digest = digest_of(files)
+        key = key_of(digest, task.recipe, task.reading)
+        target = self.layout.field(task.name, key)
+        self.journal.write("started", task.name, token=task.token)
+        self.journal.write("digest", task.name, stamp=stamp_of(files), digest=digest)
+        self.journal.write("started", task.name, key=key, token=task.token)
         if fate == "error":
             future.status, future.answer = "finished", FieldFailure(task.name, key, "it is broken")
             return
@@ -103,7 +111,9 @@ class Workers:
             return
         future.status = "finished"
         future.answer = FieldReport(task.name, key, 1.0, 1, 6, "s", skipped)
-        self.journal.write("done", task.name, version="1", key=key, seconds=1.0, peak=1, size=6, sha256="s")
+        self.journal.write(
+            "done", task.name, version="1", key=key, digest=digest, seconds=1.0, peak=1, size=6, sha256="s"
+        )
 
 
 @pytest.fixture
@@ -188,13 +198,76 @@ def test_a_full_disk_ends_the_batch_and_keeps_what_is_done(tmp_path, cluster):
     assert read_journal(layout).of("b").state == "waiting"
 
 
-def test_what_was_set_aside_stays_so(tmp_path, cluster):
+@pytest.mark.parametrize("fate", ["error", "during"])
+def test_what_was_set_aside_stays_so_until_something_changes(tmp_path, cluster, fate):
     layout = Layout(tmp_path / "out")
     plan = plan_of(tmp_path, "ab")
-    assert run_map(plan, layout, cluster(layout, {"a": ["error"] * 3})) == ("a",)
+    failing = {"a": [fate] * 5}
+    assert run_map(plan, layout, cluster(layout, failing)) == ("a",)
     workers = cluster(layout, {})
     assert run_map(plan, layout, workers) == ("a",)
     assert "a" not in workers.alone
+    other = BatchPlan(plan.inputs, Recipe(tau_z=0.6))
+    assert run_map(other, layout, cluster(layout, {})) == ()
+    assert run_map(plan, layout, cluster(layout, failing)) == ("a",)
+    assert run_map(plan, layout, cluster(layout, {}), retry=True) == ()
+    (tmp_path / "a.rpl").write_text("damaged")
+    assert run_map(plan, layout, cluster(layout, failing)) == ("a",)
+    (tmp_path / "a.rpl").write_text("mended")
+    workers = cluster(layout, {})
+    assert run_map(plan, layout, workers) == ()
+    assert workers.committed == {"a": 1}
+
+
+def test_a_file_that_cannot_be_read_is_tried_by_every_call(tmp_path, cluster):
+    """There is no digest by which to tell whether it has changed."""
+    plan, layout = plan_of(tmp_path, "a"), Layout(tmp_path / "out")
+    answers = [FieldFailure("a", "", "a.rpl: cannot be read")] * 3
+
+    def unreadable(future):
+        future.status, future.answer = "finished", answers.pop()
+
+    workers = cluster(layout, {})
+    end, workers._end = workers._end, unreadable
+    assert run_map(plan, layout, workers) == ("a",)
+    workers._end = end
+    assert run_map(plan, layout, workers) == ()
+
+
+@given(deaths=st.lists(st.sampled_from(["during", "after", "error"]), max_size=3), skew=st.floats(-1e4, 1e4))
+def test_clocks_of_workers_decide_nothing(tmp_path_factory, deaths, skew):
+    """The clock of the workers is hours ahead of that of the driver, or behind it."""
+    folder = tmp_path_factory.mktemp("clocks")
+    layout, plan = Layout(folder / "out"), plan_of(folder, "ab")
+    workers = Workers(layout, {"a": deaths}, 1)
+    write = workers.journal.write
+
+    def skewed(event, name="", **values):
+        now = time.time()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(time, "time", lambda: now + skew)
+            write(event, name, **values)
+
+    workers.journal.write = skewed
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distributed, "wait", workers.wait)
+        patch.setattr(running, "is_whole", lambda path: path.is_file())
+        aside = run_map(plan, layout, workers)
+        assert run_map(plan, layout, workers) == aside
+    assert max(workers.committed.values()) == 1
+    assert set(results_of(layout, plan, aside)) == {"a", "b"} - set(aside)
+
+
+def test_a_result_that_is_missing_is_said(tmp_path, cluster):
+    layout, plan = Layout(tmp_path / "out"), plan_of(tmp_path, "ab")
+    assert run_map(plan, layout, cluster(layout, {})) == ()
+    assert [path.is_file() for path in results_of(layout, plan).values()] == [True, True]
+    os.utime(tmp_path / "b.rpl", (1, 1))  # as another computer may see its times: the journal knows no such file
+    assert set(results_of(layout, plan)) == {"a", "b"}
+    results_of(layout, plan)["b"].unlink()
+    with pytest.raises(FieldReadError, match="result of field b is missing"):
+        results_of(layout, plan)
+    assert set(results_of(layout, plan, ("b",))) == {"a"}
 
 
 @given(n=st.integers(0, 40), shares=st.integers(1, 9))
@@ -263,6 +336,37 @@ def test_a_damaged_result_is_made_again(stored, tmp_path):
     assert again.sha256 == report.sha256
     path.write_bytes(bytes(data[: len(data) // 2]))
     assert not is_done(plan.inputs[0], plan, layout, read_journal(layout), InputFiles())
+
+
+def test_a_damaged_result_ends_the_section_and_the_next_call_makes_it_again(stored, tmp_path):
+    layout = Layout(tmp_path / "out")
+    layout.folder.mkdir()
+    plan = BatchPlan(
+        tuple(FieldInput(f"f{k}", stored / f"f{k}.gdls.zarr.zip") for k in range(2)),
+        section=gdls.batch.SectionChoices(names=False, mosaic=False, report=False),
+    )
+    for each in plan.inputs:
+        assert isinstance(attempt(task_of(plan, each, layout, read_journal(layout), InputFiles())), FieldReport)
+    path = results_of(layout, plan)["f1"]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200] + bytes(len(whole) - 400) + whole[-200:])
+    with pytest.raises(FieldReadError, match="the same command makes it again") as caught:
+        finish(layout, plan, progress=silent)
+    assert caught.value.path == os.fspath(path)
+    assert [is_done(each, plan, layout, read_journal(layout), InputFiles()) for each in plan.inputs] == [True, False]
+    segment_field(task_of(plan, plan.inputs[1], layout, read_journal(layout), InputFiles()))
+    assert path.read_bytes() == whole
+    assert finish(layout, plan, progress=silent).phases.n_phases > 0
+
+
+def test_a_worker_of_another_version_ends_the_batch(stored, tmp_path):
+    plan = BatchPlan((FieldInput("f0", stored / "f0.gdls.zarr.zip"),))
+    task = task_of(plan, plan.inputs[0], Layout(tmp_path), read_journal(Layout(tmp_path)), InputFiles())
+    answer = attempt(replace(task, version="0.0.1"))
+    assert isinstance(answer, FieldFailure)
+    assert answer.of_batch
+    assert "0.0.1" in answer.error
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_errors_of_a_field_come_as_values(tmp_path):

@@ -64,6 +64,7 @@ def segment_many(
     convert: bool = False,
     leave_out: bool = False,
     overwrite: bool = False,
+    retry: bool = False,
     announce: Callable[[str], None] = lambda line: None,
     progress: Progress | None = None,
 ) -> Batch:
@@ -101,6 +102,8 @@ def segment_many(
         Whether fields that cannot be read, or were measured otherwise than most, are left out instead of refused.
     overwrite : bool
         Whether another batch in the folder may be replaced: other fields, another recipe.
+    retry : bool
+        Whether fields that an earlier call has set aside are tried again. Those whose file has changed are in any case.
     announce : callable
         Receives lines that tell what is about to be done, and where it can be watched.
     progress : Progress, optional
@@ -154,8 +157,8 @@ def segment_many(
             if scheduler is not None or scheduler_path is not None:
                 require_room_in(checked.headers, plan.recipe, memory_of_workers(client))
             announce(f"watch: napari-gdls batch status {layout.folder} --watch, or {client.dashboard_link}")
-            set_aside = run_map(plan, layout, client, only=only, report=report or (lambda _: None))
-        made = None if only is not None else finish(layout, plan, progress=progress or silent)
+            set_aside = run_map(plan, layout, client, only=only, retry=retry, report=report or (lambda _: None))
+        made = None if only is not None else finish(layout, plan, set_aside, progress=progress or silent)
     journal = read_journal(layout)
     states = {each.name: journal.of(each.name) for each in plan.inputs}
     return Batch(layout.folder, plan, states, set_aside, made)

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from napari_gdls.batch.layout import Layout
 from napari_gdls.errors import GdlsError, OutputError
 
@@ -22,13 +24,17 @@ _DEAD_AFTER = 60.0
 """Seconds without one after which the driver on another computer is taken for dead: network file systems may show a
 change only after half of that."""
 
+_SAME_START = 2.0
+"""Seconds by which the start of a process may seem to move when the clock is set; a number comes again far later."""
+
 
 @dataclass(frozen=True)
 class Driver:
-    """Who drives a batch: host and number of the process."""
+    """Who drives a batch: host and number of the process, and when that began, in seconds since 1970 (0: unknown)."""
 
     host: str
     pid: int
+    began: float = 0.0
 
     @property
     def is_here(self) -> bool:
@@ -49,11 +55,11 @@ def driver_of(layout: Layout, share: str = "all") -> Driver | None:
     try:
         age = time.time() - path.stat().st_mtime
         said = json.loads(path.read_text(encoding="utf-8"))
-        driver = Driver(str(said["host"]), int(said["pid"]))
+        driver = Driver(str(said["host"]), int(said["pid"]), float(said.get("began", 0)))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if driver.is_here and os.name == "posix":
-        return driver if _lives(driver.pid) else None
+    if driver.is_here:
+        return driver if _lives(driver) else None
     return driver if age < _DEAD_AFTER else None
 
 
@@ -90,7 +96,8 @@ def driving(layout: Layout, share: str = "all") -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # of a driver that was killed
         with path.open("x", encoding="utf-8") as file:
-            json.dump({"host": platform.node(), "pid": os.getpid()}, file)
+            began = psutil.Process().create_time()
+            json.dump({"host": platform.node(), "pid": os.getpid(), "began": began}, file)
     except FileExistsError:
         raise GdlsError(f"{layout.folder}: another process has just begun to work on this batch.") from None
     except OSError as error:
@@ -117,11 +124,12 @@ def _lock(layout: Layout, share: str) -> Path:
     return layout.folder / "drivers" / f"{share}.json"
 
 
-def _lives(pid: int) -> bool:
+def _lives(driver: Driver) -> bool:
+    """Whether a process of this computer lives, and is not another that has got its number."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        began = psutil.Process(driver.pid).create_time()
+    except psutil.NoSuchProcess:
         return False
-    except OSError:  # it lives, under another user
+    except psutil.AccessDenied:  # it lives, under another user
         return True
-    return True
+    return not driver.began or abs(began - driver.began) < _SAME_START

@@ -13,6 +13,7 @@ import platform
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,7 @@ ENDING = ".jsonl"
 
 Event = Literal["digest", "started", "done", "failed", "lost", "set aside", "stopped"]
 """What lines tell: the digest of an input; a worker has begun with a field; its result is there; an error ended it; its
-worker died; it is not tried any more; the whole batch was stopped by hand."""
+worker died; it is not tried any more; the batch was stopped by hand while a worker had the field."""
 
 State = Literal["waiting", "running", "done", "failed", "set aside"]
 """Of a field: "failed" is tried again."""
@@ -151,19 +152,39 @@ class FieldState:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A result as it was when its task ended: its size in bytes, and the digest of the input."""
+
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class Journal:
     """All that the files of a journal tell.
+
+    What is decided about tasks rests on `digests`, `made`, `aside` and `begun`: which lines there are, in any order,
+    since clocks of computers differ. `fields` is for people.
 
     Attributes
     ----------
     fields : dict of str to FieldState
-        By name, of those that anything is known of.
+        By name, of those that anything is known of: the last that was written, by the clocks of those who wrote.
     digests : dict of str to str
         Digest of inputs, by `stamp_of` their files.
+    made : dict of str to dict of str to Made
+        By name, and by key of the task: results that were there.
+    aside : set of (str, str)
+        Name and key of tasks that were set aside.
+    begun : dict of str to str
+        Key of the task, by the token of a try that a worker has begun with; "" while it is not known yet.
     """
 
     fields: dict[str, FieldState] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    made: dict[str, dict[str, Made]] = field(default_factory=dict)
+    aside: set[tuple[str, str]] = field(default_factory=set)
+    begun: dict[str, str] = field(default_factory=dict)
 
     def of(self, name: str) -> FieldState:
         """State of a field; "waiting" where nothing is known."""
@@ -177,20 +198,26 @@ def read_journal(layout: Layout) -> Journal:
     ----------
     layout : Layout
     """
-    fields: dict[str, FieldState] = {}
-    digests: dict[str, str] = {}
+    journal = Journal()
     for line in sorted(_lines(layout.journal), key=lambda each: float(each["time"])):
-        name = str(line["name"])
-        if line["event"] == "digest":
-            digests[str(line["stamp"])] = str(line["digest"])
-        elif line["event"] == "stopped" and not name:
-            fields = {each: state.after({**line, "key": ""}) for each, state in fields.items()}
-        else:
-            try:
-                fields[name] = fields.get(name, FieldState(name)).after(line)
-            except (KeyError, ValueError, TypeError):  # damage that is still JSON
-                continue
-    return Journal(fields, digests)
+        with suppress(KeyError, ValueError, TypeError):  # damage that is still JSON
+            _take(journal, line)
+    return journal
+
+
+def _take(journal: Journal, line: dict[str, Any]) -> None:
+    """Add what a line tells."""
+    name, key, event = str(line["name"]), str(line.get("key", "")), line["event"]
+    if event == "digest":
+        journal.digests[str(line["stamp"])] = str(line["digest"])
+        return
+    journal.fields[name] = journal.of(name).after(line)
+    if event == "done":
+        journal.made.setdefault(name, {})[key] = Made(int(line["size"]), str(line.get("digest", "")))
+    elif event == "set aside":
+        journal.aside.add((name, key))
+    elif event == "started" and (token := str(line.get("token", ""))):
+        journal.begun[token] = key or journal.begun.get(token, "")
 
 
 def _lines(folder: Path) -> Iterator[dict[str, Any]]:

@@ -2,7 +2,8 @@
 
 A worker has one field at a time. When it dies, the journal tells which field it had begun with: that one is suspected,
 and tried again when nothing else runs, so that no other can be to blame; all others simply run again. What fails is
-tried three times in all, then set aside.
+tried three times in all, then set aside. What was set aside stays so while its file, recipe and version are the same,
+unless it is asked for.
 """
 
 from __future__ import annotations
@@ -28,12 +29,8 @@ MOST_TRIES = 3
 _LOOK = 0.5
 """Seconds between two looks at the workers; a choice."""
 
-
 _MOST_UNBEGUN = 10
 """Workers in a row that may die before they have begun with a field, which no field is to blame for. A choice."""
-
-_CLOCKS_APART = 2.0
-"""Seconds by which the clocks of computers of a cluster may differ; network time keeps them far closer."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +77,21 @@ def is_done(each: FieldInput, plan: BatchPlan, layout: Layout, journal: Journal,
 
     Looks at names, sizes and times only, so that ten thousand fields take seconds.
     """
-    state = journal.of(each.name)
+    key = known_key(each, plan, journal, files)
+    return key != "" and has_result(each.name, key, layout, journal)
+
+
+def known_key(each: FieldInput, plan: BatchPlan, journal: Journal, files: InputFiles) -> str:
+    """Key of the task of a field, if the journal knows its file and that has not changed; else ""."""
     digest = files.known_digest(each.path, plan.reading, journal)
-    if not digest or state.state != "done" or state.size is None:
-        return False
-    key = key_of(digest, plan.recipe.to_json(), plan.reading)
-    if key != state.key:
-        return False
+    return key_of(digest, plan.recipe.to_json(), plan.reading) if digest else ""
+
+
+def has_result(name: str, key: str, layout: Layout, journal: Journal) -> bool:
+    """Whether the result of a task is there, and of the size that it had."""
+    made = journal.made.get(name, {}).get(key)
     try:
-        return layout.field(each.name, key).stat().st_size == state.size
+        return made is not None and layout.field(name, key).stat().st_size == made.size
     except OSError:
         return False
 
@@ -123,7 +126,7 @@ class _Run:
     layout: Layout
     client: Any
     report: Report
-    memory_limit: int | None
+    known: Journal
     total: int
     done: int = 0
     skipped: int = 0
@@ -132,12 +135,11 @@ class _Run:
     again: list[FieldInput] = field(default_factory=list)
     running: dict[Any, FieldInput] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
-    submitted: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
     unbegun: int = 0
 
     def __post_init__(self) -> None:
         self.journal = JournalWriter(self.layout)
-        self.known = read_journal(self.layout)
         self.files = InputFiles()
 
     def side_by_side(self, waiting: Sequence[FieldInput]) -> None:
@@ -159,11 +161,11 @@ class _Run:
                 self.again.extend(self._ended())
 
     def _submit(self, each: FieldInput) -> None:
-        task = task_of(self.plan, each, self.layout, self.known, self.files)
-        task = task if self.memory_limit is None else _limited(task, self.memory_limit)
-        future = self.client.submit(attempt, task, key=f"{each.name}-{uuid.uuid4().hex}", pure=False, retries=0)
+        token = uuid.uuid4().hex
+        task = task_of(self.plan, each, self.layout, self.known, self.files, token=token)
+        future = self.client.submit(attempt, task, key=f"{each.name}-{token}", pure=False, retries=0)
         self.running[future] = each
-        self.submitted[each.name] = time.time() - _CLOCKS_APART
+        self.tokens[each.name] = token
 
     def _ended(self) -> list[FieldInput]:
         """Wait for a task to end, or half a second; returns those that run again since their worker died under them."""
@@ -182,8 +184,8 @@ class _Run:
                 self.unbegun = 0
             elif isinstance(answer, FieldFailure):
                 self._failed(each, answer)
-            elif self._was_begun(each):
-                self._lost(each)
+            elif (key := read_journal(self.layout).begun.get(self.tokens[each.name])) is not None:
+                self._lost(each, key)
             else:
                 innocent.append(each)
                 self._count_unbegun()
@@ -203,28 +205,22 @@ class _Run:
         if failure.of_batch:
             raise OutputError(failure.error)
         self.journal.write("failed", each.name, key=failure.key, error=failure.error)
-        self._once_more(each, failure.error, counts=True)
+        self._once_more(each, failure.key, failure.error, counts=True)
 
-    def _was_begun(self, each: FieldInput) -> bool:
-        state = read_journal(self.layout).of(each.name)
-        return state.state == "done" or (state.state == "running" and state.since >= self.submitted[each.name])
-
-    def _lost(self, each: FieldInput) -> None:
+    def _lost(self, each: FieldInput, key: str) -> None:
         """Its worker died: done all the same, to blame, or not."""
-        state = read_journal(self.layout).of(each.name)
-        if state.key and is_whole(self.layout.field(each.name, state.key)):
+        if key and is_whole(self.layout.field(each.name, key)):
             self.again.append(each)  # committed, and the news of it lost with the worker: the task will say so
             return
         alone = not self.running
-        limit = "" if self.memory_limit is None else " (for want of memory, perhaps)"
-        error = f"the process that worked on it died{limit}"
-        self.journal.write("lost", each.name, key=state.key, error=error)
-        self._once_more(each, error, counts=alone and each.name in self.tries)
+        error = "the process that worked on it died (for want of memory, perhaps)"
+        self.journal.write("lost", each.name, key=key, error=error)
+        self._once_more(each, key, error, counts=alone and each.name in self.tries)
 
-    def _once_more(self, each: FieldInput, error: str, *, counts: bool) -> None:
+    def _once_more(self, each: FieldInput, key: str, error: str, *, counts: bool) -> None:
         self.tries[each.name] = self.tries.get(each.name, 0) + (1 if counts else 0)
         if self.tries[each.name] >= MOST_TRIES:
-            self.journal.write("set aside", each.name, error=error)
+            self.journal.write("set aside", each.name, key=key, error=error)
             self.set_aside.append(each.name)
         else:
             self.again.append(each)
@@ -248,19 +244,13 @@ class _Run:
         )
 
 
-def _limited(task: Any, memory_limit: int) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(task, memory_limit=memory_limit)
-
-
 def run_map(
     plan: BatchPlan,
     layout: Layout,
     client: Any,
     *,
     only: tuple[int, int] | None = None,
-    memory_limit: int | None = None,
+    retry: bool = False,
     report: Report = lambda progress: None,
 ) -> tuple[str, ...]:
     """Segment the fields of a batch that have no result yet.
@@ -272,15 +262,15 @@ def run_map(
     client : distributed.Client
     only : (int, int), optional
         I and N: the Ith of N shares. None: all fields.
-    memory_limit : int, optional
-        Bytes that a field may take, besides the program.
+    retry : bool
+        Whether fields that were set aside are tried again though their files are the same.
     report : callable
         Receives a `MapProgress`.
 
     Returns
     -------
     tuple of str
-        Names of the fields that are set aside, those of earlier runs included.
+        Names of the fields that are set aside, those of earlier runs included; all others have a result.
 
     Raises
     ------
@@ -291,13 +281,14 @@ def run_map(
     """
     inputs = share_of(plan.inputs, only)
     known = read_journal(layout)
-    run = _Run(plan, layout, client, report, memory_limit, len(inputs))
+    run = _Run(plan, layout, client, report, known, len(inputs))
     waiting = []
     for each in inputs:
-        if is_done(each, plan, layout, known, run.files):
+        key = known_key(each, plan, known, run.files)
+        if key and has_result(each.name, key, layout, known):
             run.done += 1
             run.skipped += 1
-        elif known.of(each.name).state == "set aside":
+        elif key and (each.name, key) in known.aside and not retry:
             run.set_aside.append(each.name)
         else:
             waiting.append(each)
@@ -312,6 +303,7 @@ def run_map(
         ) from error
     except BaseException:
         client.cancel(list(run.running), force=True)
-        run.journal.write("stopped")
+        for each in run.running.values():
+            run.journal.write("stopped", each.name)
         raise
     return tuple(sorted(run.set_aside))

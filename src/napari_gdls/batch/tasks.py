@@ -9,9 +9,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,8 @@ from napari_gdls.batch.layout import FIELD_ENDING, Layout
 from napari_gdls.batch.plan import BatchPlan
 from napari_gdls.batch.task_keys import InputFiles, digest_of, key_of
 from napari_gdls.errors import FieldReadError, GdlsError, OutputError
-from napari_gdls.io.limits import checked_memory_limit, existing_path
+from napari_gdls.io.limits import existing_path
+from napari_gdls.threads import one_core
 
 _RESET_PEAK = "5"
 """Written to /proc/self/clear_refs, Linux lets the peak of memory begin anew; proc_pid_clear_refs(5)."""
@@ -45,8 +45,10 @@ class FieldTask:
         Arguments of `napari_gdls.read_field`.
     digest : str
         Of the input where it is known already, and its files have not changed; else "".
-    memory_limit : int or None
-        Bytes that reading and segmenting may take, besides the program. None: no limit but that of reading.
+    token : str
+        Of this try; lines of the journal that tell of its beginning have it.
+    version : str
+        Of the package that asks.
     """
 
     name: str
@@ -55,7 +57,8 @@ class FieldTask:
     recipe: str
     reading: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
-    memory_limit: int | None = None
+    token: str = ""
+    version: str = __version__
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,9 @@ class FieldFailure:
     of_batch: bool = False
 
 
-def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal, files: InputFiles) -> FieldTask:
+def task_of(
+    plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal, files: InputFiles, *, token: str = ""
+) -> FieldTask:
     """The task of a field of a batch.
 
     Parameters
@@ -118,6 +123,8 @@ def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal,
     journal : Journal
         Knows the digests of inputs that have not changed since.
     files : InputFiles
+    token : str
+        Of this try.
     """
     return FieldTask(
         name=each.name,
@@ -126,14 +133,26 @@ def task_of(plan: BatchPlan, each: FieldInput, layout: Layout, journal: Journal,
         recipe=plan.recipe.to_json(),
         reading=dict(plan.reading),
         digest=files.known_digest(each.path, plan.reading, journal),
+        token=token,
     )
 
 
 def attempt(task: FieldTask) -> FieldReport | FieldFailure:
     """As `segment_field`, with errors as values: not all exceptions find the way back from a worker whole."""
-    key = key_of(task.digest, task.recipe, task.reading) if task.digest else ""
+    if task.version != __version__:
+        return FieldFailure(
+            task.name,
+            "",
+            f"napari-gdls {__version__} is installed on {platform.node()}, and {task.version} where the batch is "
+            "driven from; results of two versions do not go together. Install the same one for all workers.",
+            of_batch=True,
+        )
+    key = ""
     try:
-        return segment_field(task)
+        journal = JournalWriter(Layout(Path(task.folder)))
+        digest = _begun(task, journal)
+        key = key_of(digest, task.recipe, task.reading)
+        return _segmented(task, digest, key, journal)
     except OutputError as error:
         return FieldFailure(task.name, key, str(error), of_batch=True)
     except GdlsError as error:
@@ -160,13 +179,24 @@ def segment_field(task: FieldTask) -> FieldReport:
     GdlsError
         If the field cannot be read or segmented, or its result not be written.
     """
-    start = time.perf_counter()
-    layout, journal = Layout(Path(task.folder)), JournalWriter(Layout(Path(task.folder)))
-    key = key_of(task.digest, task.recipe, task.reading) if task.digest else ""
-    journal.write("started", task.name, key=key)
-    _begin_peak()
+    journal = JournalWriter(Layout(Path(task.folder)))
+    digest = _begun(task, journal)
+    return _segmented(task, digest, key_of(digest, task.recipe, task.reading), journal)
+
+
+def _begun(task: FieldTask, journal: JournalWriter) -> str:
+    """Digest of the input; the journal has first that the task is begun, and then its key."""
     if not task.digest:
-        key = key_of(_digest_noted(task, journal), task.recipe, task.reading)
+        journal.write("started", task.name, token=task.token)
+    digest = task.digest or _digest_noted(task, journal)
+    journal.write("started", task.name, key=key_of(digest, task.recipe, task.reading), token=task.token)
+    return digest
+
+
+def _segmented(task: FieldTask, digest: str, key: str, journal: JournalWriter) -> FieldReport:
+    start = time.perf_counter()
+    layout = Layout(Path(task.folder))
+    _begin_peak()
     target = layout.field(task.name, key)
     skipped = is_whole(target)
     if not skipped:
@@ -181,7 +211,7 @@ def segment_field(task: FieldTask) -> FieldReport:
         skipped=skipped,
     )
     values = {name: value for name, value in vars(report).items() if name != "name"}
-    journal.write("done", task.name, version=__version__, **values)
+    journal.write("done", task.name, version=__version__, digest=digest, **values)
     _remove_others(layout, task.name, target)
     return report
 
@@ -205,28 +235,12 @@ def _make(task: FieldTask, key: str, target: Path) -> None:
     from napari_gdls.pipeline import segment
     from napari_gdls.recipe import Recipe
 
-    with _one_thread():
+    with one_core():  # a worker has one; and last bits depend on the number of threads
         field = read_field(task.path, **task.reading)
-        limit = None if task.memory_limit is None else checked_memory_limit(task.memory_limit)
-        segmentation = segment(field, Recipe.from_json(task.recipe), memory_limit=limit)
+        segmentation = segment(field, Recipe.from_json(task.recipe))
         result = field_result(segmentation, task.name, key)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_field_result(target, result)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute in one thread: a worker has one core, and last bits depend on the number of threads."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def is_whole(path: Path) -> bool:

@@ -131,6 +131,12 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace another batch in the folder: other fields, another recipe.")
     ] = False,
+    retry: Annotated[
+        bool,
+        typer.Option(
+            "--retry", help="Try fields again that were set aside. Those whose file has changed are in any case."
+        ),
+    ] = False,
     names: Annotated[bool, typer.Option(help="Name the minerals of the phases.")] = True,
     library: Library = None,
     scheme: SchemeFile = None,
@@ -188,6 +194,7 @@ def run(
             convert=convert,
             leave_out=leave_out,
             overwrite=overwrite,
+            retry=retry,
             reading=reading.arguments(),
             section=section,
             report=shown,

@@ -80,7 +80,8 @@ def resume_batch(folder: Path) -> None:
         raise GdlsError(
             f"{folder}: this batch was not started from a window; give the command that it was started with again."
         ) from None
-    _run(folder, command)
+    # Who lets it go on by hand has done something about what was set aside, or wants to see whether it helps.
+    _run(folder, [*command, "--retry"])
 
 
 def stop_batch(folder: Path) -> bool:
