@@ -417,21 +417,58 @@ def test_the_command_runs_and_is_asked_how_it_fares(stored, tmp_path):
     assert len(wrong.stderr.strip().splitlines()) == 1
 
 
+@pytest.fixture
+def many_fields(tmp_path):
+    for k in range(12):
+        gdls.write_field(tmp_path / f"f{k}.gdls.zarr.zip", gdls.simulate_field((96, 96), seed=k, spacing=2.0))
+    return sorted(tmp_path.glob("*.zip"))
+
+
+def wait_for_a_result(process, out):
+    while not list(out.glob("fields/*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(many_fields, tmp_path):
+    out, address = tmp_path / "out", tmp_path / "scheduler.json"
+    begun = []
+
+    def dask(what, *options):
+        run = [sys.executable, "-m", f"distributed.cli.dask_{what}", "--scheduler-file", address, *options]
+        begun.append(subprocess.Popen(list(map(str, run)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    try:
+        dask("scheduler", "--port", 0, "--dashboard-address", ":0")
+        dask("worker", "--nworkers", 1, "--nthreads", 1)
+        run = command(*many_fields, "-o", out, "--scheduler-file", address, "--no-names", "--no-report")
+        process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        wait_for_a_result(process, out)
+        begun[0].kill()
+        said = process.communicate(timeout=100)[1]
+    finally:
+        for each in begun:
+            each.kill()
+            each.wait()
+    assert process.returncode == 1
+    assert "connection to the scheduler of the workers is lost" in said.splitlines()[-1]
+    assert "Traceback" not in said
+    again = command(*many_fields, "-o", out, "--workers", 1, "--no-names", "--no-report")
+    assert subprocess.run(again, timeout=300).returncode == 0
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path):
+def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(many_fields, tmp_path):
     import signal
 
     import psutil
 
-    for k in range(12):
-        gdls.write_field(tmp_path / f"f{k}.gdls.zarr.zip", gdls.simulate_field((96, 96), seed=k, spacing=2.0))
     out = tmp_path / "out"
-    run = command(*sorted(tmp_path.glob("*.zip")), "-o", out, "--workers", 2, "--no-names", "--no-report")
+    run = command(*many_fields, "-o", out, "--workers", 2, "--no-names", "--no-report")
     process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True)
-    while not list(out.glob("fields/*")):
-        assert process.poll() is None
-        time.sleep(0.05)
+    wait_for_a_result(process, out)
     children = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]

@@ -8,6 +8,8 @@ unless it is asked for.
 
 from __future__ import annotations
 
+import asyncio
+import concurrent.futures
 import time
 import uuid
 from collections import deque
@@ -31,6 +33,11 @@ _LOOK = 0.5
 
 _MOST_UNBEGUN = 10
 """Workers in a row that may die before they have begun with a field, which no field is to blame for. A choice."""
+
+
+_SCHEDULER_LOST = (asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What waiting for tasks raises when the scheduler is gone, by the version of dask.distributed; a comm that is closed
+is an `OSError`."""
 
 
 @dataclass(frozen=True)
@@ -296,10 +303,10 @@ def run_map(
     try:
         run.side_by_side(waiting)
         run.one_by_one()
-    except OSError as error:  # of the connection: comm closed
+    except (OSError, *_SCHEDULER_LOST) as error:
         raise GdlsError(
-            f"the scheduler of the workers is lost ({str(error) or type(error).__name__}); what is done is kept. The "
-            "same command goes on from here."
+            "the connection to the scheduler of the workers is lost; what is done is kept. The same command goes on from "
+            "here, once a scheduler runs again."
         ) from error
     except BaseException:
         client.cancel(list(run.running), force=True)

@@ -80,7 +80,7 @@ def local_workers(plan: WorkerPlan) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what there is to say of lost workers, the batch says
+    _silence_distributed()
     with dask.config.set(
         {
             # One field a worker, and none of its fields is tried again by dask: the batch does so, each alone.
@@ -105,6 +105,12 @@ def local_workers(plan: WorkerPlan) -> Iterator[Any]:
                 yield client
         finally:
             _end(cluster)
+
+
+def _silence_distributed() -> None:
+    """What there is to say of lost workers and schedulers, the batch says."""
+    for name in ("distributed", "distributed.client"):  # the second has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _started(start: Callable[[], Any]) -> Any:
@@ -151,7 +157,7 @@ def workers_of(scheduler: str | None, scheduler_file: str | None) -> Iterator[An
     """
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _silence_distributed()
     where = scheduler or scheduler_file
     try:
         client = Client(scheduler, timeout=30) if scheduler else Client(scheduler_file=scheduler_file, timeout=30)
