@@ -117,6 +117,49 @@ def test_the_mosaic_and_its_table_hold_what_was_stitched(tmp_path):
                                              (MosaicFields(places, section, results)[k] for k in range(4)))  # fmt: skip
 
 
+def test_grains_end_where_the_fields_do(tmp_path):
+    """A section is no rectangle: one field of four was not measured."""
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(3)
+    phases = np.kron(rng.integers(1, N_PHASES + 1, (10, 10)), np.ones((4, 4), dtype=int))
+    places, section, results = cut_section(tmp_path, phases, [0, 20, 40], [0, 20, 40], rng)
+    names = places.names[:3]
+    places = places_of(names, places.origins[:3].astype(float), places.shapes[:3], pixel_size=2.0)
+    layout = Layout(tmp_path)
+    done = write_mosaic(layout, places, section, {name: results[name] for name in names},
+                        names=["a", "b", "c"], colours=np.eye(3))  # fmt: skip
+    segments = open_mosaic(done.mosaic).levels["segments"][0][...]
+    measured = np.zeros((42, 42), dtype=bool)
+    measured[1:41, 1:41] = True
+    measured[21:, 21:] = False
+    inside = measured[:-2, 1:-1] & measured[2:, 1:-1] & measured[1:-1, :-2] & measured[1:-1, 2:]
+    table = pq.read_table(done.segments).to_pydict()
+    expected = [bool((~inside)[segments == k].any()) for k in table["segment"]]
+    assert table["at border"] == expected
+    assert not all(expected)
+
+
+def test_what_touches_only_where_another_field_hides_it_stays_apart(tmp_path):
+    """In the second field two parts of one phase meet in columns that lie nearer to the centre of the first one."""
+    first = np.full((8, 12), 1)
+    second = np.full((8, 12), 1)
+    second[:3], second[5:] = 2, 3
+    second[3:5, :2] = 2  # in the overlap of four columns, of which two are those of the first field
+    results = written(
+        tmp_path,
+        made_result("a", first, np.array([0]), 2 * N_PHASES),
+        made_result("b", second, np.array([0, 2, 3]), 2 * N_PHASES),
+    )
+    of_parts = {name: np.arange(2 * N_PHASES) // 2 for name in "ab"}
+    places = places_of(("a", "b"), np.array([[0.0, 0], [0, 8]]), np.array([first.shape, second.shape]), pixel_size=1.0)
+    fields = MosaicFields(places, made_phases(N_PHASES, of_parts), results)
+    stitched = stitched_segments(fields)
+    _, upper, lower = stitched.of_field[1][1:]
+    assert upper != lower
+    assert stitched.phases[upper - 1] == stitched.phases[lower - 1]
+
+
 def test_a_mosaic_written_twice_has_equal_bytes(tmp_path):
     rng = np.random.default_rng(2)
     phases = np.kron(rng.integers(1, N_PHASES + 1, (5, 5)), np.ones((8, 8), dtype=int))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.batch.field_results import FieldResult
 from napari_gdls.batch.layout import Layout
 from napari_gdls.batch.mosaic_fields import MosaicFields
 from napari_gdls.batch.places import SectionPlaces, Window
@@ -25,6 +26,9 @@ ATTRIBUTE = "gdls-mosaic"
 
 VERSION = 1
 """Of what stands in it."""
+
+_LEAST_LABELS = 256
+"""Phases that the numbers of the phase image leave room for at least: it has 16 bits, and 32 from 65,536 phases on."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,19 @@ def write_mosaic(
     fields = MosaicFields(places, phases, results)
     stitched = stitched_segments(fields, progress=report)
     sums = SegmentSums(stitched.n_segments)
-    dtype = _bse_dtype(fields)
-    has_confidence = all(fields[k].confidence is not None for k in range(len(fields)))
+    has_confidence, kinds = True, set()
+    for number in range(len(fields)):
+        result = fields[number]
+        sums.add_measured(stitched.of_field[number], result)
+        has_confidence &= result.confidence is not None
+        kinds.add(_images(result)[0].dtype)
+    dtype = str(np.result_type(*kinds))
     layers = [
         TiledLayer("bse", dtype, title="BSE"),
         TiledLayer("segments", "uint32", is_labels=True),
         TiledLayer(
             "phases",
-            "uint16",
+            str(np.min_scalar_type(max(phases.n_phases, _LEAST_LABELS))),
             is_labels=True,
             table={"label": np.arange(1, phases.n_phases + 1), "name": np.array(list(names), dtype=np.str_)},
             classes=list(names),
@@ -105,23 +114,23 @@ def write_mosaic(
 
     def tile(rows: slice, columns: slice) -> Mapping[str, npt.NDArray[Any]]:
         window = Window(rows.start, rows.stop, columns.start, columns.stop)
-        owner = fields.owners(window)
+        around = fields.owners(window.wider(1))
+        owner = around[1:-1, 1:-1]
         made = {layer.name: np.zeros(window.shape, dtype=layer.dtype) for layer in layers}
         for number in fields.within(window).tolist():
             part = window.common(fields.windows[number])
             place, inside = part.inside(window), part.inside(fields.windows[number])
             own = owner[place] == number
             result = fields[number]
-            assert result.labels is not None  # read with its images
-            assert result.bse is not None
-            labels = result.labels[inside][own]
+            bse, of_pixels = _images(result)
+            labels = of_pixels[inside][own]
             made["segments"][place][own] = stitched.of_field[number][labels]
             made["phases"][place][own] = np.concatenate([[0], fields.phase_of_segments(number) + 1])[labels]
-            made["bse"][place][own] = _levelled(result.bse[inside][own], places, number, dtype)
+            made["bse"][place][own] = _levelled(bse[inside][own], places, number, dtype)
             if has_confidence:
                 assert result.confidence is not None
                 made["confidence"][place][own] = result.confidence[inside][own]
-        sums.add(window, made["segments"], made["bse"], made.get("confidence"), owner)
+        sums.add(window, made["segments"], made["bse"], made.get("confidence"), _at_edge(around))
         return made
 
     write_ome_zarr_tiles(
@@ -134,23 +143,23 @@ def write_mosaic(
         overwrite=True,
         progress=report,
     )
-    for number in range(len(fields)):
-        sums.add_measured(stitched.of_field[number], fields[number])
     table = sums.table(stitched.phases, names, places)
     write_parquet(layout.segments, table)
     return MosaicSummary(layout.mosaic, layout.segments, places.shape, stitched.n_segments)
 
 
-def _bse_dtype(fields: MosaicFields) -> str:
-    """The dtype of BSE in the mosaic: that of the fields, where all have one."""
-    kinds = {str(_bse(fields, number).dtype) for number in range(len(fields))}
-    return kinds.pop() if len(kinds) == 1 else str(np.result_type(*kinds))
+def _images(result: FieldResult) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    """BSE and labels of a field that was read with its images."""
+    assert result.bse is not None
+    assert result.labels is not None
+    return result.bse, result.labels
 
 
-def _bse(fields: MosaicFields, number: int) -> npt.NDArray[Any]:
-    found = fields[number].bse
-    assert found is not None  # read with its images
-    return found
+def _at_edge(owner: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Whether pixels of a tile have a side on which there is no field, by the owners of it and of a pixel around it."""
+    nothing = owner < 0
+    beside = (nothing[:-2, 1:-1], nothing[2:, 1:-1], nothing[1:-1, :-2], nothing[1:-1, 2:])
+    return np.asarray(np.logical_or.reduce(beside))
 
 
 def _levelled(bse: npt.NDArray[Any], places: SectionPlaces, number: int, dtype: str) -> npt.NDArray[Any]:

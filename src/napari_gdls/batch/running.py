@@ -305,8 +305,8 @@ def run_map(
         run.one_by_one()
     except (OSError, *_SCHEDULER_LOST) as error:
         raise GdlsError(
-            "the connection to the scheduler of the workers is lost; what is done is kept. The same command goes on from "
-            "here, once a scheduler runs again."
+            "the connection to the scheduler of the workers is lost; what is done is kept. The same command goes on "
+            "from here, once a scheduler runs again."
         ) from error
     except BaseException:
         client.cancel(list(run.running), force=True)

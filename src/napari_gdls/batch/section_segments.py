@@ -31,6 +31,7 @@ class SegmentSums:
         """Of rows, columns, BSE, confidence."""
         self._box = np.full((n, 4), -1, dtype=np.int64)
         """First row, first column, last row, last column; -1 before there is a pixel."""
+        self._at_border = np.zeros(n, dtype=np.bool_)
         self._fields = np.zeros(n, dtype=np.int64)
         self._measurements = np.zeros(n, dtype=np.int64)
         self._counts = np.zeros(n)
@@ -42,7 +43,7 @@ class SegmentSums:
         segments: npt.NDArray[np.uint32],
         bse: npt.NDArray[Any],
         confidence: npt.NDArray[np.uint8] | None,
-        owner: npt.NDArray[np.int64],
+        at_edge: npt.NDArray[np.bool_],
     ) -> None:
         """Add the pixels of a tile.
 
@@ -54,8 +55,8 @@ class SegmentSums:
             0: none.
         bse : (h, w) array
         confidence : (h, w) array of uint8, optional
-        owner : (h, w) array of int64
-            Field of each pixel.
+        at_edge : (h, w) array of bool
+            Whether there is no field on some side of the pixel.
         """
         self._has_confidence = confidence is not None
         _add_pixels(
@@ -68,6 +69,7 @@ class SegmentSums:
             self._sums,
             self._box,
         )
+        self._at_border[np.unique(segments[at_edge])] = True
 
     def add_measured(self, of_labels: npt.NDArray[np.uint32], result: FieldResult) -> None:
         """Add the measurements of the segments of a field.
@@ -101,7 +103,7 @@ class SegmentSums:
             ``segment``, as in the mosaic; ``phase``, from 1; ``name``; ``area [px]``, and where the pixel size is known
             ``area [um2]``; ``centroid row [px]``, ``centroid column [px]`` in the mosaic; ``first row [px]``, ``first
             column [px]``, ``last row [px]``, ``last column [px]``; ``fields`` that it lies in; ``at border``, whether
-            the mosaic ends at it; ``measurements``; ``counts``; ``mean BSE``; ``mean confidence``. Measurements where
+            the fields end at it; ``measurements``; ``counts``; ``mean BSE``; ``mean confidence``. Measurements where
             fields overlap count for both.
         """
         area = np.maximum(self._area[1:], 1)
@@ -124,7 +126,7 @@ class SegmentSums:
             "last row [px]": box[:, 2],
             "last column [px]": box[:, 3],
             "fields": self._fields[1:],
-            "at border": (box[:, :2] == 0).any(axis=1) | (box[:, 2:] == np.array(places.shape) - 1).any(axis=1),
+            "at border": self._at_border[1:],
             "measurements": self._measurements[1:],
             "counts": self._counts[1:],
             "mean BSE": mean[:, 2],

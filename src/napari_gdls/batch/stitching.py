@@ -61,11 +61,10 @@ def stitched_segments(fields: MosaicFields, *, progress: Progress | None = None)
     sizes, phases, seen, pairs = [], [], [], []
     for number in range(n):
         report("stitching", 0.5 * number / max(n, 1))
-        labels, of_segment = fields[number].labels, fields.phase_of_segments(number)
-        assert labels is not None  # read with its images
+        labels, of_segment = _in_mosaic(fields, number), fields.phase_of_segments(number)
         sizes.append(len(of_segment))
         phases.append(of_segment)
-        seen.append(_in_mosaic(fields, number, labels, len(of_segment)))
+        seen.append(np.bincount(labels.ravel(), minlength=len(of_segment) + 1)[1:] > 0)
         pairs.append(_touching_in_field(labels, of_segment, fields[number].part_of_segment))
     first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     pairs = [pair + first[number] for number, pair in enumerate(pairs)]
@@ -87,11 +86,11 @@ def stitched_segments(fields: MosaicFields, *, progress: Progress | None = None)
     return StitchedSegments(of_field, phase_of)
 
 
-def _in_mosaic(fields: MosaicFields, number: int, labels: npt.NDArray[np.int32], n: int) -> npt.NDArray[np.bool_]:
-    """Whether each segment of a field has a pixel that belongs to it in the mosaic."""
-    window = fields.windows[number]
-    own = labels if len(fields.within(window)) == 1 else labels[fields.owners(window) == number]
-    return np.asarray(np.bincount(own.ravel(), minlength=n + 1)[1:] > 0)
+def _in_mosaic(fields: MosaicFields, number: int) -> npt.NDArray[np.int32]:
+    """Labels of a field where its pixels are those of the mosaic, 0 where another field hides it."""
+    labels, window = fields[number].labels, fields.windows[number]
+    assert labels is not None  # read with its images
+    return labels if len(fields.within(window)) == 1 else np.where(fields.owners(window) == number, labels, 0)
 
 
 def _touching_in_field(labels: npt.NDArray[np.int32], phases: _Ids, parts: _Ids) -> _Ids:
