@@ -10,13 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.batch.field_results import FieldResult
-from napari_gdls.batch.section_fields import LINE_ERROR, calibration_shifts
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis, rebin
 from napari_gdls.phases.sums import Embedder
 from napari_gdls.spectra.drift import line_shifts
 from napari_gdls.spectra.windows import window_sums
 
 _Ids = npt.NDArray[np.int64]
+_Floats = npt.NDArray[np.float64]
+
+_LINE_ERROR = 1.0
+"""eV: by how much other lines beneath it, which differ from field to field, may move a line; added to its error."""
+
+_STEPS = 5
+"""Of reweighting in the regression of shifts on energy; they change by less than a tenth of their error then."""
 
 _MOST_PHASES, _LEAST_FIELDS = 8, 3
 """Phases whose lines are compared, those that most fields have, and fields that must have one. A choice."""
@@ -68,7 +74,7 @@ def calibrated_axes(
         return list(axes)
     lines, error = np.concatenate(energies), np.hstack(errors)
     offset, gain = (np.nan_to_num(each) for each in calibration_shifts(lines, np.hstack(shifts), error))
-    weight = 1 / np.hypot(error, LINE_ERROR) ** 2
+    weight = 1 / np.hypot(error, _LINE_ERROR) ** 2
     total = np.maximum(weight.sum(axis=1), np.finfo(np.float64).tiny)
     # At the lines that were seen: what a line is drawn to beyond them says nothing.
     off = np.sqrt((weight * (offset[:, None] + gain[:, None] * lines) ** 2).sum(axis=1) / total)
@@ -80,6 +86,51 @@ def calibrated_axes(
         else:
             made.append(EnergyAxis(axis.offset * (1 - g) - o, axis.width * (1 - g), axis.size))
     return made
+
+
+def calibration_shifts(energies: _Floats, shifts: _Floats, errors: _Floats) -> tuple[_Floats, _Floats]:
+    """Offset and gain of each field that the shifts of its lines show.
+
+    Parameters
+    ----------
+    energies : (L,) array
+        Of the lines, eV.
+    shifts, errors : (F, L) arrays
+        eV; the error is infinite where a line is too weak.
+
+    Returns
+    -------
+    offset : (F,) array of float64
+        eV; NaN for fields with fewer than two lines.
+    gain : (F,) array of float64
+        As a fraction, likewise.
+
+    Notes
+    -----
+    A straight line through the shifts of each field, robust by weights of Cauchy: lines that others lie beneath count
+    less.
+    """
+    error = np.hypot(errors, _LINE_ERROR)
+    seen = np.isfinite(error)
+    weight = np.where(seen, 1 / np.where(seen, error, 1) ** 2, 0.0)
+    enough = seen.sum(axis=1) >= 2
+    offset, gain = (np.full(len(shifts), np.nan) for _ in range(2))
+    if not enough.any():
+        return offset, gain
+    shift, base, error = shifts[enough], weight[enough], np.where(seen, error, 1)[enough]
+    robust = base
+    a, b = np.zeros(len(shift)), np.zeros(len(shift))
+    for _ in range(_STEPS):
+        total = robust.sum(axis=1)
+        mean = robust @ energies / total
+        middle = (robust * shift).sum(axis=1) / total
+        apart = energies - mean[:, None]
+        b = (robust * apart * shift).sum(axis=1) / (robust * apart**2).sum(axis=1)
+        a = middle - b * mean
+        residual = (shift - a[:, None] - b[:, None] * energies) / error
+        robust = base / (1 + residual**2)
+    offset[enough], gain[enough] = a, b
+    return offset, gain
 
 
 def with_axis(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_gdls.bse import bse_fractions_at_measurements
 from napari_gdls.embedding.inference import embedder
 from napari_gdls.mineralogy.phase_spectra import measurements_of_phases, phase_spectra
+from napari_gdls.phases.modal import counted_points
 from napari_gdls.phases.sums import Pool
 from napari_gdls.segmentation import Segmentation
 from napari_gdls.spectra.windows import window_counts_of_groups
@@ -86,9 +87,7 @@ def parts_of(segmentation: Segmentation) -> Parts:
         sums.measurements,
         bse / np.maximum(sums.measurements, 1),
     )
-    points = np.bincount(found.labels, weights=found.fraction, minlength=n)
-    points += np.bincount(found.partner[mixed], weights=1 - found.fraction[mixed], minlength=n)
-    doubt = np.bincount(found.labels, weights=(found.confidence * (1 - found.confidence)).astype(float), minlength=n)
+    points, doubt = counted_points(found)
     pairs = np.column_stack([found.labels[mixed], found.partner[mixed]]).astype(np.int64)
     mixtures, how_many = np.unique(pairs, axis=0, return_counts=True)
     return Parts(
@@ -97,8 +96,8 @@ def parts_of(segmentation: Segmentation) -> Parts:
         inside=sums.inside,
         intergrown=sums.intergrown,
         phase=np.arange(n),
-        points=np.asarray(points, dtype=np.float64),
-        doubt=np.asarray(doubt, dtype=np.float64),
+        points=points,
+        doubt=doubt,
         mixtures=mixtures.reshape(-1, 2),
         mixed=how_many,
         borders=sums.shared_borders,

@@ -29,16 +29,14 @@ from napari_gdls.phases.difference import Scale
 from napari_gdls.phases.impure_phases import (
     LARGEST_IMPURE,
     LIKENESS,
-    MIXTURE_TOLERANCE,
     MOST_PARTS,
-    difference_from_mixture,
     majority_of_impure,
+    misfit_of_mixtures,
     phases_touched,
 )
 from napari_gdls.phases.over_dispersion import estimate_dispersion
 from napari_gdls.phases.phase_sums import MOST_SUMS
 from napari_gdls.phases.sums import Embedder, Pool
-from napari_gdls.phases.unmixing import fit_mixtures
 from napari_gdls.progress import Progress, silent
 from napari_gdls.recipe import Recipe
 
@@ -50,12 +48,6 @@ field one may have some measurements beside each other, but not in field after f
 
 _MOST_LIKE = 4
 """Phases that one is tried as a mixture of for being like them, at least, besides those that it touches. A choice."""
-
-_LEAST_TAU_Z = 1e-9
-"""So that tau_z = 0 divides by something: then nothing is alike."""
-
-_ITERATIONS = 500
-"""Of `fit_mixtures` at most, as within a field."""
 
 _KEPT_SPECTRA = 1_500_000_000
 """Bytes of summed spectra that are kept in memory until it is known which belong together; of further fields they are
@@ -334,6 +326,7 @@ def _heads(
     """The group that each goes to: itself, where it is a phase; else the one that it is mostly of."""
     n, inside = len(sums), n_inside > 0
     heads = np.arange(n)
+    probabilities = sums.probabilities()
     shares = spectra / np.maximum(sums.total, 1)[:, None]
     small = (sums.size < LARGEST_IMPURE * sums.size.sum()) & ~intergrown
     # The smallest first: what is left of them is tried as a part of larger ones.
@@ -342,16 +335,10 @@ def _heads(
     for k in few[np.argsort(sums.size[few], kind="stable")].tolist():
         poll()
         parts = _likely_parts(k, sums, contacts, (heads == np.arange(n)) & ~intergrown)
-        g, weights = fit_mixtures(
-            sums.counts[[k]], sums.probabilities(), parts, np.ones(parts.shape), _ITERATIONS, poll
+        misfit, weights = misfit_of_mixtures(
+            sums[np.array([k])], parts, probabilities, shares, inside[[k]], scale, embed, poll
         )
-        if parts[0, 0] < 0:
-            continue
-        likely = float(scale.over_limit(g, sums.total[[k]])[0])
-        if not inside[k]:  # inside a grain no mixture is expected, so one must explain the sum in full there
-            material = difference_from_mixture(sums[np.array([k])], parts, weights, shares, scale, embed)
-            likely = min(likely, float(material[0] / (MIXTURE_TOLERANCE * max(scale.tau_z, _LEAST_TAU_Z))) ** 2)
-        if likely <= 1:
+        if misfit[0] <= 1:
             heads[k] = parts[0, int(weights[0].argmax())]
     # What is left without a grain of its own is less pure in one field than in another, by what lies around.
     together = sums.size.copy()

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.batch.field_calibration import calibration_shifts
 from napari_gdls.batch.field_parts import Parts
 from napari_gdls.batch.field_results import read_field_result
 from napari_gdls.batch.section_phases import SectionPhases
@@ -17,12 +18,6 @@ from napari_gdls.progress import Progress, silent
 from napari_gdls.spectra.drift import line_shifts
 
 FloatArray = npt.NDArray[np.float64]
-
-LINE_ERROR = 1.0
-"""eV: by how much other lines beneath it, which differ from field to field, may move a line; added to its error."""
-
-_STEPS = 5
-"""Of reweighting in the regression of shifts on energy; they change by less than a tenth of their error then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,48 +135,3 @@ def _levels(parts: Parts, of: npt.NDArray[np.int64], phases: SectionPhases) -> t
         float(parts.pool.total.sum()) / counts if counts > 0 else np.nan,
         float((size * parts.pool.bse).sum()) / bse if bse > 0 else np.nan,
     )
-
-
-def calibration_shifts(energies: FloatArray, shifts: FloatArray, errors: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Offset and gain of each field that the shifts of its lines show.
-
-    Parameters
-    ----------
-    energies : (L,) array
-        Of the lines, eV.
-    shifts, errors : (F, L) arrays
-        eV; the error is infinite where a line is too weak.
-
-    Returns
-    -------
-    offset : (F,) array of float64
-        eV; NaN for fields with fewer than two lines.
-    gain : (F,) array of float64
-        As a fraction, likewise.
-
-    Notes
-    -----
-    A straight line through the shifts of each field, robust by weights of Cauchy: lines that others lie beneath count
-    less.
-    """
-    error = np.hypot(errors, LINE_ERROR)
-    seen = np.isfinite(error)
-    weight = np.where(seen, 1 / np.where(seen, error, 1) ** 2, 0.0)
-    enough = seen.sum(axis=1) >= 2
-    offset, gain = (np.full(len(shifts), np.nan) for _ in range(2))
-    if not enough.any():
-        return offset, gain
-    shift, base, error = shifts[enough], weight[enough], np.where(seen, error, 1)[enough]
-    robust = base
-    a, b = np.zeros(len(shift)), np.zeros(len(shift))
-    for _ in range(_STEPS):
-        total = robust.sum(axis=1)
-        mean = robust @ energies / total
-        middle = (robust * shift).sum(axis=1) / total
-        apart = energies - mean[:, None]
-        b = (robust * apart * shift).sum(axis=1) / (robust * apart**2).sum(axis=1)
-        a = middle - b * mean
-        residual = (shift - a[:, None] - b[:, None] * energies) / error
-        robust = base / (1 + residual**2)
-    offset[enough], gain[enough] = a, b
-    return offset, gain

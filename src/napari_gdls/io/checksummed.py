@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from napari_gdls.errors import FieldReadError
 from napari_gdls.io.atomic import atomic_file, atomic_folder
+from napari_gdls.io.file_sinks import FolderSink
 from napari_gdls.io.limits import member, read_bounded, require_memory, require_plausible_expansion
 
 SUMS = "SHA256SUMS"
@@ -60,13 +61,7 @@ def folder_writer(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         See `napari_gdls.io.atomic.atomic_folder`.
     """
     with atomic_folder(path, overwrite=overwrite) as folder:
-
-        def put(name: str, data: bytes) -> None:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-
-        writer = SummedWriter(put)
+        writer = SummedWriter(FolderSink(folder).__setitem__)
         yield writer
         writer.finish()
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from napari_gdls.errors import FieldReadError, OutputError
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.described_labels import DescribedLabels
+from napari_gdls.io.file_sinks import FolderSink
 from napari_gdls.io.limits import checked_memory_limit, member, read_bounded, require_memory
 from napari_gdls.io.ome_zarr_metadata import VERSION, commonest, halved, image_label, multiscales, shown_in_grey
 from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
@@ -109,9 +110,9 @@ def write_ome_zarr(
         write_group(files, f"labels/{each.name}", {"ome": described})
         _write_levels(files, f"labels/{each.name}/", values)
     with atomic_folder(path, overwrite=overwrite) as folder:
+        sink = FolderSink(folder)
         for file, data in files.items():
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_bytes(data)
+            sink[file] = data
 
 
 def is_ome_zarr(path: Path) -> bool:

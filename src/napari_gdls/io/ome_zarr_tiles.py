@@ -18,8 +18,9 @@ import numpy.typing as npt
 from napari_gdls.errors import OutputError
 from napari_gdls.io.atomic import atomic_folder
 from napari_gdls.io.described_labels import DescribedLabels
+from napari_gdls.io.file_sinks import FolderSink
 from napari_gdls.io.ome_zarr_metadata import VERSION, commonest, halved, image_label, multiscales, shown_in_grey
-from napari_gdls.io.zarr_arrays import write_group
+from napari_gdls.io.zarr_arrays import created_array, write_group
 from napari_gdls.progress import Progress, silent
 
 TILE = 1024
@@ -134,22 +135,9 @@ def _group(layer: TiledLayer, *, first: bool) -> str:
 
 
 def _array(folder: Path, group: str, level: int, shape: tuple[int, int], dtype: str) -> Any:
-    import zarr
-    from zarr.codecs import BloscCodec, Crc32cCodec
-
     path = folder / group / str(level)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return zarr.create_array(
-        path,
-        shape=shape,
-        dtype=dtype,
-        chunks=(TILE, TILE),
-        compressors=[BloscCodec(cname="zstd", clevel=_EFFORT, shuffle="bitshuffle"), Crc32cCodec()],
-        fill_value=0,
-        dimension_names=("y", "x"),
-        zarr_format=3,
-        config={"write_empty_chunks": True},
-    )
+    return created_array(path, shape, dtype, chunks=(TILE, TILE), level=_EFFORT, dimensions=("y", "x"))
 
 
 def _tiles(shape: tuple[int, int]) -> list[tuple[float, slice, slice]]:
@@ -161,18 +149,6 @@ def _tiles(shape: tuple[int, int]) -> list[tuple[float, slice, slice]]:
     ]
 
 
-class _Folder:
-    """Puts files into a folder by name."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __setitem__(self, name: str, data: bytes, /) -> None:
-        target = self._folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-
-
 def _write_groups(
     folder: Path,
     layers: Sequence[TiledLayer],
@@ -182,7 +158,7 @@ def _write_groups(
     pixel_size: float | None,
     attributes: Mapping[str, Any],
 ) -> None:
-    files = _Folder(folder)
+    files = FolderSink(folder)
     labels = [layer.name for layer in layers if layer.is_labels]
     if labels:
         write_group(files, "labels", {"ome": {"version": VERSION, "labels": labels}})

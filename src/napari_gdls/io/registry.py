@@ -90,10 +90,7 @@ def read_field(
     RecipeError
         If `memory_limit` or `beam_energy` is no positive number, or `energy` no pair of numbers.
     """
-    file = existing_path(path)
-    options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
-    with_reader = _reader_for(file, reader, dataset)
-    _require_meaning(file, with_reader, options)
+    file, with_reader, options = _asked(path, reader, memory_limit, bse, dataset, gain, energy, beam_energy)
     with _explained(file, with_reader):
         field = with_reader.read(file, options)
         return field if options.beam_energy is None else field.with_beam_energy(options.beam_energy)
@@ -122,10 +119,7 @@ def describe(
     FieldReadError
         As in `read_field`.
     """
-    file = existing_path(path)
-    options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
-    with_reader = _reader_for(file, reader, dataset)
-    _require_meaning(file, with_reader, options)
+    file, with_reader, options = _asked(path, reader, memory_limit, bse, dataset, gain, energy, beam_energy)
     with _explained(file, with_reader), warnings.catch_warnings():
         warnings.simplefilter("ignore", GdlsWarning)  # the summary says it
         found = with_reader.describe(file, options)
@@ -175,10 +169,7 @@ def header_with_warnings(
     beam_energy: float | None = None,
 ) -> FieldHeader:
     """As `field_header`, for threads, none of which can hold warnings back for itself."""
-    file = existing_path(path)
-    options = _options(memory_limit, bse, dataset, gain, energy, beam_energy)
-    with_reader = _reader_for(file, reader, dataset)
-    _require_meaning(file, with_reader, options)
+    file, with_reader, options = _asked(path, reader, memory_limit, bse, dataset, gain, energy, beam_energy)
     with _explained(file, with_reader):
         found = with_reader.header(file, options)
         return found if options.beam_energy is None else replace(found, beam_energy=options.beam_energy)
@@ -210,15 +201,19 @@ def file_choices(path: str | os.PathLike[str], *, memory_limit: int | None = Non
         return with_reader.choices(file, options)
 
 
-def _options(
+def _asked(
+    path: str | os.PathLike[str],
+    reader: str | None,
     memory_limit: int | None,
     bse: str | int | os.PathLike[str] | None,
     dataset: str | int | None,
     gain: float | None,
     energy: tuple[float, float] | None,
     beam_energy: float | None,
-) -> ReadOptions:
-    return ReadOptions(
+) -> tuple[Path, FieldReader, ReadOptions]:
+    """The file, who reads it, and what was chosen of it, all checked."""
+    file = existing_path(path)
+    options = ReadOptions(
         checked_memory_limit(memory_limit),
         bse,
         dataset,
@@ -226,6 +221,9 @@ def _options(
         checked_energy(energy),
         checked_beam_energy(beam_energy),
     )
+    with_reader = _reader_for(file, reader, dataset)
+    _require_meaning(file, with_reader, options)
+    return file, with_reader, options
 
 
 def _require_meaning(path: Path, reader: FieldReader, options: ReadOptions) -> None:

@@ -45,21 +45,13 @@ from napari_gdls.errors import FieldError, FieldReadError, OutputError
 from napari_gdls.field import Field
 from napari_gdls.io import checksummed
 from napari_gdls.io.atomic import require_writable
+from napari_gdls.io.file_sinks import FileSink
 from napari_gdls.io.headers import FieldHeader, size_on_disk
 from napari_gdls.io.limits import checked_memory_limit, existing_path, require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
 from napari_gdls.io.stored_counts import STREAMED, CountsWanted, counts_dtype, most_of_counts, read_counts, write_counts
 from napari_gdls.io.stored_results import StoredResults, read_stored, write_results
-from napari_gdls.io.zarr_arrays import (
-    LEVEL,
-    FileSink,
-    StoreError,
-    parsed_json,
-    read_array,
-    read_header,
-    write_array,
-    write_group,
-)
+from napari_gdls.io.zarr_arrays import LEVEL, StoreError, parsed_json, read_array, read_header, write_array, write_group
 from napari_gdls.recipe import Recipe
 
 STORE_ENDINGS = (".gdls.zarr", ".gdls.zarr.zip", ".gdls.zip")

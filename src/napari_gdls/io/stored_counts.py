@@ -18,13 +18,13 @@ import scipy.sparse as sp
 from napari_gdls.field import Counts
 from napari_gdls.field.rows import rows_are_sparse
 from napari_gdls.io.counts_scan import SummedSpectra
+from napari_gdls.io.file_sinks import FileSink
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.sparse_spectra import MEMORY_SHARE, SpectraCollector, most_held, needed_besides, stored_bytes
 from napari_gdls.io.zarr_arrays import (
     CHUNK_BYTES,
     ArrayReader,
     ArrayWriter,
-    FileSink,
     StoreError,
     read_array,
     read_header,

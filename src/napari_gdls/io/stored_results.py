@@ -13,17 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import FieldReadError, OutputError, RecipeError
+from napari_gdls.io.file_sinks import FileSink
 from napari_gdls.io.limits import require_memory
 from napari_gdls.io.plain_values import from_plain, to_plain
-from napari_gdls.io.zarr_arrays import (
-    FileSink,
-    StoreError,
-    parsed_json,
-    read_array,
-    read_header,
-    write_array,
-    write_group,
-)
+from napari_gdls.io.zarr_arrays import StoreError, parsed_json, read_array, read_header, write_array, write_group
 from napari_gdls.recipe import Recipe
 
 LABELS = "results/labels"

@@ -9,12 +9,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_gdls.errors import OutputError
+from napari_gdls.io.file_sinks import FileSink
 from napari_gdls.io.plain_values import ARRAY_DTYPES
 
 CHUNK_BYTES = 4 * 1024**2
@@ -26,12 +27,6 @@ _CRC_BYTES = 4
 """Of the CRC-32C behind every chunk."""
 
 Shuffle = Literal["shuffle", "bitshuffle"]
-
-
-class FileSink(Protocol):
-    """What files are written to, such as a dict: ``files[name] = content``."""
-
-    def __setitem__(self, name: str, data: bytes, /) -> None: ...
 
 
 class StoreError(ValueError):
@@ -287,12 +282,43 @@ def _created(
     level: int,
     dimensions: Sequence[str] | None = None,
 ) -> Any:
-    import zarr
-    from zarr.codecs import BloscCodec, Crc32cCodec
     from zarr.storage import MemoryStore
 
+    return created_array(
+        MemoryStore(contents), shape, dtype, chunks=chunks, shuffle=shuffle, level=level, dimensions=dimensions
+    )
+
+
+def created_array(
+    store: Any,
+    shape: tuple[int, ...],
+    dtype: npt.DTypeLike,
+    *,
+    chunks: tuple[int, ...],
+    shuffle: Shuffle = "bitshuffle",
+    level: int = LEVEL,
+    dimensions: Sequence[str] | None = None,
+) -> Any:
+    """A new array of Zarr 3, packed as all arrays here.
+
+    Parameters
+    ----------
+    store : zarr store or Path
+    shape : tuple of int
+    dtype : dtype
+    chunks : tuple of int
+    shuffle, level, dimensions
+        As in `write_array`.
+
+    Returns
+    -------
+    zarr.Array
+    """
+    import zarr
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
     return zarr.create_array(
-        MemoryStore(contents),
+        store,
         shape=shape,
         dtype=dtype,
         chunks=chunks,

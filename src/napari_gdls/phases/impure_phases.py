@@ -16,7 +16,7 @@ from napari_gdls.phases.unmixing import fit_mixtures
 MOST_PARTS = 12
 """Phases that one is tried as a mixture of, at most: as many as a phase touches, but for a few edges."""
 
-MIXTURE_TOLERANCE = 2 / 3
+_MIXTURE_TOLERANCE = 2 / 3
 """Part of tau_z by which a sum may differ from a mixture and still be one: mixing is not quite linear in reality.
 Chosen on the benchmark fields."""
 
@@ -80,7 +80,7 @@ def unexplained_segments(
         field.embedded(tested[sure]), parts[tested[sure]], weights[sure], now.spectra, scale, field.embed
     )
     poll()
-    left = tested[sure[differs > MIXTURE_TOLERANCE * scale.tau_z]]
+    left = tested[sure[differs > _MIXTURE_TOLERANCE * scale.tau_z]]
     has_interior = field.interior_sums.size[left] >= 1
     return sums.joined(field.interior_sums)[np.where(has_interior, left + field.n_segments, left)]
 
@@ -102,17 +102,12 @@ def kept_phases(
     inner = np.bincount(now.labels[field.near.interior(now.labels)], minlength=len(pool)) >= LEAST_INTERIOR
     consists_of = np.zeros((len(pool), len(pool)), dtype=np.bool_)
     waiting = np.flatnonzero(~founded)
+    probabilities = pool.probabilities()
     while len(waiting):
         parts = phases_touched(touching[waiting] * kept, waiting)
-        g, weights = fit_mixtures(
-            pool.counts[waiting], pool.probabilities(), parts, np.ones(parts.shape), _ITERATIONS, poll
+        likeness[waiting], weights = misfit_of_mixtures(
+            pool[waiting], parts, probabilities, now.spectra, inner[waiting], scale, field.embed, poll
         )
-        over = scale.over_limit(g, pool.total[waiting])
-        material = difference_from_mixture(pool[waiting], parts, weights, now.spectra, scale, field.embed)
-        material /= max(MIXTURE_TOLERANCE * scale.tau_z, _LEAST_TAU_Z)
-        # Inside a grain no mixture is expected, so one must explain the sum in full there.
-        likely = np.where(inner[waiting], over, np.minimum(over, material**2))
-        likeness[waiting] = np.where(parts[:, 0] >= 0, likely, np.inf)
         consists_of[waiting] = False
         rows, columns = np.nonzero(weights > _LEAST_WEIGHT)
         consists_of[waiting[rows], parts[rows, columns]] = True
@@ -165,6 +160,49 @@ def joined_with_majority(
         pure = (found.labels == k) & (found.partner < 0)
         partner[pure], fraction[pure] = minor, majority
     return found.changed(mostly[found.labels], np.where(partner >= 0, mostly[partner], -1), fraction)
+
+
+def misfit_of_mixtures(
+    sums: Pool,
+    parts: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float64],
+    spectra: npt.NDArray[np.float64],
+    inside: npt.NDArray[np.bool_],
+    scale: Scale,
+    embed: Embedder,
+    poll: Callable[[], None] = lambda: None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How badly the best mixture of phases fits sums, in units of what is taken for one.
+
+    Parameters
+    ----------
+    sums : Pool
+        M sums.
+    parts : (M, P) array of int64
+        Phases that each may be a mixture of; -1 after the last.
+    probabilities : (K, W) array of float64
+        Of the windows, for each phase; `Pool.probabilities`.
+    spectra, scale, embed
+        As in `difference_from_mixture`.
+    inside : (M,) array of bool
+        Whether the sum is of measurements inside grains, where no mixture is expected: one must explain the counts in
+        full there, and elsewhere the spectrum but for the tolerance.
+    poll : callable
+        Called several times a second; may raise.
+
+    Returns
+    -------
+    misfit : (M,) array of float64
+        Up to 1 it is a mixture; infinite where there are no parts.
+    weights : (M, P) array of float64
+        Shares of the parts.
+    """
+    g, weights = fit_mixtures(sums.counts, probabilities, parts, np.ones(parts.shape), _ITERATIONS, poll)
+    over = scale.over_limit(g, sums.total)
+    material = difference_from_mixture(sums, parts, weights, spectra, scale, embed)
+    material /= max(_MIXTURE_TOLERANCE * scale.tau_z, _LEAST_TAU_Z)
+    misfit = np.where(inside, over, np.minimum(over, material**2))
+    return np.where(parts[:, 0] >= 0, misfit, np.inf), weights
 
 
 def difference_from_mixture(

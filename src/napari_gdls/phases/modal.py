@@ -49,11 +49,25 @@ def modal_composition(phases: MeasurementPhases) -> Modal:
     L. van der Plas, A. C. Tobi, A chart for judging the reliability of point counting results, Am. J. Sci. 263 (1965)
     87-90.
     """
-    mixed = phases.partner >= 0
-    points = np.bincount(phases.labels, weights=phases.fraction, minlength=phases.n_phases)
-    points += np.bincount(phases.partner[mixed], weights=1 - phases.fraction[mixed], minlength=phases.n_phases)
-    doubt = (phases.confidence * (1 - phases.confidence)).astype(np.float64)
-    return modal_of_points(points, np.bincount(phases.labels, weights=doubt, minlength=phases.n_phases))
+    return modal_of_points(*counted_points(phases))
+
+
+def counted_points(phases: MeasurementPhases) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Measurements that count for each phase, and how sure that is, as `modal_of_points` takes them.
+
+    Parameters
+    ----------
+    phases : MeasurementPhases
+
+    Returns
+    -------
+    points, doubt : (P,) arrays of float64
+    """
+    n, mixed = phases.n_phases, phases.partner >= 0
+    points = np.bincount(phases.labels, weights=phases.fraction, minlength=n)
+    points += np.bincount(phases.partner[mixed], weights=1 - phases.fraction[mixed], minlength=n)
+    doubt = np.bincount(phases.labels, weights=(phases.confidence * (1 - phases.confidence)).astype(float), minlength=n)
+    return points.astype(np.float64), doubt.astype(np.float64)
 
 
 def modal_of_points(points: npt.ArrayLike, doubt: npt.ArrayLike) -> Modal:
