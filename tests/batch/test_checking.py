@@ -21,6 +21,7 @@ from napari_gdls.batch.phase_list import section_phases
 from napari_gdls.batch.plan import BatchPlan, write_plan
 from napari_gdls.batch.positions import placed_fields
 from napari_gdls.batch.section_choices import SectionChoices
+from napari_gdls.batch.section_fields import section_fields
 from napari_gdls.batch.section_names import named_phases
 from napari_gdls.batch.target import require_target, result_bytes
 from napari_gdls.batch.task_memory import PROGRAM_BYTES, choose_workers, memory_of_task, require_room_in
@@ -204,7 +205,7 @@ def test_sums_of_fields_on_other_axes_are_of_the_same_phases(tmp_path: Path) -> 
     sums = [read_field_result(path, images=False) for path in results.values()]
     inside = sum(float(each.parts.spectra[:, each.energy.window(1000.0, 9000.0)].sum()) for each in sums)
     assert found.spectra[:, found.energy.window(1000.0, 9000.0)].sum() == pytest.approx(inside, rel=1e-3)
-    assert len(named_phases(found, results, SectionChoices()).names) == 2
+    assert len(named_phases(found, section_fields(found, results), SectionChoices()).names) == 2
 
 
 # What a task takes

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_results import made_result, written
 
 from napari_gdls.batch.bse_levels import matched_levels
+from napari_gdls.batch.mosaic_fields import HeldResults
 from napari_gdls.batch.places import places_of
 from napari_gdls.batch.registration import PairShift, _solved, overlapping_pairs, registered
 from napari_gdls.errors import GdlsWarning
@@ -49,11 +50,15 @@ def mosaic(folder, seed, *, rows=2, columns=2, error=4, levels=False):
     return places, np.array(true), files, np.array(gains), results
 
 
+def held(places, files):
+    return HeldResults([files[name] for name in places.names], ("bse", "valid"))
+
+
 @settings(max_examples=5)
 @given(seed=st.integers(0, 10_000))
 def test_shifts_are_found_again(tmp_path_factory, seed):
     places, true, files, _, _ = mosaic(tmp_path_factory.mktemp("mosaic"), seed)
-    found, _ = registered(places, files)
+    found, _ = registered(places, held(places, files))
     np.testing.assert_array_equal(found.origins - found.origins[0], true - true[0])
     assert np.nanmax(found.residual) < 1.0
 
@@ -67,7 +72,9 @@ def test_the_order_of_the_fields_does_not_matter(tmp_path):
         origins=places.origins[order],
         shapes=places.shapes[order],
     )
-    np.testing.assert_array_equal(registered(other, files)[0].origins, registered(places, files)[0].origins[order])
+    np.testing.assert_array_equal(
+        registered(other, held(other, files))[0].origins, registered(places, held(places, files))[0].origins[order]
+    )
 
 
 def test_images_that_do_not_tell_leave_the_places_as_they_were(tmp_path):
@@ -77,13 +84,13 @@ def test_images_that_do_not_tell_leave_the_places_as_they_were(tmp_path):
         noise = rng.integers(0, 255, (SIDE, SIDE)).astype(np.uint8)
         written(tmp_path, dataclasses.replace(result, bse=noise))
     with pytest.warns(GdlsWarning, match="show different things there"):
-        found, pairs = registered(places, files)
+        found, pairs = registered(places, held(places, files))
     assert pairs == []
     np.testing.assert_array_equal(found.origins, places.origins)
     for result in results:
         written(tmp_path, dataclasses.replace(result, bse=np.full((SIDE, SIDE), 7, np.uint8)))
     with pytest.warns(GdlsWarning, match="show different things there"):
-        np.testing.assert_array_equal(registered(places, files)[0].origins, places.origins)
+        np.testing.assert_array_equal(registered(places, held(places, files))[0].origins, places.origins)
 
 
 def test_fields_that_only_touch_are_not_compared():
@@ -93,8 +100,8 @@ def test_fields_that_only_touch_are_not_compared():
 
 def test_levels_are_found_again_up_to_a_common_scale(tmp_path):
     places, _, files, gains, results = mosaic(tmp_path, 5, rows=2, columns=3, error=0, levels=True)
-    pairs = registered(places, files)[1]
-    found = matched_levels(places, files, "auto", results, None, pairs)
+    pairs = registered(places, held(places, files))[1]
+    found = matched_levels(places, held(places, files), "auto", results, None, pairs)
     middle = 130.0
     right = (middle - gains[:, 1]) / gains[:, 0]  # what each field shows of the same grey
     shown = found.bse_gain * right + found.bse_offset
@@ -106,7 +113,7 @@ def test_levels_are_found_again_up_to_a_common_scale(tmp_path):
 @pytest.mark.parametrize("how", ["none", "phases"])
 def test_levels_stay_where_there_is_nothing_to_match_them_by(tmp_path, how):
     places, _, files, _, results = mosaic(tmp_path, 5, rows=1, columns=2, levels=True)
-    found = matched_levels(places, files, how, results, None)
+    found = matched_levels(places, held(places, files), how, results, None)
     np.testing.assert_array_equal(found.bse_gain, 1)
     np.testing.assert_array_equal(found.bse_offset, 0)
 

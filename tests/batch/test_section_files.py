@@ -100,8 +100,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     shapes = np.full((len(results), 2), SIDE)
     places = places_of(tuple(results), corners, shapes, pixel_size=2.0, source="table")
     phases = section_phases(results, plan.recipe)
-    names = named_phases(phases, results, plan.section)
-    section = summarized_section(layout, phases, names, section_fields(phases, results), places)
+    fields = section_fields(phases, results)
+    names = named_phases(phases, fields, plan.section)
+    section = summarized_section(layout, phases, names, fields, places)
     return Made(layout, plan, results, places, section, segmented)
 
 
@@ -259,14 +260,14 @@ def test_a_section_of_one_field_is_named_as_the_field(made: Made) -> None:
         parts.pool, parts.spectra, found.energy, parts.inside, parts.intergrown, parts.borders, parts.points,
         {"F00": np.arange(len(parts))},
     )  # fmt: skip
-    named = named_phases(alone, {"F00": made.results["F00"]}, made.plan.section)
+    fields = section_fields(alone, {"F00": made.results["F00"]})
+    named = named_phases(alone, fields, made.plan.section)
     assert named.names == identify(segmentation, library=LIBRARY).names
-    modal = section_fields(alone, {"F00": made.results["F00"]})
-    np.testing.assert_allclose(100 * modal.points[0] / modal.points.sum(), segmentation.modal.percent)
+    np.testing.assert_allclose(100 * fields.points[0] / fields.points.sum(), segmentation.modal.percent)
 
 
 def test_phases_without_names_are_called_by_number(made: Made) -> None:
-    named = named_phases(made.section.phases, made.results, SectionChoices(names=False))
+    named = named_phases(made.section.phases, made.section.fields, SectionChoices(names=False))
     assert named.titles[0] == "phase 1"
     section = replace(made.section, names=named)
     files = write_section_tables(made.layout, made.plan, section)

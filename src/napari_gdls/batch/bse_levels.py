@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import lsqr
 
-from napari_gdls.batch.field_results import FieldResult, read_field_result
+from napari_gdls.batch.field_results import FieldResult
+from napari_gdls.batch.mosaic_fields import HeldResults
 from napari_gdls.batch.places import SectionPlaces
 from napari_gdls.batch.registration import PairShift
 from napari_gdls.batch.section_phases import SectionPhases
@@ -32,7 +32,7 @@ _LEAST_PHASES = 2
 
 def matched_levels(
     places: SectionPlaces,
-    results: Mapping[str, Path],
+    results: HeldResults,
     how: str,
     fields: Sequence[FieldResult],
     phases: SectionPhases | None,
@@ -43,7 +43,8 @@ def matched_levels(
     Parameters
     ----------
     places : SectionPlaces
-    results : mapping of str to Path
+    results : HeldResults
+        With BSE and valid pixels, in the order of the places.
     how : str
         One of `napari_gdls.batch.section_choices.BSE_LEVELS`.
     fields : sequence of FieldResult
@@ -64,7 +65,7 @@ def matched_levels(
 
 
 def _by_overlaps(
-    places: SectionPlaces, results: Mapping[str, Path], pairs: Sequence[tuple[int, int]]
+    places: SectionPlaces, results: HeldResults, pairs: Sequence[tuple[int, int]]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Gains and offsets by which quantiles of what two fields have in common agree best."""
     values: list[tuple[int, int, npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
@@ -73,11 +74,9 @@ def _by_overlaps(
         common = windows[0].common(windows[1])
         seen = []
         for number, window in zip((first, second), windows, strict=True):
-            result = read_field_result(results[places.names[number]], images=("bse", "valid"))
-            assert result.bse is not None  # asked for
-            assert result.valid is not None
+            bse, valid = results.bse_and_valid(number)
             part = common.inside(window)
-            inside = result.bse[part][result.valid[part]]
+            inside = bse[part][valid[part]]
             seen.append(np.quantile(inside, _QUANTILES) if inside.size else np.zeros(0))
         if all(each.size for each in seen):
             values.append((first, second, seen[0], seen[1]))

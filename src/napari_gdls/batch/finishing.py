@@ -96,7 +96,8 @@ def _finished(layout: Layout, plan: BatchPlan, results: dict[str, Path], progres
     phases = section_phases(results, plan.recipe, progress=progress)
     write_section_phases(layout.phases, phases)
     files = {"phases of the section": layout.phases}
-    names = named_phases(phases, results, plan.section, progress=progress)
+    fields = section_fields(phases, results, progress=progress)
+    names = named_phases(phases, fields, plan.section, progress=progress)
     places = None
     if plan.section.mosaic:
         places = placed_fields(plan.inputs, results, plan.section, phases, progress=progress)
@@ -105,7 +106,6 @@ def _finished(layout: Layout, plan: BatchPlan, results: dict[str, Path], progres
             layout, places, phases, results, names=names.titles, colours=names.colours, progress=progress
         )
         files |= {"mosaic": mosaic.mosaic, "segments": mosaic.segments}
-    fields = section_fields(phases, results, progress=progress)
     summary = summarized_section(layout, phases, names, fields, places)
     files |= write_section_tables(layout, plan, summary)
     if plan.section.report and not lacking_for_report():  # which was said before the work

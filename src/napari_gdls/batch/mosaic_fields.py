@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.batch.field_results import FieldResult, read_field_result
+from napari_gdls.batch.field_results import IMAGES, FieldResult, read_field_result
 from napari_gdls.batch.places import SectionPlaces, Window
 from napari_gdls.batch.section_phases import SectionPhases
 
 _HELD = 256 * 1024**2
 """Bytes of fields that are kept in memory, those that were used last: a row of two hundred fields of 500 x 500 px."""
+
+
+class HeldResults:
+    """Results of fields with some of their images; those that were used last are kept in memory.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    images : collection of str
+        Which; see `napari_gdls.batch.field_results.read_field_result`.
+    """
+
+    def __init__(self, paths: Sequence[Path], images: Collection[str] = IMAGES) -> None:
+        self._paths, self._images = paths, images
+        self._held: OrderedDict[int, FieldResult] = OrderedDict()
+        self._bytes = 0
+
+    def __getitem__(self, number: int) -> FieldResult:
+        if number in self._held:
+            self._held.move_to_end(number)
+            return self._held[number]
+        found = read_field_result(self._paths[number], images=self._images)
+        self._held[number] = found
+        self._bytes += _bytes_of(found)
+        while self._bytes > _HELD and len(self._held) > 1:
+            self._bytes -= _bytes_of(self._held.popitem(last=False)[1])
+        return found
+
+    def bse_and_valid(self, number: int) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """BSE image of a field, and which of its pixels are valid; both must be among the images."""
+        found = self[number]
+        assert found.bse is not None
+        assert found.valid is not None
+        return found.bse, found.valid
 
 
 class MosaicFields:
@@ -31,9 +66,7 @@ class MosaicFields:
     def __init__(self, places: SectionPlaces, phases: SectionPhases, results: Mapping[str, Path]) -> None:
         self.places = places
         self._of_parts = phases.of_parts
-        self._results = results
-        self._held: OrderedDict[int, FieldResult] = OrderedDict()
-        self._bytes = 0
+        self._results = HeldResults([results[name] for name in places.names])
         corners, ends = places.origins, places.origins + places.shapes
         self.windows = [places.window(number) for number in range(len(places.names))]
         self._corners, self._ends = corners, ends
@@ -44,15 +77,7 @@ class MosaicFields:
 
     def __getitem__(self, number: int) -> FieldResult:
         """The result of a field, with its images."""
-        if number in self._held:
-            self._held.move_to_end(number)
-            return self._held[number]
-        found = read_field_result(self._results[self.places.names[number]])
-        self._held[number] = found
-        self._bytes += _bytes_of(found)
-        while self._bytes > _HELD and len(self._held) > 1:
-            self._bytes -= _bytes_of(self._held.popitem(last=False)[1])
-        return found
+        return self._results[number]
 
     def phase_of_segments(self, number: int) -> npt.NDArray[np.int64]:
         """Phase of the section of each segment of a field, (K,)."""

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from napari_gdls.batch.bse_levels import matched_levels
 from napari_gdls.batch.field_results import FieldResult, read_field_result
 from napari_gdls.batch.inputs import FieldInput
+from napari_gdls.batch.mosaic_fields import HeldResults
 from napari_gdls.batch.places import SectionPlaces, places_of
 from napari_gdls.batch.registration import registered
 from napari_gdls.batch.section_choices import SectionChoices
@@ -79,8 +80,9 @@ def placed_fields(
         if centres is not None:
             flips = np.array([-1 if "y" in choices.flip else 1, -1 if "x" in choices.flip else 1])
             places = _checked(source, done, fields, centres * flips)
-            places, pairs = registered(places, results, progress=progress)
-            return matched_levels(places, results, choices.bse_levels, fields, phases, pairs)
+            held = HeldResults([results[name] for name in places.names], images=("bse", "valid"))
+            places, pairs = registered(places, held, progress=progress)
+            return matched_levels(places, held, choices.bse_levels, fields, phases, pairs)
     if choices.positions == "auto":
         return None
     raise GdlsError(

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +17,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
-from napari_gdls.batch.field_results import read_field_result
+from napari_gdls.batch.mosaic_fields import HeldResults
 from napari_gdls.batch.places import SectionPlaces, Window
 from napari_gdls.errors import GdlsWarning
 from napari_gdls.progress import Progress, silent
@@ -55,14 +53,15 @@ class PairShift(NamedTuple):
 
 
 def registered(
-    places: SectionPlaces, results: Mapping[str, Path], *, progress: Progress | None = None
+    places: SectionPlaces, results: HeldResults, *, progress: Progress | None = None
 ) -> tuple[SectionPlaces, list[PairShift]]:
     """Places as measured on what overlaps, and the pairs that told; places of fields that overlap with none stay.
 
     Parameters
     ----------
     places : SectionPlaces
-    results : mapping of str to Path
+    results : HeldResults
+        With BSE and valid pixels, in the order of the places.
     progress : Progress, optional
 
     Warns
@@ -115,13 +114,13 @@ def overlapping_pairs(places: SectionPlaces) -> list[tuple[int, int]]:
     return sorted(pairs)
 
 
-def pair_shift(places: SectionPlaces, results: Mapping[str, Path], first: int, second: int) -> PairShift | None:
+def pair_shift(places: SectionPlaces, results: HeldResults, first: int, second: int) -> PairShift | None:
     """The shift of a pair of fields; None where their images do not tell.
 
     Parameters
     ----------
     places : SectionPlaces
-    results : mapping of str to Path
+    results : HeldResults
     first, second : int
     """
     from skimage.registration import phase_cross_correlation
@@ -149,17 +148,15 @@ def pair_shift(places: SectionPlaces, results: Mapping[str, Path], first: int, s
 
 
 def _within(
-    places: SectionPlaces, results: Mapping[str, Path], number: int, window: Window
+    places: SectionPlaces, results: HeldResults, number: int, window: Window
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
     """BSE of a field in a rectangle of the mosaic, and where it has some."""
-    result = read_field_result(results[places.names[number]], images=("bse", "valid"))
-    assert result.bse is not None  # asked for
-    assert result.valid is not None
+    bse, valid = results.bse_and_valid(number)
     own = places.window(number)
     part = own.common(window)
     image, mask = np.zeros(window.shape), np.zeros(window.shape, dtype=np.bool_)
-    image[part.inside(window)] = result.bse[part.inside(own)]
-    mask[part.inside(window)] = result.valid[part.inside(own)]
+    image[part.inside(window)] = bse[part.inside(own)]
+    mask[part.inside(window)] = valid[part.inside(own)]
     return image, mask
 
 

@@ -48,8 +48,10 @@ class SectionFields:
         By which counts vary more than Poisson's law has it, as the field was judged.
     full_scale : (F,) array of float64
         Of the BSE.
-    beam_energy : float or None
-        keV, of the first field that knows it.
+    total_spectrum : (D,) array of float64
+        Sum of all spectra of all fields, on the energy axis of the phases.
+    beam_energy, take_off_angle : float or None
+        keV and degrees, of the first field that knows it.
     shapes : (F, 2) array of int64
         Height and width in pixels.
     """
@@ -67,7 +69,9 @@ class SectionFields:
     gain: FloatArray
     over_dispersion: FloatArray
     full_scale: FloatArray
+    total_spectrum: FloatArray
     beam_energy: float | None
+    take_off_angle: float | None
     shapes: npt.NDArray[np.int64]
 
 
@@ -96,7 +100,9 @@ def section_fields(
     measurements, shapes = np.zeros(n, dtype=np.int64), np.zeros((n, 2), dtype=np.int64)
     counts_each, count_level, bse_level, over, full_scale = (np.full(n, np.nan) for _ in range(5))
     spectra = np.zeros((n, phases.energy.size), dtype=np.float32)
+    total = np.zeros(phases.energy.size)
     beam: float | None = None
+    angle: float | None = None
     for k, (name, path) in enumerate(results.items()):
         report("tables", k / n)
         found = read_field_result(path, images=False, whole=False)
@@ -112,13 +118,17 @@ def section_fields(
         count_level[k], bse_level[k] = _levels(parts, of, phases)
         over[k], full_scale[k] = found.scale["dispersion"], found.bse_full_scale
         beam = found.beam_energy if beam is None else beam
-        spectra[k] = _on_axis(found.total_spectrum, found.energy, phases.energy)
+        angle = found.facts.get("take_off_angle") if angle is None else angle
+        on_axis = _on_axis(found.total_spectrum, found.energy, phases.energy)
+        spectra[k] = on_axis
+        total += on_axis
     offset, gain = calibration_shifts(*line_shifts(spectra.astype(np.float64), phases.energy))
     report("tables", 1.0)
     return SectionFields(
         names=tuple(results), points=points, doubt=doubt, segments=segments, counts=counts, measurements=measurements,
         counts_each=counts_each, count_level=count_level, bse_level=bse_level, offset=offset, gain=gain,
-        over_dispersion=over, full_scale=full_scale, beam_energy=beam, shapes=shapes,
+        over_dispersion=over, full_scale=full_scale, total_spectrum=total, beam_energy=beam,
+        take_off_angle=angle, shapes=shapes,
     )  # fmt: skip
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.batch.field_results import read_field_result
 from napari_gdls.batch.section_choices import SectionChoices
+from napari_gdls.batch.section_fields import SectionFields
 from napari_gdls.batch.section_phases import SectionPhases
-from napari_gdls.energy import DEFAULT_BEAM_ENERGY, rebin
+from napari_gdls.energy import DEFAULT_BEAM_ENERGY
 from napari_gdls.errors import GdlsWarning
 from napari_gdls.mineralogy.calibration import calibrate_spectrum
 from napari_gdls.mineralogy.phase_spectra import PhaseSpectra
@@ -48,7 +46,7 @@ class SectionNames:
 
 def named_phases(
     phases: SectionPhases,
-    results: Mapping[str, Path],
+    fields: SectionFields,
     choices: SectionChoices,
     *,
     progress: Progress | None = None,
@@ -58,8 +56,8 @@ def named_phases(
     Parameters
     ----------
     phases : SectionPhases
-    results : mapping of str to Path
-        Results of the fields, by name: the calibration is found on the sum of all spectra.
+    fields : SectionFields
+        The calibration is found on the sum of all spectra.
     choices : SectionChoices
     progress : Progress, optional
 
@@ -81,14 +79,8 @@ def named_phases(
     colours = colours_apart(phases.spectra, phases.energy, share)
     if not choices.names:
         return SectionNames((UNNAMED,) * phases.n_phases, (), colours)
-    total = np.zeros(phases.energy.size)
-    beam: float | None = None
-    angle = choices.take_off_angle
-    for path in results.values():
-        found = read_field_result(path, images=False, whole=False)
-        total += rebin(found.total_spectrum[None], found.energy, phases.energy)[0]
-        beam = found.beam_energy if beam is None else beam
-        angle = found.facts.get("take_off_angle") if angle is None else angle
+    beam = fields.beam_energy
+    angle = fields.take_off_angle if choices.take_off_angle is None else choices.take_off_angle
     if beam is None:
         beam = DEFAULT_BEAM_ENERGY
         warnings.warn(
@@ -97,7 +89,7 @@ def named_phases(
             GdlsWarning,
             stacklevel=2,
         )
-    instrument = calibrate_spectrum(total, phases.energy, beam_energy=beam, take_off_angle=angle)
+    instrument = calibrate_spectrum(fields.total_spectrum, phases.energy, beam_energy=beam, take_off_angle=angle)
     sums = PhaseSpectra(phases.spectra, phases.pool.size, phases.inside, phases.intergrown, phases.borders)
     rows = phase_rows(
         sums,
