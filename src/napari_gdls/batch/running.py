@@ -150,11 +150,10 @@ class _Run:
         self.files = InputFiles()
 
     def side_by_side(self, waiting: Sequence[FieldInput]) -> None:
-        """Run all, as many at a time as there are workers."""
+        """Run all, as many at a time as there are workers; the scheduler has one more for each, so that none waits."""
         left = deque(waiting)
         while left or self.running:
-            slots = sum(self.client.nthreads().values())
-            while left and len(self.running) < max(slots, 1):
+            while left and len(self.running) < 2 * max(self._slots(), 1):
                 self._submit(left.popleft())
             for each in self._ended():
                 left.append(each)
@@ -166,6 +165,10 @@ class _Run:
             self._submit(each)
             while self.running:
                 self.again.extend(self._ended())
+
+    def _slots(self) -> int:
+        """Fields that can be worked on at a time."""
+        return int(sum(self.client.nthreads().values()))
 
     def _submit(self, each: FieldInput) -> None:
         token = uuid.uuid4().hex
@@ -236,6 +239,7 @@ class _Run:
         seconds = time.perf_counter() - self.began
         made = self.done - self.skipped
         left = self.total - self.done - len(self.set_aside)
+        begun = list(self.running.values())[: self._slots()]
         self.report(
             MapProgress(
                 total=self.total,
@@ -243,7 +247,7 @@ class _Run:
                 skipped=self.skipped,
                 set_aside=len(self.set_aside),
                 suspected=len(self.again),
-                running=tuple(each.name for each in self.running.values()),
+                running=tuple(each.name for each in begun),
                 workers=len(self.client.nthreads()),
                 seconds=seconds,
                 seconds_left=seconds / made * left if made else None,

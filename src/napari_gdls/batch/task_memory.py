@@ -12,10 +12,11 @@ from napari_gdls.io.limits import format_bytes
 from napari_gdls.methods.memory import most_memory_to_segment
 from napari_gdls.recipe import Recipe
 
-PROGRAM_BYTES = 720 * 1024**2
+PROGRAM_BYTES = 800 * 1024**2
 """Bytes that a worker takes itself, with all that it loads and compiles to segment a field. Measured on Linux, as the
 peak of resident memory with fields of 2 to 4 thousand measurements: 500 MiB in a plain process, 580 in a worker of
-dask, and 130 more where numba compiles for the first time on a machine."""
+dask, 80 more that it keeps free for the next arrays, and 130 more where numba compiles for the first time on a
+machine."""
 
 _MOST_NAMED = 5  # fields that a message names
 

@@ -308,6 +308,8 @@ def _print_batch(batch: Batch) -> None:
         typer.secho(f"set aside: {name}: {batch.fields[name].error}", fg=typer.colors.YELLOW)
     if len(batch.set_aside) > _MOST_NAMED:
         typer.echo(f"... and {len(batch.set_aside) - _MOST_NAMED} more; see napari-gdls batch status {batch.folder}")
+    if batch.set_aside:
+        typer.echo("The same command tries those again whose file has changed; with --retry, all of them.")
     section = batch.section
     if section is None:
         return
