@@ -68,7 +68,7 @@ def finished(fields, tmp_path_factory):
         answer = attempt(task_of(plan, each, layout, read_journal(layout), InputFiles()))
         assert isinstance(answer, FieldReport)
     JournalWriter(layout).write("set aside", "f2", error="it is too heavy to carry")
-    finish(layout, plan, progress=silent)
+    finish(layout, plan, {"f2"}, progress=silent)
     return layout
 
 
