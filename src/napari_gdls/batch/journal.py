@@ -175,7 +175,8 @@ class Journal:
     made : dict of str to dict of str to Made
         By name, and by key of the task: results that were there.
     aside : set of (str, str)
-        Name and key of tasks that were set aside.
+        Name and key of tasks that were set aside; those whose input could not be read, and have no key, are not among
+        them.
     begun : dict of str to str
         Key of the task, by the token of a try that a worker has begun with; "" while it is not known yet.
     """
@@ -214,7 +215,7 @@ def _take(journal: Journal, line: dict[str, Any]) -> None:
     journal.fields[name] = journal.of(name).after(line)
     if event == "done":
         journal.made.setdefault(name, {})[key] = Made(int(line["size"]), str(line.get("digest", "")))
-    elif event == "set aside":
+    elif event == "set aside" and key:
         journal.aside.add((name, key))
     elif event == "started" and (token := str(line.get("token", ""))):
         journal.begun[token] = key or journal.begun.get(token, "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 FIELD_ENDING = ".gdls-field"
 """Of the result of a field."""
+
 KEY_DIGITS = 16
 """Of the key of a task in the name of its result, hexadecimal: chance makes two equal once in 10^19 pairs."""
 

@@ -34,7 +34,6 @@ _LOOK = 0.5
 _MOST_UNBEGUN = 10
 """Workers in a row that may die before they have begun with a field, which no field is to blame for. A choice."""
 
-
 _SCHEDULER_LOST = (asyncio.CancelledError, concurrent.futures.CancelledError)
 """What waiting for tasks raises when the scheduler is gone, by the version of dask.distributed; a comm that is closed
 is an `OSError`."""
@@ -153,7 +152,8 @@ class _Run:
         """Run all, as many at a time as there are workers; the scheduler has one more for each, so that none waits."""
         left = deque(waiting)
         while left or self.running:
-            while left and len(self.running) < 2 * max(self._slots(), 1):
+            slots = sum(self.client.nthreads().values())
+            while left and len(self.running) < 2 * max(slots, 1):
                 self._submit(left.popleft())
             for each in self._ended():
                 left.append(each)
@@ -165,10 +165,6 @@ class _Run:
             self._submit(each)
             while self.running:
                 self.again.extend(self._ended())
-
-    def _slots(self) -> int:
-        """Fields that can be worked on at a time."""
-        return int(sum(self.client.nthreads().values()))
 
     def _submit(self, each: FieldInput) -> None:
         token = uuid.uuid4().hex
@@ -239,7 +235,8 @@ class _Run:
         seconds = time.perf_counter() - self.began
         made = self.done - self.skipped
         left = self.total - self.done - len(self.set_aside)
-        begun = list(self.running.values())[: self._slots()]
+        threads = self.client.nthreads()
+        begun = list(self.running.values())[: sum(threads.values())]  # they are handed out in this order
         self.report(
             MapProgress(
                 total=self.total,
@@ -248,7 +245,7 @@ class _Run:
                 set_aside=len(self.set_aside),
                 suspected=len(self.again),
                 running=tuple(each.name for each in begun),
-                workers=len(self.client.nthreads()),
+                workers=len(threads),
                 seconds=seconds,
                 seconds_left=seconds / made * left if made else None,
             )
@@ -295,11 +292,10 @@ def run_map(
     run = _Run(plan, layout, client, report, known, len(inputs))
     waiting = []
     for each in inputs:
-        key = known_key(each, plan, known, run.files)
-        if key and has_result(each.name, key, layout, known):
+        if is_done(each, plan, layout, known, run.files):
             run.done += 1
             run.skipped += 1
-        elif key and (each.name, key) in known.aside and not retry:
+        elif not retry and (each.name, known_key(each, plan, known, run.files)) in known.aside:
             run.set_aside.append(each.name)
         else:
             waiting.append(each)

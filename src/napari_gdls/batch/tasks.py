@@ -149,10 +149,9 @@ def attempt(task: FieldTask) -> FieldReport | FieldFailure:
         )
     key = ""
     try:
-        journal = JournalWriter(Layout(Path(task.folder)))
-        digest = _begun(task, journal)
-        key = key_of(digest, task.recipe, task.reading)
-        return _segmented(task, digest, key, journal)
+        begun = _begun(task)
+        key = begun.key
+        return _segmented(task, begun)
     except OutputError as error:
         return FieldFailure(task.name, key, str(error), of_batch=True)
     except GdlsError as error:
@@ -179,39 +178,48 @@ def segment_field(task: FieldTask) -> FieldReport:
     GdlsError
         If the field cannot be read or segmented, or its result not be written.
     """
-    journal = JournalWriter(Layout(Path(task.folder)))
-    digest = _begun(task, journal)
-    return _segmented(task, digest, key_of(digest, task.recipe, task.reading), journal)
+    return _segmented(task, _begun(task))
 
 
-def _begun(task: FieldTask, journal: JournalWriter) -> str:
-    """Digest of the input; the journal has first that the task is begun, and then its key."""
+@dataclass(frozen=True)
+class _Begun:
+    """A task whose input has been looked at: when it began, the digest of the input, and its key."""
+
+    start: float
+    journal: JournalWriter
+    digest: str
+    key: str
+
+
+def _begun(task: FieldTask) -> _Begun:
+    """Begin with a task; the journal has first that it is begun, and then its key."""
+    start, journal = time.perf_counter(), JournalWriter(Layout(Path(task.folder)))
     if not task.digest:
         journal.write("started", task.name, token=task.token)
     digest = task.digest or _digest_noted(task, journal)
-    journal.write("started", task.name, key=key_of(digest, task.recipe, task.reading), token=task.token)
-    return digest
+    key = key_of(digest, task.recipe, task.reading)
+    journal.write("started", task.name, key=key, token=task.token)
+    return _Begun(start, journal, digest, key)
 
 
-def _segmented(task: FieldTask, digest: str, key: str, journal: JournalWriter) -> FieldReport:
-    start = time.perf_counter()
+def _segmented(task: FieldTask, begun: _Begun) -> FieldReport:
     layout = Layout(Path(task.folder))
     _begin_peak()
-    target = layout.field(task.name, key)
+    target = layout.field(task.name, begun.key)
     skipped = is_whole(target)
     if not skipped:
-        _make(task, key, target)
+        _make(task, begun.key, target)
     report = FieldReport(
         name=task.name,
-        key=key,
-        seconds=time.perf_counter() - start,
+        key=begun.key,
+        seconds=time.perf_counter() - begun.start,
         peak=_peak(),
         size=target.stat().st_size,
         sha256=digest_of_file(target),
         skipped=skipped,
     )
     values = {name: value for name, value in vars(report).items() if name != "name"}
-    journal.write("done", task.name, version=__version__, digest=digest, **values)
+    begun.journal.write("done", task.name, version=__version__, digest=begun.digest, **values)
     _remove_others(layout, task.name, target)
     return report
 
