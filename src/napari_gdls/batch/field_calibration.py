@@ -149,8 +149,6 @@ def with_axis(
         Of all fields, on which sums are embedded.
     embed : callable
     """
-    if axis == result.energy:
-        return result
     beam = DEFAULT_BEAM_ENERGY if result.beam_energy is None else result.beam_energy
     calibrated = rebin(spectra.astype(np.float64), axis, common).astype(np.float64)
     pool = dataclasses.replace(

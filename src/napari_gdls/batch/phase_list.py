@@ -123,10 +123,12 @@ def section_phases(results: Mapping[str, Path], recipe: Recipe, *, progress: Pro
         np.split(np.where(parts.inside & ~parts.intergrown, group, -1), parts.first[1:-1]),
         energy,
     )
-    if any(axis != each.energy for axis, each in zip(axes, fields, strict=True)):
-        for done, name in enumerate(names):
-            report("phases", 0.5)
-            fields[done] = with_axis(fields[done], _spectra_of(name, kept, results), axes[done], energy, embed)
+    off = [number for number, each in enumerate(fields) if axes[number] != each.energy]
+    for number in off:
+        poll()
+        counts = _spectra_of(names[number], kept, results)
+        fields[number] = with_axis(fields[number], counts, axes[number], energy, embed)
+    if off:
         parts = _all_parts(fields)
         group, scale = _grouped(parts, given, tau_b, poll)
     n_groups = int(group.max()) + 1
