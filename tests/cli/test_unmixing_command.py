@@ -72,22 +72,30 @@ def test_the_recipe_repeats_the_run(done, store, tmp_path):
         assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
 
 
-def test_options_become_the_recipe(store, tmp_path, monkeypatch):
-    asked = {}
+class Asked(Exception):
+    """Is raised instead of the work."""
 
-    class Asked(Exception):
-        pass
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the command would take apart, and how."""
+    found = {}
 
     def unmix(field, **given):
-        asked.update(given)
+        found.update(field=field, **given)
         raise Asked
 
     monkeypatch.setattr("napari_gdls.overlap.unmixing.unmix_overlapping", unmix)
+    return found
+
+
+def test_options_become_the_recipe(store, tmp_path, asked):
     options = ("--method", "kl", "--seed", 7, "--artefacts", "Cu, Ga", "--smoothness", 0.5, "--matrix", 1)
     ended = run("unmix", store, "-o", tmp_path / "x", "--phases", 4, *options, "--tie", "phase 2=Si, phase 3=Mg")
     assert isinstance(ended.exception, Asked), ended.output
-    progress = asked.pop("progress")
+    field, progress = asked.pop("field"), asked.pop("progress")
     progress("stage", 0.5)
+    assert field.shape == (48, 48)
     assert UnmixingRecipe(**asked) == UnmixingRecipe(
         n_phases=4,
         method="kl",
@@ -103,21 +111,11 @@ def test_options_become_the_recipe(store, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sample_is_taken_as_it_is(tmp_path, monkeypatch):
+def test_a_sample_is_taken_as_it_is(tmp_path, asked):
     """The choice of an image for files without a BSE is no choice that a user made of a sample."""
-    asked = []
-
-    class Asked(Exception):
-        pass
-
-    def unmix(field, **given):
-        asked.append(field)
-        raise Asked
-
-    monkeypatch.setattr("napari_gdls.overlap.unmixing.unmix_overlapping", unmix)
     ended = run("unmix", "overlapping", "-o", tmp_path / "x")
     assert isinstance(ended.exception, Asked), ended.output
-    np.testing.assert_array_equal(asked[0].bse, sample_field("overlapping").bse)
+    np.testing.assert_array_equal(asked["field"].bse, sample_field("overlapping").bse)
     refused = run("unmix", "overlapping", "-o", tmp_path / "x", "--bse", "counts")
     assert "is a sample" in said(refused)
     assert "leave --bse out" in said(refused)
