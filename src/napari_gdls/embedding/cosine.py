@@ -66,9 +66,14 @@ class Cosine:
                 self.register_buffer("smoothing", smoothing)
 
             def forward(self, counts: torch.Tensor) -> torch.Tensor:
-                total = counts.sum(dim=1, keepdim=True).clamp(min=1.0)
-                scaled = counts * (REFERENCE_COUNTS / total)
-                smooth = scaled @ self.get_buffer("smoothing")
+                return self.of_projected(counts @ self.projection(), counts.sum(dim=1, keepdim=True))
+
+            def projection(self) -> torch.Tensor:
+                return self.get_buffer("smoothing")
+
+            def of_projected(self, projected: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+                total = total.clamp(min=1.0)
+                smooth = projected * (REFERENCE_COUNTS / total)
                 if square_root:
                     # sqrt(x + 1) - 1, not sqrt(x): where less than a count is expected the square root of the few
                     # counts there are would be noise of one size, whatever the total, and no law in counts would hold.

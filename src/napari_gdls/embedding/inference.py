@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,19 +13,23 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.embedding.models import Embedding, load_embedding
-from napari_gdls.energy import EnergyAxis, rebin
+from napari_gdls.embedding.projection import OnAxis, on_axis
+from napari_gdls.energy import EnergyAxis
 from napari_gdls.errors import EmbeddingError
 from napari_gdls.field import Field
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import in_blocks, one_thread_for_torch
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_gdls.embedding.cache import EmbeddingCache
 
-_BATCH_BYTES = {"cpu": 16 << 20, "cuda": 512 << 20, "mps": 128 << 20}
-"""Bytes of spectra in a batch, as float32, by kind of device: on the CPU about what its caches hold, on others
-enough to keep them busy in a fraction of their memory. Choices; they change speed and memory alone."""
+_BATCH_BYTES = {"cpu": 6 << 20, "cuda": 512 << 20, "mps": 128 << 20}
+"""Bytes of spectra in a batch, as float32, by kind of device: on the CPU about what its caches hold for each thread, on
+others enough to keep them busy in a fraction of their memory. Choices; they change speed and memory alone."""
+
+FEWEST_ON_DEVICE = 20_000
+"""Spectra for which "auto" takes a device that is not the CPU: fewer take the CPU less than a tenth of a second, about
+what such a device needs to begin with. A choice; `benchmarks.gpu` measures where the two meet."""
 
 _SMALLEST_BATCH = 64
 """Spectra at a time on a device that is not the CPU: smaller batches are slower there than the CPU is."""
@@ -63,7 +68,7 @@ def embed(
     energy : EnergyAxis, optional
         Axis of bare spectra; a field knows its own. None: the axis of the model.
     device : str
-        "auto" (a GPU when there is one), "cpu", "cuda", "cuda:1", "mps".
+        "auto" (a GPU when there is one, and spectra enough to be worth it), "cpu", "cuda", "cuda:1", "mps".
     batch_size : int, optional
         Spectra at a time. None: what suits the device.
     progress : Progress, optional
@@ -100,29 +105,12 @@ def embed(
         if known is not None:
             report("embedding", 1.0)
             return known
-    network = embedding.network()
-    size = batch_size or max(1, _BATCH_BYTES[chosen.split(":")[0]] // (4 * embedding.energy.size))
     out = np.empty((spectra.shape[0], embedding.dimension), dtype=np.float32)
-    start, warned = 0, False
     report("embedding", 0.0)
-    while start < len(out):
-        stop = min(start + size, len(out))
-        try:
-            out[start:stop] = _embed_batch(network.to(chosen), spectra[start:stop], axis, embedding.energy, chosen)
-        except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            size, chosen = _smaller(size, chosen)
-            if not warned:
-                warnings.warn(
-                    "the device ran out of memory; smaller batches are tried, and at last the CPU.",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-            warned = True
-            continue
-        start = stop
-        report("embedding", start / len(out))
+    if device == "auto" and len(out) < FEWEST_ON_DEVICE:
+        chosen = "cpu"
+    _Run(on_axis(embedding, axis), spectra, out, report).embed_all(chosen, batch_size, embedding.energy.size)
+    report("embedding", 1.0)
     if cache is not None and isinstance(field_or_spectra, Field):
         cache.put(field_or_spectra, embedding, out)
     return out
@@ -146,8 +134,13 @@ def embedder(
         From counts (M, D), which may be fractions, to unit vectors (M, d) float32.
     """
     embedding = load_embedding(model or "default") if not isinstance(model, Embedding) else model
-    network = embedding.network()
-    return lambda spectra: _embed_batch(network, spectra, energy, embedding.energy, "cpu")
+    prepared = on_axis(embedding, energy)
+
+    def embed_few(spectra: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        with one_thread_for_torch():
+            return prepared.vectors(spectra, 0, spectra.shape[0], "cpu")
+
+    return embed_few
 
 
 def _spectra_and_axis(
@@ -164,20 +157,6 @@ def _spectra_and_axis(
             f"spectra have shape {spectra.shape}; (N, {axis.size}) fits the energy axis. Give `energy` for another."
         )
     return spectra, axis
-
-
-def _smaller(size: int, device: str) -> tuple[int, str]:
-    """What to try when a batch does not fit: half of it, then the CPU, there down to a single spectrum.
-
-    Each step makes batches smaller or leaves the device for good, so there are less than 100 of them.
-    """
-    if size > _SMALLEST_BATCH or (device == "cpu" and size > 1):
-        return max(size // 2, 1), device
-    if device != "cpu":
-        return min(size, _SMALLEST_BATCH), "cpu"
-    raise EmbeddingError(
-        "not even one spectrum at a time can be embedded in the memory that is free; close other programs."
-    )
 
 
 def checked_device(device: str) -> str:
@@ -207,16 +186,65 @@ def checked_device(device: str) -> str:
     return device
 
 
-def _embed_batch(
-    network: torch.nn.Module, spectra: Any, axis: EnergyAxis, target: EnergyAxis, device: str
-) -> npt.NDArray[np.float32]:
-    import torch
+class _Run:
+    """Spectra (N, D) embedded batch by batch into an array (N, d)."""
 
-    counts = rebin(spectra, axis, target)
-    dense = counts.toarray() if sp.issparse(counts) else np.asarray(counts)
-    with torch.inference_mode():
-        batch = torch.from_numpy(np.ascontiguousarray(dense, dtype=np.float32)).to(device)
-        return np.asarray(network(batch).cpu().numpy())
+    def __init__(self, prepared: OnAxis, spectra: Any, out: npt.NDArray[np.float32], report: Progress) -> None:
+        self._prepared, self._spectra, self._out, self._report = prepared, spectra, out, report
+        self._known = np.zeros(len(out), dtype=np.bool_)
+
+    def embed_all(self, device: str, batch_size: int | None, n_channels: int) -> None:
+        """Embed all on a device: in smaller batches and at last on the CPU where memory does not suffice."""
+        size = batch_size or max(1, _BATCH_BYTES[device.split(":")[0]] // (4 * n_channels))
+        warned = False
+        while not self._known.all():
+            try:
+                self._embed_in_batches(device, size)
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                size, device = _smaller(size, device)
+                if not warned:
+                    warnings.warn(
+                        "the device ran out of memory; smaller batches are tried, and at last the CPU.",
+                        RuntimeWarning,
+                        stacklevel=3,
+                    )
+                warned = True
+
+    def _embed_in_batches(self, device: str, size: int) -> None:
+        on_threads = device == "cpu" and self._prepared.is_thread_safe
+
+        def embed_batch(first: int, last: int) -> None:
+            if self._known[first:last].all():
+                return
+            with one_thread_for_torch() if on_threads else nullcontext():
+                self._out[first:last] = self._prepared.vectors(self._spectra, first, last, device)
+            self._known[first:last] = True
+
+        if on_threads:
+            in_blocks(len(self._out), embed_batch, size=size, poll=self._poll)
+            return
+        for first in range(0, len(self._out), size):
+            embed_batch(first, min(first + size, len(self._out)))
+            self._poll()
+
+    def _poll(self) -> None:
+        self._report("embedding", float(self._known.mean()))
+
+
+def _smaller(size: int, device: str) -> tuple[int, str]:
+    """What to try when a batch does not fit: half of it, then the CPU, there down to a single spectrum.
+
+    Each step makes batches smaller or leaves the device for good, so there are less than 100 of them.
+    """
+    if size > _SMALLEST_BATCH or (device == "cpu" and size > 1):
+        return max(size // 2, 1), device
+    if device != "cpu":
+        return min(size, _SMALLEST_BATCH), "cpu"
+    raise EmbeddingError(
+        "not even one spectrum at a time can be embedded in the memory that is free; close other programs."
+    )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

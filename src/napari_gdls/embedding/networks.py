@@ -196,8 +196,16 @@ class _FoldedWindows(nn.Module):
         self.layers = nn.Sequential(folded, *rest, source.out).requires_grad_(False)
 
     def forward(self, counts: torch.Tensor) -> torch.Tensor:
-        factor = REFERENCE_COUNTS / counts.sum(dim=1, keepdim=True).clamp(min=1.0)
-        return unit_length(self.layers(torch.sqrt((counts @ self.windows) * factor + self.offset)))
+        return self.of_projected(counts @ self.windows, counts.sum(dim=1, keepdim=True))
+
+    def projection(self) -> torch.Tensor:
+        """See `napari_gdls.embedding.projection.BeginsLinear`."""
+        return self.windows
+
+    def of_projected(self, projected: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+        """See `napari_gdls.embedding.projection.BeginsLinear`."""
+        factor = REFERENCE_COUNTS / total.clamp(min=1.0)
+        return unit_length(self.layers(torch.sqrt(projected * factor + self.offset)))
 
 
 class Convolutional(SpectrumNetwork):

@@ -160,6 +160,10 @@ def _sparse_rows(spectra: Any) -> sp.csr_array:
         if isinstance(error, FieldError):
             raise
         raise FieldError(f"spectra are a damaged sparse matrix ({error}); build it anew.") from None
+    # Half the memory of the channels, and faster; arrays of scipy keep wide indices that they are given.
+    if rows.indices.dtype.itemsize > 4 and max(rows.nnz, *rows.shape) <= np.iinfo(np.int32).max:
+        narrow = (rows.data, rows.indices.astype(np.int32), rows.indptr.astype(np.int32))
+        rows = sp.csr_array(narrow, shape=rows.shape)
     return rows
 
 

@@ -10,9 +10,14 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from napari_gdls.field.spectra_on_disk import SpectraOnDisk, SpectraWriter
+from napari_gdls.threads import in_blocks
 
 ROWS_AT_A_TIME = 8192
 """Spectra in memory that are worked through at a time: few enough to be copied and widened without being noticed."""
+
+ROWS_OF_A_THREAD = 1024
+"""Spectra that a thread works through at a time: few enough to share out those of a small field, and for each to take
+milliseconds."""
 
 _FEW = 64
 """Spectra on disk are read one by one where no more than one of so many is wanted: reading one takes as long as reading
@@ -40,6 +45,14 @@ def row_blocks(counts: Any) -> Iterator[tuple[int, Any]]:
         block.data, block.indices = counts.data[start:end], counts.indices[start:end]
         block.indptr = counts.indptr[first : last + 1] - start
         yield first, block
+
+
+def blocks_in_memory(counts: Any) -> Iterator[tuple[int, Any]]:
+    """Spectra as they lie: all at once where they are in memory, those on disk in blocks; see `row_blocks`."""
+    if isinstance(counts, SpectraOnDisk):
+        yield from counts.blocks()
+    else:
+        yield 0, counts
 
 
 def blocks_with(counts: Any, wanted: npt.NDArray[np.bool_]) -> Iterator[tuple[Any, Any]]:
@@ -121,12 +134,21 @@ def mapped(
 def window_sums(counts: Any, channels: slice) -> npt.NDArray[np.float64]:
     """Sum of the counts in some channels, (N,)."""
     total = np.zeros(counts.shape[0])
-    for first, block in row_blocks(counts):
-        with np.errstate(over="ignore"):  # `Field` refuses such counts afterwards
-            found = block if channels == slice(None) else block[:, channels]
-            if sp.issparse(found):  # sums of these are made in their own dtype, whatever is asked for
-                found = found.astype(np.float64)
-            total[first : first + block.shape[0]] = np.asarray(found.sum(axis=1, dtype=np.float64)).ravel()
+    group = np.full(counts.shape[1], -1)
+    group[channels] = 0
+    for start, spectra in blocks_in_memory(counts):
+
+        def add(first: int, last: int, start: int = start, spectra: Any = spectra) -> None:
+            rows = slice(start + first, start + last)
+            if sp.issparse(spectra):
+                from napari_gdls.summing import add_channels  # here, since numba takes long to load
+
+                add_channels(spectra, first, last, group, total[rows, None])
+                return
+            with np.errstate(over="ignore"):  # `Field` refuses such counts afterwards
+                total[rows] = spectra[first:last, channels].sum(axis=1, dtype=np.float64)
+
+        in_blocks(spectra.shape[0], add, size=ROWS_OF_A_THREAD)
     return total
 
 

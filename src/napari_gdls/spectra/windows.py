@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
-import numba as nb
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from napari_gdls.energy import DEFAULT_BEAM_ENERGY, EnergyAxis
 from napari_gdls.errors import GdlsError
 from napari_gdls.field import Field
-from napari_gdls.field.rows import row_blocks
+from napari_gdls.field.rows import ROWS_OF_A_THREAD, blocks_in_memory, row_blocks
 from napari_gdls.spectra.emission import HIGHEST_BEAM_ENERGY, LOWEST_BEAM_ENERGY
 from napari_gdls.spectra.lines import main_lines
+from napari_gdls.summing import add_channels
+from napari_gdls.threads import in_blocks
 
 LOWEST, HIGHEST = 200.0, 15_560.0
 """Where windows begin and end, in eV: the range of the embedding."""
@@ -89,7 +90,9 @@ def _line_groups(beam_energy: float) -> tuple[float, ...]:
     return tuple(float(np.mean(group)) for group in groups)
 
 
-def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDArray[np.int32]:
+def window_counts(
+    field: Field, limits: npt.ArrayLike | None = None, *, poll: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.int32]:
     """Counts of every measurement in neighbouring energy windows.
 
     Parameters
@@ -98,6 +101,8 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
     limits : (K + 1,) array, optional
         Rising, in eV. A channel belongs to the window that its centre lies in. None: those of `element_windows` for the
         beam energy of the field, or 25 keV where the field does not know it.
+    poll : callable
+        Called several times a second; may raise.
 
     Returns
     -------
@@ -110,10 +115,17 @@ def window_counts(field: Field, limits: npt.ArrayLike | None = None) -> npt.NDAr
         If the limits do not rise.
     """
     window, n_windows = _windows_of_channels(field, limits)
-    out = np.empty((field.n_measurements, n_windows), dtype=np.int32)
-    for first, block in row_blocks(field.spectra):
-        # `Field` has no more than 2**31 - 1 counts in a spectrum.
-        out[first : first + block.shape[0]] = np.rint(_in_windows(block, window, n_windows))
+    out = np.zeros((field.n_measurements, n_windows), dtype=np.int32)
+    for start, spectra in blocks_in_memory(field.spectra):
+
+        def count(first: int, last: int, start: int = start, spectra: Any = spectra) -> None:
+            counts = out[start + first : start + last]  # `Field` has no more than 2**31 - 1 in a spectrum
+            if spectra.dtype.kind in "ui":
+                add_channels(spectra, first, last, window, counts)
+            else:
+                counts[:] = np.rint(add_channels(spectra, first, last, window, np.zeros(counts.shape)))
+
+        in_blocks(spectra.shape[0], count, size=ROWS_OF_A_THREAD, poll=poll)
     return out
 
 
@@ -181,41 +193,5 @@ def _windows_in(energy: EnergyAxis, limits: npt.ArrayLike) -> tuple[npt.NDArray[
 
 
 def _in_windows(spectra: Any, window: npt.NDArray[np.int64], n_windows: int) -> npt.NDArray[np.float64]:
-    if sp.issparse(spectra):
-        return np.asarray(_summed_csr(spectra.data, spectra.indices, spectra.indptr, window, n_windows))
-    return np.asarray(_summed_dense(np.ascontiguousarray(spectra), window, n_windows))
-
-
-@nb.njit(cache=True, nogil=True)
-def _summed_csr(
-    data: npt.NDArray[Any],
-    indices: npt.NDArray[Any],
-    indptr: npt.NDArray[Any],
-    window: npt.NDArray[np.int64],
-    n_windows: int,
-) -> npt.NDArray[np.float64]:
-    """Counts by measurement and window, (N, n_windows).
-
-    Relies on one window a channel, -1 or below n_windows, and on rows of a csr_array whose indices lie inside of its
-    shape, which `Field` checks.
-    """
-    out = np.zeros((len(indptr) - 1, n_windows))
-    for i in range(len(out)):
-        for k in range(indptr[i], indptr[i + 1]):
-            if window[indices[k]] >= 0:
-                out[i, window[indices[k]]] += data[k]
-    return out
-
-
-@nb.njit(cache=True, nogil=True)
-def _summed_dense(spectra: npt.NDArray[Any], window: npt.NDArray[np.int64], n_windows: int) -> npt.NDArray[np.float64]:
-    """Counts by measurement and window, (N, n_windows).
-
-    Relies on one window a channel, -1 or below n_windows.
-    """
-    out = np.zeros((len(spectra), n_windows))
-    for i in range(len(out)):
-        for channel in range(len(window)):
-            if window[channel] >= 0:
-                out[i, window[channel]] += spectra[i, channel]
-    return out
+    n = spectra.shape[0]
+    return np.asarray(add_channels(spectra, 0, n, window, np.zeros((n, n_windows))))
