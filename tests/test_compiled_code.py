@@ -74,7 +74,7 @@ def test_the_ways_into_compiled_code_are_found():
         "spectra._poisson.draw",
     }
     assert {f"napari_gdls.{name}" for name in expected} < set(ENTRIES)
-    assert "napari_gdls.graph.edge_heap.drop" not in ENTRIES
+    assert "napari_gdls.graph.edge_queue.drop" not in ENTRIES
 
 
 @pytest.mark.parametrize("name", ENTRIES)

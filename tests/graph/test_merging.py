@@ -15,22 +15,14 @@ from scipy.stats import chi2, chi2_contingency
 from napari_gdls import EnergyAxis, Field, build_graph, label_measurements, segment, simulate_field
 from napari_gdls.bse import noise_of_value
 from napari_gdls.errors import GdlsError, RecipeError
-from napari_gdls.graph.merge_kernels import (
-    DONE,
-    Regions,
-    entropies_of,
-    entropy_table,
-    g_statistic,
-    labels_after,
-    merge_some,
-    start_merging,
-)
+from napari_gdls.graph.merge_kernels import labels_after, merge_some, start_merging
 from napari_gdls.graph.merging import (
     build_merge_tree,
     expected_false_borders,
     height_of_significance,
     significance_of_height,
 )
+from napari_gdls.graph.region_sums import Regions, entropies_of, entropy_table, g_statistic
 from napari_gdls.spectra.windows import element_windows
 
 AXIS = EnergyAxis(0, 100, 40)
@@ -44,9 +36,9 @@ def regions_of(counts, bse):
 def merge_all(regions, edges, table, scatter, growth, most_costs=1 << 40):
     """All merges, in blocks of so many costs."""
     state = start_merging(regions, edges, table, scatter)
-    while merge_some(state, regions, table, scatter, growth, most_costs):
+    while merge_some(state, table, scatter, growth, most_costs):
         pass
-    done = state.progress[DONE]
+    done = state.done[0]
     return state.kept[:done], state.absorbed[:done], state.height[:done]
 
 
@@ -145,7 +137,8 @@ def test_the_statistic_is_the_g_test_of_scipy(seed, n_windows, dose):
     assume(table.shape[1] >= 2)
     assume((table.sum(axis=1) > 0).all())
     expected = chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
-    found = g_statistic(regions_of(counts, np.zeros(2)), 0, 1, entropy_table())
+    entropy, total = entropies_of(counts, entropy_table())
+    found = g_statistic(counts, 0, 1, entropy.sum(), total.sum(), entropy_table())
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-7 * dose + 1e-9)
 
 

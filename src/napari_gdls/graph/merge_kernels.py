@@ -1,4 +1,4 @@
-"""Compiled parts of the merge tree: costs, the merging itself, and walks in the finished tree.
+"""Compiled parts of the merge tree: the merging itself, and walks in the finished tree.
 
 A region is a set of measurements, named by one of them (its root). Edges of the regions are kept as half-edges in
 linked lists: half-edge 2 e starts at the first end of edge e, half-edge 2 e + 1 at the second. Lists of two regions are
@@ -13,285 +13,277 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.graph.edge_heap import drop, sift_down, sift_up
-
-_TABLE_SIZE = 1 << 14
-"""Sums of counts up to which t log t is looked up; most sums of few measurements are below, in 128 kB."""
+from napari_gdls.graph.edge_queue import EDGE, GONE, LEFT, EdgeQueue, change_cost, cheapest, drop, edge_queue
+from napari_gdls.graph.prefetching import load_ahead
+from napari_gdls.graph.region_sums import Regions, absorb_counts, g_statistic, mean_of_both, root_of
+from napari_gdls.threads import in_blocks
 
 _RISEN_BY, _RISEN_BY_AT_LEAST = 1e-12, 1e-9
 """A cost that is found again counts as risen beyond this, as a fraction of it and in all; less is rounding."""
 
+_EDGES_AT_A_TIME = 1 << 14
+"""Edges whose first costs a thread finds at a time: a millisecond."""
 
-def entropy_table() -> npt.NDArray[np.float64]:
-    """Values of t log t for whole t from 0, shape (16384,)."""
-    t = np.arange(1, _TABLE_SIZE)
-    return np.concatenate([[0.0], t * np.log(t)])
-
-
-class Regions(NamedTuple):
-    """Sums over the measurements of each region, by root; changed in place while regions merge."""
-
-    counts: npt.NDArray[np.int64]
-    """(N, K) counts in energy windows."""
-    entropy: npt.NDArray[np.float64]
-    """(N,) sum of t log t over the windows less that of the total."""
-    total: npt.NDArray[np.int64]
-    """(N,) counts."""
-    bse: npt.NDArray[np.float64]
-    """(N,) mean BSE, in any unit: in that of the noise of one measurement for the costs of merges."""
-    size: npt.NDArray[np.float64]
-    """(N,) number of measurements."""
-
-
-@nb.njit(cache=True, nogil=True)
-def _t_log_t(t: int | np.int64, table: npt.NDArray[np.float64]) -> float:
-    return float(table[t]) if t < table.shape[0] else float(t * np.log(float(t)))
-
-
-@nb.njit(cache=True, nogil=True)
-def entropy_of(counts: npt.NDArray[np.int64], table: npt.NDArray[np.float64]) -> tuple[float, int]:
-    """Sum of t log t less N log N, and N, of the counts of one region."""
-    total, entropy = 0, 0.0
-    for k in range(len(counts)):
-        total += counts[k]
-        entropy += _t_log_t(counts[k], table)
-    return entropy - _t_log_t(total, table), total
-
-
-@nb.njit(cache=True, nogil=True)
-def g_statistic(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> float:
-    """Likelihood-ratio statistic of the hypothesis that two regions have one spectrum (Sokal & Rohlf 1995, ch. 17).
-
-    Relies on regions a and b below K, with counts of 0 or more and their entropies.
-    """
-    counts, joint = regions.counts, 0.0
-    for k in range(counts.shape[1]):
-        joint += _t_log_t(counts[a, k] + counts[b, k], table)
-    joint -= _t_log_t(regions.total[a] + regions.total[b], table)
-    return float(max(2.0 * (regions.entropy[a] + regions.entropy[b] - joint), 0.0))
-
-
-@nb.njit(cache=True, nogil=True)
-def _cost(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64], bse_scatter: float) -> float:
-    step = regions.bse[a] - regions.bse[b]
-    bse = step * step / (1.0 / regions.size[a] + 1.0 / regions.size[b] + bse_scatter)
-    return float(g_statistic(regions, a, b, table) + bse)
-
-
-@nb.njit(cache=True, nogil=True)
-def root_of(parent: npt.NDArray[np.integer], a: int) -> int:
-    """Root of a region, halving the way there for the next time."""
-    while parent[a] != a:
-        parent[a] = parent[parent[a]]
-        a = parent[a]
-    return a
-
-
-@nb.njit(cache=True, nogil=True)
-def absorb(regions: Regions, a: int, b: int, table: npt.NDArray[np.float64]) -> None:
-    """Add region b to region a."""
-    n = regions.size[a] + regions.size[b]
-    regions.bse[a] = (regions.bse[a] * regions.size[a] + regions.bse[b] * regions.size[b]) / n
-    regions.size[a] = n
-    for k in range(regions.counts.shape[1]):
-        regions.counts[a, k] += regions.counts[b, k]
-    entropy, total = entropy_of(regions.counts[a], table)
-    regions.entropy[a] = entropy
-    regions.total[a] = total
+# One record for all that is known of a region: it fills a line of the caches, in which it seldom lies.
+_REGION = np.dtype(
+    [
+        ("entropy", np.float64),  # as in `Regions`, likewise the next three
+        ("total", np.int64),
+        ("bse", np.float64),
+        ("size", np.float64),
+        ("refreshed_at", np.float64),  # size when its costs were last found
+        ("seen", np.int32),  # merge at which it was last met as a neighbour
+        ("changed", np.int32),  # merge by which its sums changed last
+        ("head", np.int32),  # first half-edge, -1 for none
+        ("tail", np.int32),  # last one
+    ],
+    align=True,
+)
 
 
 class Merging(NamedTuple):
-    """State of the merging of N regions along M edges, between blocks of merges; changed in place.
+    """State of the merging of N regions along M edges, between blocks of merges; changed in place."""
 
-    32-bit numbers where they are many: what is looked up here and there stays in the caches of the processor.
-    """
-
-    edges: npt.NDArray[np.int32]
-    """(M, 2) the two regions that each edge joined at the beginning."""
-    heap: npt.NDArray[np.int32]
-    """(M,) edges as a heap by `key`; the first `progress[LENGTH]` of them."""
-    position: npt.NDArray[np.int32]
-    """(M,) where each edge stands in the heap, -1 off it."""
-    key: npt.NDArray[np.float64]
-    """(M,) cost of joining the regions at both ends, as far as it is known."""
-    head: npt.NDArray[np.int32]
-    """(N,) first half-edge of each region, -1 for none."""
-    tail: npt.NDArray[np.int32]
-    """(N,) last one."""
-    following: npt.NDArray[np.int32]
-    """(2 M,) next half-edge of the same region, -1 after the last."""
+    counts: npt.NDArray[np.integer]
+    """(N, K) counts of each region, by root."""
+    regions: npt.NDArray[np.void]
+    """(N,) of `_REGION`, by root."""
     parent: npt.NDArray[np.int32]
     """(N,) way to the root of each region."""
-    seen: npt.NDArray[np.int32]
-    """(N,) merge at which a region was last met as a neighbour."""
-    refreshed_at: npt.NDArray[np.float64]
-    """(N,) size of each region when its costs were last found."""
+    queue: EdgeQueue
+    """Edges by the cost of joining the regions at both ends, as far as it is known."""
     kept: npt.NDArray[np.int64]
     """(N - 1,) root that is left of each merge."""
     absorbed: npt.NDArray[np.int64]
     """(N - 1,) root that is gone."""
     height: npt.NDArray[np.float64]
     """(N - 1,) height of each merge: the highest cost so far."""
-    progress: npt.NDArray[np.int64]
-    """(2,) number of merges made, and length of the heap."""
+    done: npt.NDArray[np.int64]
+    """(1,) number of merges made."""
 
 
-DONE, LENGTH = 0, 1  # indices into `progress`
-
-
-@nb.njit(cache=True, nogil=True)
 def start_merging(
-    regions: Regions, edges: npt.NDArray[np.int64], table: npt.NDArray[np.float64], bse_scatter: float
+    sums: Regions, edges: npt.NDArray[np.int64], table: npt.NDArray[np.float64], bse_scatter: float
 ) -> Merging:
-    """The state before the first merge.
+    """The state before the first merge; it keeps the counts as its own.
 
     Relies on less than 2**30 edges between 0 and N - 1, as `MeasurementGraph` has, on counts of 0 or more whose sums
-    over all regions stay below 2**63, on finite BSE and on sizes above 0, as those of a `Field` are.
+    over all regions fit their dtype, on finite BSE and on sizes above 0, as those of a `Field` are.
     """
-    n, m = len(regions.size), len(edges)
-    heap, position, key = np.arange(m, dtype=np.int32), np.arange(m, dtype=np.int32), np.empty(m)
-    head, tail = np.full(n, np.int32(-1)), np.full(n, np.int32(-1))
-    following = np.full(2 * m, np.int32(-1))
-    for e in range(m):
-        key[e] = _cost(regions, edges[e, 0], edges[e, 1], table, bse_scatter)
-        for side in range(2):
-            u, half = edges[e, side], 2 * e + side
-            if head[u] < 0:
-                head[u] = half
-            else:
-                following[tail[u]] = half
-            tail[u] = half
-    for i in range(m // 2 - 1, -1, -1):
-        sift_down(heap, position, key, i, m)
+    n, m = len(sums.size), len(edges)
+    regions = np.zeros(n, dtype=_REGION)
+    for name in ("entropy", "total", "bse", "size"):
+        regions[name] = getattr(sums, name)
+    regions["refreshed_at"] = sums.size
+    regions["seen"] = regions["head"] = regions["tail"] = -1
+    joins = np.zeros(m, dtype=EDGE)
+    joins["first_end"], joins["second_end"] = edges.T
+    in_blocks(
+        m,
+        lambda first, last: _find_costs(sums.counts, regions, joins, table, bse_scatter, first, last),
+        size=_EDGES_AT_A_TIME,
+    )
+    _list_half_edges(regions, joins)
     most = max(n - 1, 0)
     return Merging(
-        edges.astype(np.int32),
-        heap,
-        position,
-        key,
-        head,
-        tail,
-        following,
-        np.arange(n, dtype=np.int32),
-        np.full(n, np.int32(-1)),
-        regions.size.copy(),
-        np.empty(most, dtype=np.int64),
-        np.empty(most, dtype=np.int64),
-        np.empty(most),
-        np.array([0, m]),
+        counts=sums.counts,
+        regions=regions,
+        parent=np.arange(n, dtype=np.int32),
+        queue=edge_queue(joins),
+        kept=np.empty(most, dtype=np.int64),
+        absorbed=np.empty(most, dtype=np.int64),
+        height=np.empty(most),
+        done=np.zeros(1, dtype=np.int64),
     )
 
 
 @nb.njit(cache=True, nogil=True)
-def merge_some(
-    state: Merging,
-    regions: Regions,
+def _cost(
+    counts: npt.NDArray[np.integer],
+    regions: npt.NDArray[np.void],
+    a: int,
+    b: int,
     table: npt.NDArray[np.float64],
     bse_scatter: float,
-    refresh_growth: float,
-    most_costs: int,
+) -> float:
+    one, other = regions[a], regions[b]
+    step = one.bse - other.bse
+    of_bse = step * step / (1.0 / one.size + 1.0 / other.size + bse_scatter)
+    return float(g_statistic(counts, a, b, one.entropy + other.entropy, one.total + other.total, table) + of_bse)
+
+
+@nb.njit(cache=True, nogil=True)
+def _find_costs(
+    counts: npt.NDArray[np.integer],
+    regions: npt.NDArray[np.void],
+    edges: npt.NDArray[np.void],
+    table: npt.NDArray[np.float64],
+    bse_scatter: float,
+    first: int,
+    last: int,
+) -> None:
+    """Costs of the edges first..last - 1.
+
+    Relies on what `start_merging` says, and on 0 <= first <= last <= M.
+    """
+    for e in range(first, last):
+        edges[e].cost = _cost(counts, regions, edges[e].first_end, edges[e].second_end, table, bse_scatter)
+
+
+@nb.njit(cache=True, nogil=True)
+def _list_half_edges(regions: npt.NDArray[np.void], edges: npt.NDArray[np.void]) -> None:
+    """Half-edges of each region in the order of the edges.
+
+    Relies on edges between 0 and N - 1, and on regions that have none yet.
+    """
+    for half in range(2 * len(edges)):
+        e = half >> 1
+        u = edges[e].second_end if half & 1 else edges[e].first_end
+        if regions[u].head < 0:
+            regions[u].head = half
+        else:
+            _link(edges, regions[u].tail, half)
+        _link(edges, half, -1)
+        regions[u].tail = half
+
+
+@nb.njit(cache=True, nogil=True)
+def _link(edges: npt.NDArray[np.void], half: int, following: int) -> None:
+    """Let a half-edge follow another one."""
+    if half & 1:
+        edges[half >> 1].after_second = following
+    else:
+        edges[half >> 1].after_first = following
+
+
+@nb.njit(cache=True, nogil=True)
+def merge_some(
+    state: Merging, table: npt.NDArray[np.float64], bse_scatter: float, refresh_growth: float, most_costs: int
 ) -> bool:
     """Merge neighbouring regions, the cheapest pair first, until so many costs were found, or none are left.
 
     Costs are kept for the edges at hand and found again when a region has grown by `refresh_growth`, and in any case
-    before a merge: an edge whose cost has risen meanwhile goes back into the heap. Returns whether pairs are left.
+    before a merge, if one of the regions has changed: an edge whose cost has risen meanwhile goes back into the queue.
+    Returns whether pairs are left.
 
-    Relies on a state that `start_merging` has made of the same regions.
+    Relies on a state that `start_merging` has made.
     """
-    edges, heap, position, key, parent = state.edges, state.heap, state.position, state.key, state.parent
-    done, length, costs = state.progress[DONE], state.progress[LENGTH], 0
+    counts, regions, parent = state.counts, state.regions, state.parent
+    edges, heap, buckets = state.queue
+    done, costs = state.done[0], 0
     highest = state.height[done - 1] if done > 0 else 0.0
-    while length > 0 and costs < most_costs:
-        e = heap[0]
-        a, b = root_of(parent, edges[e, 0]), root_of(parent, edges[e, 1])
+    while buckets[LEFT] > 0 and costs < most_costs:
+        e = cheapest(edges, heap, buckets)
+        a, b = root_of(parent, edges[e].first_end), root_of(parent, edges[e].second_end)
         if a == b:
-            length = drop(heap, position, key, e, length)
+            drop(edges, heap, buckets, e)
             continue
-        cost = _cost(regions, a, b, table, bse_scatter)
-        costs += 1
-        if cost > key[e] * (1 + _RISEN_BY) + _RISEN_BY_AT_LEAST:
-            key[e] = cost
-            sift_down(heap, position, key, 0, length)
-            continue
-        if regions.size[a] < regions.size[b] or (regions.size[a] == regions.size[b] and a > b):
+        cost = edges[e].cost
+        if max(regions[a].changed, regions[b].changed) > edges[e].known:
+            known = cost
+            cost = _cost(counts, regions, a, b, table, bse_scatter)
+            costs += 1
+            if cost > known * (1 + _RISEN_BY) + _RISEN_BY_AT_LEAST:
+                edges[e].known = done
+                change_cost(edges, heap, buckets, e, cost)
+                continue
+        if regions[a].size < regions[b].size or (regions[a].size == regions[b].size and a > b):
             a, b = b, a
         highest = max(highest, cost)
         state.kept[done], state.absorbed[done], state.height[done] = a, b, highest
         done += 1
-        absorb(regions, a, b, table)
-        parent[b] = a
-        half = _join_lists(state.head, state.tail, state.following, a, b)
-        whole = regions.size[a] >= refresh_growth * state.refreshed_at[a]
+        _absorb(counts, regions, a, b, table)
+        regions[a].changed, parent[b] = done, a
+        half = _join_lists(regions, edges, a, b)
+        whole = regions[a].size >= refresh_growth * regions[a].refreshed_at
         if whole:
-            state.refreshed_at[a] = regions.size[a]
-            half = state.head[a]
-        length, found = _refresh(state, regions, table, bse_scatter, a, half, whole, done, length)
-        costs += found
-    state.progress[DONE], state.progress[LENGTH] = done, length
-    return bool(length > 0)
+            regions[a].refreshed_at = regions[a].size
+            half = regions[a].head
+        costs += _refresh(counts, regions, parent, edges, heap, buckets, table, bse_scatter, a, half, whole, done)
+    state.done[0] = done
+    return bool(buckets[LEFT] > 0)
 
 
 @nb.njit(cache=True, nogil=True)
-def _join_lists(
-    head: npt.NDArray[np.int32], tail: npt.NDArray[np.int32], following: npt.NDArray[np.int32], a: int, b: int
-) -> int:
+def _absorb(
+    counts: npt.NDArray[np.integer], regions: npt.NDArray[np.void], a: int, b: int, table: npt.NDArray[np.float64]
+) -> None:
+    """Add the sums of region b to those of region a."""
+    one, other = regions[a], regions[b]
+    one.bse = mean_of_both(one.bse, one.size, other.bse, other.size)
+    one.size += other.size
+    one.entropy, one.total = absorb_counts(counts, a, b, table)
+
+
+@nb.njit(cache=True, nogil=True)
+def _join_lists(regions: npt.NDArray[np.void], edges: npt.NDArray[np.void], a: int, b: int) -> int:
     """Append the half-edges of region b to those of region a; the first of them, -1 for none."""
-    first_of_b = head[b]
+    first_of_b = regions[b].head
     if first_of_b >= 0:
-        if head[a] < 0:
-            head[a] = first_of_b
+        if regions[a].head < 0:
+            regions[a].head = first_of_b
         else:
-            following[tail[a]] = first_of_b
-        tail[a] = tail[b]
+            _link(edges, regions[a].tail, first_of_b)
+        regions[a].tail = regions[b].tail
     return int(first_of_b)
 
 
 # In line, since a call that hands over all the arrays costs several percent of the time of the tree.
 @nb.njit(cache=True, nogil=True, inline="always")
 def _refresh(
-    state: Merging,
-    regions: Regions,
+    counts: npt.NDArray[np.integer],
+    regions: npt.NDArray[np.void],
+    parent: npt.NDArray[np.int32],
+    edges: npt.NDArray[np.void],
+    heap: npt.NDArray[np.void],
+    buckets: npt.NDArray[np.int32],
     table: npt.NDArray[np.float64],
     bse_scatter: float,
     a: int,
     half: int,
     whole: bool,
     done: int,
-    length: int,
-) -> tuple[int, int]:
+) -> int:
     """Find the costs of a's edges again, from a half-edge on; drop loops and doubles.
 
-    Where the list is walked as a whole, half-edges that are off the heap are taken out of it. Returns the length of the
-    heap and the number of costs.
+    Where the list is walked as a whole, half-edges of edges that are gone are taken out of it. Returns the number of
+    costs.
     """
-    heap, position, key = state.heap, state.position, state.key
+    ahead = half
+    while ahead >= 0:
+        edge, is_second = edges[ahead >> 1], ahead & 1
+        if edge.place != GONE:
+            other = root_of(parent, edge.first_end if is_second else edge.second_end)
+            load_ahead(counts, other)  # type: ignore[call-arg]  # the first parameter is numba's
+            load_ahead(regions, other)
+            load_ahead(edges, edge.next)
+            load_ahead(edges, edge.previous)
+        ahead = edge.after_second if is_second else edge.after_first
     previous, costs = -1, 0
     while half >= 0:
-        e, after = half >> 1, state.following[half]
-        if position[e] >= 0:
-            other = root_of(state.parent, state.edges[e, 1 - (half & 1)])
-            if other == a or state.seen[other] == done:
-                length = drop(heap, position, key, e, length)
+        e, is_second = half >> 1, half & 1
+        edge = edges[e]
+        after = edge.after_second if is_second else edge.after_first
+        if edge.place != GONE:
+            other = root_of(parent, edge.first_end if is_second else edge.second_end)
+            if other == a or regions[other].seen == done:
+                drop(edges, heap, buckets, e)
             else:
-                state.seen[other] = done
-                before = key[e]
-                key[e] = _cost(regions, a, other, table, bse_scatter)
+                regions[other].seen = done
+                edge.known = done
+                change_cost(edges, heap, buckets, e, _cost(counts, regions, a, other, table, bse_scatter))
                 costs += 1
-                if key[e] < before:
-                    sift_up(heap, position, key, position[e])
-                else:
-                    sift_down(heap, position, key, position[e], length)
         if whole:
-            if position[e] >= 0:
+            if edge.place != GONE:
                 previous = half
             elif previous < 0:
-                state.head[a] = after
+                regions[a].head = after
             else:
-                state.following[previous] = after
+                _link(edges, previous, after)
             if after < 0:
-                state.tail[a] = previous
+                regions[a].tail = previous
         half = after
-    return length, costs
+    return costs
 
 
 @nb.njit(cache=True, nogil=True)
@@ -346,17 +338,3 @@ def joining_heights(
                 b = parent[b]
         out[p] = np.inf if a != b else (0.0 if last < 0 else height[last])
     return out
-
-
-@nb.njit(cache=True, nogil=True)
-def entropies_of(
-    counts: npt.NDArray[np.int64], table: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """`entropy_of` of every row.
-
-    Relies on counts of 0 or more whose sums stay below 2**63.
-    """
-    entropy, total = np.empty(len(counts)), np.empty(len(counts), dtype=np.int64)
-    for i in range(len(counts)):
-        entropy[i], total[i] = entropy_of(counts[i], table)
-    return entropy, total

@@ -28,7 +28,7 @@ _REFRESH_GROWTH = 1.25
 """Growth of a region at which all costs at its border are found again; each is found again before a merge in any case,
 so this decides on speed rather than on the tree. Chosen by the time it takes."""
 
-_COSTS_AT_A_TIME = 1 << 17
+_COSTS_AT_A_TIME = 1 << 16
 """Costs between two reports of the progress: some tens of milliseconds."""
 
 
@@ -218,30 +218,26 @@ def build_merge_tree(
     graph.require_field(field)
     report = progress or silent
     report("tree", 0.0)
-    from napari_gdls.graph.merge_kernels import (
-        DONE,
-        Regions,
-        entropies_of,
-        entropy_table,
-        merge_some,
-        start_merging,
-    )
+    from napari_gdls.graph.merge_kernels import merge_some, start_merging
+    from napari_gdls.graph.region_sums import Regions, entropies_of, entropy_table
 
     if counts is None:
         from napari_gdls.spectra.windows import window_counts
 
-        counts = window_counts(field)
+        counts = window_counts(field, poll=lambda: report("tree", 0.0))
     else:
         _check_counts(counts, field.n_measurements)
     table = entropy_table()
-    sums = counts.astype(np.int64)
+    # Half the memory, and more of it in the caches, where the counts of all fit into 32 bits.
+    fits = counts.sum(axis=0, dtype=np.int64).max() <= np.iinfo(np.int32).max
+    sums: npt.NDArray[np.integer] = counts.astype(np.int32 if fits else np.int64)
     entropy, total = entropies_of(sums, table)
     bse = bse_fractions_at_measurements(field)
     regions = Regions(sums, entropy, total, bse / noise_of_value(field, graph.delta_b), np.ones(len(bse)))
     state = start_merging(regions, graph.edges, table, _BSE_SCATTER)
-    while merge_some(state, regions, table, _BSE_SCATTER, _REFRESH_GROWTH, _COSTS_AT_A_TIME):
-        report("tree", state.progress[DONE] / graph.n_measurements)
-    done = state.progress[DONE]
+    while merge_some(state, table, _BSE_SCATTER, _REFRESH_GROWTH, _COSTS_AT_A_TIME):
+        report("tree", state.done[0] / graph.n_measurements)
+    done = state.done[0]
     report("tree", 1.0)
     return MergeTree(
         graph.n_measurements, state.kept[:done], state.absorbed[:done], state.height[:done], counts.shape[1]
