@@ -68,6 +68,7 @@ def unexplained_segments(
     parts, start = field.near.phases_around(
         field.segments, field.n_segments, now.labels, len(now.pool), _MOST_PARTS_OF_SEGMENTS
     )
+    poll()
     tested = np.flatnonzero(sums.size >= _LEAST_MEASUREMENTS)
     g, weights = fit_mixtures(
         sums.counts[tested], now.pool.probabilities(), parts[tested], start[tested], _ITERATIONS_OF_SEGMENTS, poll
@@ -76,9 +77,9 @@ def unexplained_segments(
     over = scale.over_limit(g, sums.total[tested])
     sure = np.flatnonzero(over > 1)
     sure = np.sort(sure[np.argsort(-over[sure], kind="stable")[:MOST_SUMS]])
-    differs = difference_from_mixture(
-        field.embedded(tested[sure]), parts[tested[sure]], weights[sure], now.spectra, scale, field.embed
-    )
+    unlikely = field.embedded(tested[sure])
+    poll()
+    differs = difference_from_mixture(unlikely, parts[tested[sure]], weights[sure], now.spectra, scale, field.embed)
     poll()
     left = tested[sure[differs > _MIXTURE_TOLERANCE * scale.tau_z]]
     has_interior = field.interior_sums.size[left] >= 1
@@ -141,7 +142,7 @@ def joined_with_majority(
     scale, poll
         See `unexplained_segments`.
     """
-    now = field.phases(found.labels, founded, keep_empty=True)
+    now = field.phases(found.labels, founded, keep_empty=True, poll=poll)
     size = np.bincount(found.labels, minlength=len(now.pool))
     doubtful = np.flatnonzero(~founded & (size > 0) & (size < LARGEST_IMPURE * len(found.labels)))
     joins = majority_of_impure(

@@ -88,7 +88,12 @@ class SegmentedField:
         return dataclasses.replace(self.sums[segments], z=z.astype(np.float64))
 
     def phases(
-        self, labels: npt.NDArray[np.int64], founded: npt.NDArray[np.bool_], *, keep_empty: bool = False
+        self,
+        labels: npt.NDArray[np.int64],
+        founded: npt.NDArray[np.bool_],
+        *,
+        keep_empty: bool = False,
+        poll: Callable[[], None] = lambda: None,
     ) -> PhaseSums:
         """Sum the measurements of each phase.
 
@@ -99,17 +104,22 @@ class SegmentedField:
         founded : (P,) array of bool
         keep_empty : bool
             Whether phases without a measurement keep their numbers; otherwise they are left out.
+        poll : callable
+            Called between the sums; may raise.
         """
         n = len(founded)
         interior = self.near.interior(labels)
         everything = self.evidence.pooled(labels, n)
+        poll()
         inside = self.evidence.pooled(labels, n, interior)
+        poll()
         enough = inside.size >= LEAST_INTERIOR
         pool = everything.joined(inside)[np.where(enough, np.arange(n) + n, np.arange(n))]
         kept = np.ones(n, dtype=np.bool_) if keep_empty else everything.size > 0
         number = np.cumsum(kept) - 1
         pool, summed = pool[kept], np.where(interior | ~enough[labels], number[labels], -1)
         spectra = self.summed_spectra(summed, len(pool)) / np.maximum(pool.total, 1)[:, None]
+        poll()
         # The direction of a sum of mixtures is not the mean of their directions.
         pool = dataclasses.replace(pool, z=self.embed(spectra).astype(np.float64))
         return PhaseSums(pool, number[labels], founded[kept], spectra)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_gdls.bse import MAD_TO_SIGMA
 from napari_gdls.phases.neighbourhood import Neighbourhood
 from napari_gdls.phases.sums import Evidence
+from napari_gdls.threads import in_blocks
 
 FRACTIONS = (0.9, 0.75, 0.6)
 """Shares of the major phase that a mixed measurement is tried with: about as fine as 1,000 counts can tell."""
@@ -35,6 +36,12 @@ _LEAST_SPREAD = 1e-9
 
 _LEAST_INSIDE = 3
 """Measurements inside a phase without which those on its border are taken for its BSE, too."""
+
+_PHASES_AT_A_TIME = 16
+"""Phases whose likelihoods are summed side by side: as many numbers of 32 bits as the longest registers hold."""
+
+_MEASUREMENTS_OF_A_THREAD = 2048
+"""Measurements whose most likely phase a thread finds at a time: some milliseconds with fifty phases."""
 
 _BLOCK = 4096
 """Measurements between two calls of `progress`: some tens of milliseconds, even with a hundred phases."""
@@ -120,10 +127,7 @@ def assign_phases(
     )
     spectra = _Spectra(log_pure, _log_mixed(shares, poll), dispersion, MIXTURE_PENALTY)
     graph = _Graph(near.indptr, near.neighbours, near.affinity)
-    likely = np.empty(n, dtype=np.int64)
-    for first in range(0, n, _BLOCK):
-        poll()
-        likely[first : first + _BLOCK] = most_likely(evidence.counts[first : first + _BLOCK], log_pure)
+    likely = most_likely(evidence.counts, log_pure, poll)
     for sweep in range(most_sweeps):
         changes = 0
         for first in range(0, n, _BLOCK):
@@ -177,14 +181,41 @@ def bse_misfits(
     return misfit
 
 
+def most_likely(
+    counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32], poll: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.int64]:
+    """Phase under which the counts of each measurement are most likely, (N,); of equal ones the first.
+
+    Parameters
+    ----------
+    counts : (N, W) array of int32
+    log_probability : (K, W) array of float32
+        Of the windows, for each phase.
+    poll : callable
+        Called several times a second; may raise.
+    """
+    n_phases, n_windows = log_probability.shape
+    # Columns of phases, as many as fill the registers of any processor.
+    columns = np.full((n_windows, -(-n_phases // _PHASES_AT_A_TIME) * _PHASES_AT_A_TIME), np.float32(0))
+    columns[:, :n_phases] = log_probability.T
+    out = np.empty(len(counts), dtype=np.int64)
+    in_blocks(
+        len(counts),
+        lambda first, last: _find_likely(counts, columns, n_phases, first, last, out),
+        size=_MEASUREMENTS_OF_A_THREAD,
+        poll=poll,
+    )
+    return out
+
+
 def _log_mixed(shares: npt.NDArray[np.float64], poll: Callable[[], None]) -> npt.NDArray[np.float32]:
-    """Log probabilities of all mixtures of two phases, by major and minor phase and fraction, (K, K, F, W)."""
+    """Log probabilities of all mixtures of two phases: rows by major phase, minor phase, fraction; (K K F, W)."""
     major, (n, n_windows) = np.array(FRACTIONS)[:, None], shares.shape
     out = np.empty((n, n, len(FRACTIONS), n_windows), dtype=np.float32)
     for k in range(n):  # one by one, since all in double precision would take several times the memory
         poll()
         out[k] = np.log(major * shares[k] + (1 - major) * shares[:, None, :])
-    return out
+    return out.reshape(-1, n_windows)
 
 
 class _Graph(NamedTuple):
@@ -196,7 +227,7 @@ class _Graph(NamedTuple):
 
 
 class _Spectra(NamedTuple):
-    """Log probabilities of pure phases (K, W), and of mixtures by major and minor phase and fraction (K, K, F, W)."""
+    """Log probabilities of pure phases (K, W), and of mixtures as `_log_mixed` has them."""
 
     log_pure: npt.NDArray[np.float32]
     log_mixed: npt.NDArray[np.float32]
@@ -214,36 +245,43 @@ class _State(NamedTuple):
     waiting: npt.NDArray[np.bool_]
 
 
-class _Nearby(NamedTuple):
-    """Phases that one measurement may take, those of its neighbours first, and how much these support each phase."""
-
-    candidates: npt.NDArray[np.int64]
-    support: npt.NDArray[np.float32]
-    stamp: npt.NDArray[np.int64]
-
-
 @nb.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
-def _log_likelihood(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32]) -> np.float32:
+def _log_likelihood(
+    counts: npt.NDArray[np.int32], i: int, log_probability: npt.NDArray[np.float32], row: int
+) -> np.float32:
     value = np.float32(0)
-    for k in range(len(counts)):
-        value += np.float32(counts[k]) * log_probability[k]
+    for k in range(counts.shape[1]):
+        value += np.float32(counts[i, k]) * log_probability[row, k]
     return value
 
 
 @nb.njit(cache=True, nogil=True)
-def most_likely(counts: npt.NDArray[np.int32], log_probability: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Phase (row of `log_probability`, (K, W)) under which the counts of each measurement are most likely, (N,).
+def _find_likely(
+    counts: npt.NDArray[np.int32],
+    log_probability: npt.NDArray[np.float32],
+    n_phases: int,
+    first: int,
+    last: int,
+    out: npt.NDArray[np.int64],
+) -> None:
+    """Write the first phase, column of `log_probability` (W, K or more), with the highest likelihood to `out`.
 
-    Relies on as many windows in both, on counts of 0 or more and on finite log probabilities.
+    Relies on as many windows in both, on counts of 0 or more, on finite log probabilities, and on 0 <= first <= last
+    <= N.
     """
-    out = np.zeros(len(counts), dtype=np.int64)
-    for i in range(len(counts)):
-        best = np.float32(-np.inf)
-        for k in range(len(log_probability)):
-            value = _log_likelihood(counts[i], log_probability[k])
-            if value > best:
-                best, out[i] = value, k
-    return out
+    value = np.empty(log_probability.shape[1], dtype=np.float32)
+    for i in range(first, last):
+        value[:] = 0
+        for window in range(counts.shape[1]):
+            count = np.float32(counts[i, window])
+            if count > 0:
+                for k in range(len(value)):
+                    value[k] += count * log_probability[window, k]
+        best = 0
+        for k in range(1, n_phases):
+            if value[k] > value[best]:
+                best = k
+        out[i] = best
 
 
 @nb.njit(cache=True, nogil=True)
@@ -263,83 +301,83 @@ def _sweep(
     Relies on neighbours that exist, on phases of 0..K - 1 in labels and `likely`, on finite log probabilities, and on
     counts of one measurement below 2**31, which `Field` guarantees, so that their sums fit.
     """
-    n_phases, n = len(spectra.log_pure), len(state.labels)
-    nearby = _Nearby(np.empty(n_phases, np.int64), np.zeros(n_phases, np.float32), np.full(n_phases, -1))
+    indptr, neighbours, affinity = graph
+    log_pure, log_mixed, dispersion, penalty = spectra
+    labels, partners, choices, confidence, waiting = state
+    n_phases, n = len(log_pure), len(labels)
+    candidates, support, stamp = np.empty(n_phases, np.int64), np.zeros(n_phases, np.float32), np.full(n_phases, -1)
     scores = np.empty(n_phases)
     changes = 0
     for step in range(first, last):
         i = n - 1 - step if backwards else step
-        if not state.waiting[i]:
+        if not waiting[i]:
             continue
-        state.waiting[i] = False
-        n_near, n_candidates = _find_candidates(graph, state.labels, likely[i], i, step, nearby)
+        waiting[i] = False
+        # Phases next to it, and after them the most likely one and its own.
+        n_near = 0
+        for q in range(indptr[i], indptr[i + 1]):
+            phase = labels[neighbours[q]]
+            if stamp[phase] != step:
+                stamp[phase], support[phase], candidates[n_near] = step, np.float32(0), phase
+                n_near += 1
+            support[phase] += affinity[q]
+        n_candidates = n_near
+        for own in range(2):
+            phase = labels[i] if own else likely[i]
+            if stamp[phase] != step:
+                stamp[phase], support[phase], candidates[n_candidates] = step, np.float32(0), phase
+                n_candidates += 1
         total = 0
         for k in range(counts.shape[1]):
             total += counts[i, k]
-        spread = 1.0 + spectra.dispersion * total
-        best, best_score, best_partner, best_choice = state.labels[i], -np.inf, -1, 0
+        spread = 1.0 + dispersion * total
+        best, best_score, best_partner, best_choice = labels[i], -np.inf, -1, 0
         for c in range(n_candidates):
-            phase = nearby.candidates[c]
+            phase = candidates[c]
             others = n_near if c < n_near or n_near == 0 else 0
-            value, partner, choice = _pure_or_mixed(counts[i], phase, nearby.candidates, others, spectra, spread)
-            value = value / spread + nearby.support[phase]
+            value, partner, choice = _pure_or_mixed(
+                counts, i, phase, candidates, others, log_pure, log_mixed, penalty * spread
+            )
+            value = value / spread + support[phase]
             if bse_misfit.shape[0] > 0 and partner < 0:
                 value -= bse_misfit[i, phase]
             scores[c] = value
             if value > best_score or (value == best_score and phase < best):
                 best, best_score, best_partner, best_choice = phase, value, partner, choice
-        state.partner[i], state.choice[i] = best_partner, best_choice
+        partners[i], choices[i] = best_partner, best_choice
         whole = 0.0
         for c in range(n_candidates):
             whole += np.exp(scores[c] - best_score)
-        state.confidence[i] = 1.0 / whole
-        if best != state.labels[i]:
-            state.labels[i] = best
+        confidence[i] = 1.0 / whole
+        if best != labels[i]:
+            labels[i] = best
             changes += 1
-            for q in range(graph.indptr[i], graph.indptr[i + 1]):
-                state.waiting[graph.neighbours[q]] = True
+            for q in range(indptr[i], indptr[i + 1]):
+                waiting[neighbours[q]] = True
     return changes
-
-
-@nb.njit(cache=True, nogil=True)
-def _find_candidates(
-    graph: _Graph, labels: npt.NDArray[np.int64], likely: int, i: int, visit: int, nearby: _Nearby
-) -> tuple[int, int]:
-    """Phases next to measurement i, and after them its own and the most likely one; numbers of the former, of all."""
-    n_near = 0
-    for q in range(graph.indptr[i], graph.indptr[i + 1]):
-        phase = labels[graph.neighbours[q]]
-        if nearby.stamp[phase] != visit:
-            nearby.stamp[phase], nearby.support[phase] = visit, np.float32(0)
-            nearby.candidates[n_near] = phase
-            n_near += 1
-        nearby.support[phase] += graph.affinity[q]
-    n_candidates = n_near
-    for phase in (likely, labels[i]):
-        if nearby.stamp[phase] != visit:
-            nearby.stamp[phase], nearby.support[phase] = visit, np.float32(0)
-            nearby.candidates[n_candidates] = phase
-            n_candidates += 1
-    return n_near, n_candidates
 
 
 @nb.njit(cache=True, nogil=True)
 def _pure_or_mixed(
     counts: npt.NDArray[np.int32],
+    i: int,
     phase: int,
     candidates: npt.NDArray[np.int64],
     n_others: int,
-    spectra: _Spectra,
-    spread: float,
+    log_pure: npt.NDArray[np.float32],
+    log_mixed: npt.NDArray[np.float32],
+    penalty: float,
 ) -> tuple[float, int, int]:
     """Log-likelihood of a phase, pure or as the major part of the likeliest mixture; its partner; which fraction."""
-    value, partner, choice = float(_log_likelihood(counts, spectra.log_pure[phase])), -1, 0
+    n_phases, n_fractions = len(log_pure), len(FRACTIONS)
+    value, partner, choice = float(_log_likelihood(counts, i, log_pure, phase)), -1, 0
     for d in range(n_others):
         other = candidates[d]
         if other == phase:
             continue
-        for f in range(spectra.log_mixed.shape[2]):
-            mixed = float(_log_likelihood(counts, spectra.log_mixed[phase, other, f])) - spectra.penalty * spread
+        for f in range(n_fractions):
+            row = (phase * n_phases + other) * n_fractions + f
+            mixed = float(_log_likelihood(counts, i, log_mixed, row)) - penalty
             if mixed > value:
                 value, partner, choice = mixed, other, f
     return value, partner, choice

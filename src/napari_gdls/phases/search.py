@@ -190,8 +190,7 @@ class _Search:
         labels = self._assigned(pool, _SWEEPS, 0.1).labels
         for round_ in range(_ROUNDS):
             done = 0.2 + 0.6 * round_ / _ROUNDS
-            self.report("segments", done)
-            now = self.field.phases(labels, founded)
+            now = self.field.phases(labels, founded, poll=self._poll(done))
             pool, labels, founded = now.pool, now.labels, now.founded
             unexplained = unexplained_segments(self.field, now, self.scale, self._poll(done))
             if len(unexplained) == 0:
@@ -202,7 +201,7 @@ class _Search:
                 break
             pool, founded = grown.pool[kept], grown.founded[kept]
             labels = self._assigned(pool, _SWEEPS, done).labels
-        return self.field.phases(labels, founded)
+        return self.field.phases(labels, founded, poll=self._poll(0.8))
 
     def _grown(self, now: PhaseSums, unexplained: Pool, done: float) -> PhaseSums:
         """Phases and what is unexplained, put together, with the measurements that each then has."""
@@ -219,7 +218,7 @@ class _Search:
         heirs = np.zeros((len(now.pool), len(pool)), dtype=np.int64)
         np.add.at(heirs, (now.labels, labels), 1)
         founded[heirs.argmax(axis=1)[now.founded]] = True
-        return self.field.phases(labels, founded)
+        return self.field.phases(labels, founded, poll=poll)
 
     def _assigned(
         self, pool: Pool, most_sweeps: int, done: float, bse_misfit: npt.NDArray[np.float32] = NO_BSE
@@ -249,7 +248,7 @@ class _Search:
         number = np.full(n, -1)
         number[order] = np.arange(len(order))
         partner = np.where(found.partner >= 0, number[found.partner], -1)  # also -1 where only mixtures hold the phase
-        now = self.field.phases(number[found.labels], np.ones(len(order), dtype=np.bool_))
+        now = self.field.phases(number[found.labels], np.ones(len(order), dtype=np.bool_), poll=self._poll(0.95))
         return MeasurementPhases(
             labels=now.labels,
             partner=partner,

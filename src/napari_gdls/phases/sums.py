@@ -9,6 +9,11 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.threads import in_blocks, number_of_threads
+
+_FEWEST = 1 << 12
+"""Measurements for each thread at least: for fewer it costs more to share the work than it saves."""
+
 Embedder = Callable[[npt.NDArray[np.float64]], npt.NDArray[np.floating]]
 """From spectra (M, D), on the energy axis of the field, to unit vectors (M, d)."""
 
@@ -81,9 +86,21 @@ class Evidence:
 
     def pooled(self, labels: npt.NDArray[np.int64], n_groups: int, use: npt.NDArray[np.bool_] | None = None) -> Pool:
         """Sums over the measurements of each label, of those in `use` only where it is given."""
-        chosen = np.ones(len(labels), dtype=np.bool_) if use is None else use
-        counts, z, size, bse = _pooled(self.counts, self.z, self.bse, labels, chosen, n_groups)
-        return Pool(counts, _unit(z), size, bse)
+        group = labels if use is None else np.where(use, labels, -1)
+        counts = np.zeros((n_groups, self.counts.shape[1]), dtype=np.int64)
+        z, bse = np.zeros((n_groups, self.z.shape[1])), np.zeros(n_groups)
+        size = np.bincount(group + 1, minlength=n_groups + 1)[1:]
+        parts = max(1, min(number_of_threads(), len(labels) // _FEWEST))
+        # Each group is summed by one thread, in the order of the measurements, so that sums do not depend on threads.
+        shares = np.arange(parts + 1) * (int(size.sum()) / parts)
+        limits = np.searchsorted(np.cumsum(size), shares[1:-1]).tolist()
+        first_of, last_of = [0, *limits], [*limits, n_groups]
+        in_blocks(
+            parts,
+            lambda k, _: _add(self.counts, self.z, self.bse, group, first_of[k], last_of[k], counts, z, bse),
+            size=1,
+        )
+        return Pool(counts, _unit(z), size, bse / np.maximum(size, 1))
 
 
 def _unit(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -91,33 +108,30 @@ def _unit(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 @nb.njit(cache=True, nogil=True)
-def _pooled(
+def _add(
     counts: npt.NDArray[np.int32],
     z: npt.NDArray[np.float32],
     bse: npt.NDArray[np.float64],
-    labels: npt.NDArray[np.int64],
-    use: npt.NDArray[np.bool_],
-    n_groups: int,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Sums of counts and of z times counts, sizes and mean BSE of the groups.
+    group: npt.NDArray[np.int64],
+    first: int,
+    last: int,
+    sums: npt.NDArray[np.int64],
+    directions: npt.NDArray[np.float64],
+    brightness: npt.NDArray[np.float64],
+) -> None:
+    """Add counts, z times counts, and BSE of the measurements to those of their groups, of the groups first..last - 1.
 
-    Relies on labels of 0..n_groups - 1 where `use` is set, and on sums of counts below 2**63, which `Field` guarantees.
+    Relies on groups below the length of the three last arrays, negative for none, on 0 <= first, and on sums of counts
+    below 2**63, which `Field` guarantees.
     """
-    n_windows, dimension = counts.shape[1], z.shape[1]
-    sums, directions = np.zeros((n_groups, n_windows), dtype=np.int64), np.zeros((n_groups, dimension))
-    size, mean = np.zeros(n_groups, dtype=np.int64), np.zeros(n_groups)
-    for i in range(len(labels)):
-        if not use[i]:
+    for i in range(len(group)):
+        own = group[i]
+        if own < first or own >= last:
             continue
-        group, total = labels[i], 0
-        size[group] += 1
-        mean[group] += bse[i]
-        for k in range(n_windows):
-            sums[group, k] += counts[i, k]
+        brightness[own] += bse[i]
+        total = 0
+        for k in range(counts.shape[1]):
+            sums[own, k] += counts[i, k]
             total += counts[i, k]
-        for d in range(dimension):
-            directions[group, d] += total * z[i, d]
-    for group in range(n_groups):
-        if size[group] > 0:
-            mean[group] /= size[group]
-    return sums, directions, size, mean
+        for d in range(z.shape[1]):
+            directions[own, d] += total * z[i, d]
