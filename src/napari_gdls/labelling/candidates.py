@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numba as nb
 import numpy as np
@@ -14,6 +13,7 @@ from napari_gdls.bse import bse_fractions, noise_of_step
 from napari_gdls.field import Field
 from napari_gdls.labelling.brightness import LabelBrightness, Measurements, half_widths, label_brightness, measurements
 from napari_gdls.progress import Progress
+from napari_gdls.threads import in_blocks
 
 NOTHING = np.int32(-1)
 """In `Candidates.state`: no measurement is within reach, or the pixel is invalid."""
@@ -36,8 +36,8 @@ _LEAST_WEIGHT = np.float32(1e-3)
 """Weight of a measurement of purity 0, which keeps its label possible."""
 _LEAST_PRIOR = np.float32(1e-3)
 """Labels that are less likely are left out."""
-_ROWS_AT_A_TIME = 128
-"""Rows between two reports of progress: 0.03 s where they are 1,000 px wide."""
+_ROWS_AT_A_TIME = 32
+"""Rows that a thread looks at a time: some milliseconds where they are 1,000 px wide."""
 
 
 @dataclass(frozen=True)
@@ -126,31 +126,24 @@ def find_candidates(
     walled = _near_invalid(valid, half)
 
     state = np.empty(bse.shape, dtype=np.int32)
-    parts: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]]
-    parts = []
-    n_contested = 0
-    for top in range(0, height, _ROWS_AT_A_TIME):
-        bottom = min(top + _ROWS_AT_A_TIME, height)
-        part = _candidates_of_rows(
-            (top, bottom),
-            n_contested,
-            state,
-            bse,
-            valid,
-            walled,
-            measured,
-            brightness,
-            closeness,
-            radius,
-            farthest,
-        )
-        parts.append(part)
-        n_contested += len(part[0])
-        report("labelling", 0.5 * bottom / height)
+    parts = in_blocks(
+        height,
+        lambda first, last: _candidates_of_rows(
+            first, last, state, bse, valid, walled, measured, brightness, closeness, radius, farthest
+        ),
+        size=_ROWS_AT_A_TIME,
+        poll=lambda: report("labelling", 0.3),
+    )
+    lengths, label, prior, pixel = (np.concatenate(column) for column in zip(*parts, strict=True))
+    number = np.cumsum([0, *(len(part[0]) for part in parts)])
+    in_blocks(
+        len(parts),
+        lambda block, _: _count_on(state, block * _ROWS_AT_A_TIME, (block + 1) * _ROWS_AT_A_TIME, number[block]),
+        size=1,
+    )
     if farthest > radius:
         _grow(state, locations, measured.label, valid, farthest)
-    lengths, label, prior, pixel = (np.concatenate(column) for column in zip(*parts, strict=True))
-    start = np.zeros(n_contested + 1, dtype=np.int64)
+    start = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=start[1:])
     return Candidates(state, start, label, prior, pixel)
 
@@ -188,21 +181,22 @@ def _near_invalid(valid: npt.NDArray[np.bool_], half: int) -> npt.NDArray[np.boo
     return near
 
 
-class _Around(NamedTuple):
-    """Labels of the measurements around a pixel, in the order in which they come; arrays with room for all of them."""
+@nb.njit(cache=True, nogil=True)
+def _count_on(state: npt.NDArray[np.int32], first: int, last: int, number: int) -> None:
+    """Let the contested pixels of the rows first..last - 1, numbered from 0, be numbered from another number on.
 
-    label: npt.NDArray[np.int32]
-    share: npt.NDArray[np.float32]
-    """Sum of closeness times purity."""
-    bse: npt.NDArray[np.float32]
-    """Weighted sum of their BSE values."""
-    bse_weight: npt.NDArray[np.float32]
+    Relies on 0 <= first, and on numbers that fit into 32 bits, as there are fewer pixels.
+    """
+    for y in range(first, min(last, state.shape[0])):
+        for x in range(state.shape[1]):
+            if state[y, x] >= 0:
+                state[y, x] += number
 
 
 @nb.njit(cache=True, nogil=True)
 def _candidates_of_rows(
-    rows: tuple[int, int],
-    n_contested: int,
+    top: int,
+    bottom: int,
     state: npt.NDArray[np.int32],
     bse: npt.NDArray[np.float32],
     valid: npt.NDArray[np.bool_],
@@ -213,25 +207,25 @@ def _candidates_of_rows(
     radius: float,
     farthest: float,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Fill `state` in the given rows; of their contested pixels: number of candidates, labels, priors, pixel.
+    """Fill `state` in the rows top..bottom - 1, its contested pixels numbered from 0.
+
+    Returns, for the contested pixels: number of candidates, labels, priors, pixel.
 
     Relies on arrays of one (H, W), on rows inside of them, on measurements in raster order inside of the image, on
     labels that index `brightness`, whose spreads are above 0, and on `closeness` up to the largest squared distance in
     a window or the image.
     """
-    row_start, columns, labels = measured.row_start, measured.column, measured.label
-    top, bottom = rows
+    row_start, columns, labels, purity, measured_bse, bse_weight = measured
+    mean, spread, global_weight = brightness
     height, width = state.shape
     widths = half_widths(radius)
     half = len(widths) - 1
     first = np.empty(2 * half + 1, dtype=np.int64)
     most = min((2 * half + 1) ** 2, len(labels))
-    around = _Around(
-        np.empty(most, dtype=np.int32),
-        np.empty(most, dtype=np.float32),
-        np.empty(most, dtype=np.float32),
-        np.empty(most, dtype=np.float32),
-    )
+    # Labels of the measurements around a pixel, in the order in which they come: their share of these by closeness
+    # times purity, the weighted sum of their BSE values, and the sum of the weights.
+    near, share = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.float32)
+    near_bse, near_weight = np.empty(most, dtype=np.float32), np.empty(most, dtype=np.float32)
     seen = np.ones((2 * half + 1, 2 * half + 1), dtype=np.bool_)
     queue = np.empty(((2 * half + 1) ** 2, 2), dtype=np.int64)
     n_pixels = (bottom - top) * width
@@ -251,23 +245,50 @@ def _candidates_of_rows(
                 here += 1
             if not valid[y, x]:
                 continue
-            if here < row_start[y + 1] and columns[here] == x and measured.purity[here] == 1:
+            if here < row_start[y + 1] and columns[here] == x and purity[here] == 1:
                 state[y, x] = -2 - labels[here]
                 continue
             if walled[y, x]:
                 _look_around(valid, y, x, half, seen, queue)
-            n, nearest = _labels_around(
-                y, x, highest, lowest, first, widths, walled[y, x], seen, measured, closeness, around
-            )
+            n, nearest = 0, len(closeness)
+            for yy in range(highest, lowest + 1):
+                dy = abs(yy - y)
+                reach = widths[dy]
+                j = first[yy - highest]
+                while j < row_start[yy + 1] and columns[j] < x - reach:
+                    j += 1
+                first[yy - highest] = j
+                while j < row_start[yy + 1] and columns[j] <= x + reach:
+                    if not walled[y, x] or seen[yy - y + half, columns[j] - x + half]:
+                        squared = dy * dy + (columns[j] - x) ** 2
+                        nearest = min(nearest, squared)
+                        k = 0
+                        while k < n and near[k] != labels[j]:
+                            k += 1
+                        if k == n:
+                            n += 1
+                            near[k], share[k], near_bse[k], near_weight[k] = labels[j], 0, 0, 0
+                        share[k] += max(purity[j], _LEAST_WEIGHT) * closeness[squared]
+                        near_bse[k] += bse_weight[j] * measured_bse[j]
+                        near_weight[k] += bse_weight[j]
+                    j += 1
             if n == 0 or nearest > farthest * farthest:
                 continue
-            n = _largest_shares_first(n, around)
-            _weigh_by_brightness(n, bse[y, x], brightness, around)
-            best, end = _taken_over(n, around, c, out_label, out_prior)
-            if end - c == 1:
-                state[y, x] = -2 - around.label[best]
+            if n == 1:
+                state[y, x] = -2 - near[0]
                 continue
-            state[y, x] = n_contested + m
+            n = _largest_shares_first(n, near, share, near_bse, near_weight)
+            for k in range(n):  # the likelihood of the BSE value of the pixel
+                label = near[k]
+                expected = (near_bse[k] + global_weight * mean[label]) / (near_weight[k] + global_weight)
+                step = (bse[y, x] - expected) / spread[label]
+                tail = 1 + step * step / _TAIL
+                share[k] /= tail * tail * spread[label]
+            best, end = _taken_over(n, near, share, c, out_label, out_prior)
+            if end - c == 1:
+                state[y, x] = -2 - near[best]
+                continue
+            state[y, x] = m
             lengths[m], pixels[m] = end - c, y * width + x
             m += 1
             c = end
@@ -275,101 +296,55 @@ def _candidates_of_rows(
 
 
 @nb.njit(cache=True, nogil=True)
-def _labels_around(
-    y: int,
-    x: int,
-    highest: int,
-    lowest: int,
-    first: npt.NDArray[np.int64],
-    widths: npt.NDArray[np.int64],
-    is_walled: bool,
-    seen: npt.NDArray[np.bool_],
-    measured: Measurements,
-    closeness: npt.NDArray[np.float32],
-    around: _Around,
-) -> tuple[int, int]:
-    """Gather the labels of the measurements around (y, x): how many, and the least squared distance of one (px^2).
-
-    In each row from `highest` to `lowest`, `first` is moved on to the first measurement of the window. Where the pixel
-    is walled, only what is `seen` counts.
-    """
-    row_start, columns, labels = measured.row_start, measured.column, measured.label
-    half = len(widths) - 1
-    n, nearest = 0, len(closeness)
-    for yy in range(highest, lowest + 1):
-        dy = abs(yy - y)
-        reach = widths[dy]
-        j = first[yy - highest]
-        while j < row_start[yy + 1] and columns[j] < x - reach:
-            j += 1
-        first[yy - highest] = j
-        while j < row_start[yy + 1] and columns[j] <= x + reach:
-            if not is_walled or seen[yy - y + half, columns[j] - x + half]:
-                squared = dy * dy + (columns[j] - x) ** 2
-                nearest = min(nearest, squared)
-                k = 0
-                while k < n and around.label[k] != labels[j]:
-                    k += 1
-                if k == n:
-                    n += 1
-                    around.label[k] = labels[j]
-                    around.share[k], around.bse[k], around.bse_weight[k] = 0, 0, 0
-                around.share[k] += max(measured.purity[j], _LEAST_WEIGHT) * closeness[squared]
-                around.bse[k] += measured.bse_weight[j] * measured.bse[j]
-                around.bse_weight[k] += measured.bse_weight[j]
-            j += 1
-    return n, nearest
-
-
-@nb.njit(cache=True, nogil=True)
-def _largest_shares_first(n: int, around: _Around) -> int:
+def _largest_shares_first(
+    n: int,
+    label: npt.NDArray[np.int32],
+    share: npt.NDArray[np.float32],
+    bse: npt.NDArray[np.float32],
+    weight: npt.NDArray[np.float32],
+) -> int:
     """Move the labels with the largest shares to the front, in place; how many there are."""
     n_kept = min(n, MOST_CANDIDATES)
     for k in range(n_kept):
         best = k
         for j in range(k + 1, n):
-            if around.share[j] > around.share[best]:
+            if share[j] > share[best]:
                 best = j
-        for values in (around.share, around.bse, around.bse_weight):
-            values[k], values[best] = values[best], values[k]
-        around.label[k], around.label[best] = around.label[best], around.label[k]
+        if best != k:
+            label[k], label[best] = label[best], label[k]
+            share[k], share[best] = share[best], share[k]
+            bse[k], bse[best] = bse[best], bse[k]
+            weight[k], weight[best] = weight[best], weight[k]
     return n_kept
 
 
 @nb.njit(cache=True, nogil=True)
-def _weigh_by_brightness(n: int, bse: np.float32, brightness: LabelBrightness, around: _Around) -> None:
-    """Multiply the shares of the first n labels by the likelihood of the BSE value of the pixel, in place."""
-    global_weight = brightness.global_weight
-    for k in range(n):
-        label = around.label[k]
-        expected = (around.bse[k] + global_weight * brightness.mean[label]) / (around.bse_weight[k] + global_weight)
-        step = (bse - expected) / brightness.spread[label]
-        tail = 1 + step * step / _TAIL
-        around.share[k] /= tail * tail * brightness.spread[label]
-
-
-@nb.njit(cache=True, nogil=True)
 def _taken_over(
-    n: int, around: _Around, start: int, label: npt.NDArray[np.int32], prior: npt.NDArray[np.float32]
+    n: int,
+    label: npt.NDArray[np.int32],
+    share: npt.NDArray[np.float32],
+    start: int,
+    out_label: npt.NDArray[np.int32],
+    out_prior: npt.NDArray[np.float32],
 ) -> tuple[int, int]:
-    """Write those of the first n labels that are likely enough to `label` and `prior`, from `start` on.
+    """Write those of the first n labels that are likely enough to `out_label` and `out_prior`, from `start` on.
 
     Returns the most likely one, and the end of what was written; the priors sum to 1.
     """
     whole = np.float32(0)
     for k in range(n):
-        whole += around.share[k]
+        whole += share[k]
     kept = np.float32(0)
     best, end = 0, start
     for k in range(n):
-        if around.share[k] > around.share[best]:
+        if share[k] > share[best]:
             best = k
-        if around.share[k] >= _LEAST_PRIOR * whole:
-            label[end], prior[end] = around.label[k], around.share[k]
-            kept += around.share[k]
+        if share[k] >= _LEAST_PRIOR * whole:
+            out_label[end], out_prior[end] = label[k], share[k]
+            kept += share[k]
             end += 1
     for k in range(start, end):
-        prior[k] /= kept
+        out_prior[k] /= kept
     return best, end
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from napari_gdls.bse import bse_fractions, noise_of_step
+from napari_gdls.bse import noise_of_step, quantile_of_steps
 from napari_gdls.checks import checked_number
 from napari_gdls.errors import FieldError
 from napari_gdls.field import Field
@@ -16,8 +17,8 @@ from napari_gdls.labelling.brightness import LabelBrightness
 from napari_gdls.labelling.candidates import MOST_CANDIDATES, NOTHING, Box, Candidates, brightness_in, find_candidates
 from napari_gdls.labelling.conductances import conductances
 from napari_gdls.labelling.random_walker import checked_labels
-from napari_gdls.lattice import neighbours
 from napari_gdls.progress import Progress, silent
+from napari_gdls.threads import in_blocks
 
 # Found on simulated fields with known truth, some with measured BSE images; around these values little changes.
 _PRIOR_WEIGHT = np.float32(0.5)
@@ -36,6 +37,10 @@ _TOLERANCE = np.float32(2e-3)
 _MOST_SWEEPS = 100
 _USUAL_SWEEPS = 20
 """Sweeps at most, and those that progress counts on; 7 to 8 are needed for the samples."""
+_PIXELS_OF_A_THREAD = 1 << 14
+"""Contested pixels that a thread relaxes at a time: a millisecond."""
+_ROWS_OF_A_THREAD = 64
+"""Rows whose most probable labels a thread finds at a time: some milliseconds where they are 2,000 px wide."""
 _OVERRELAXATION = np.float32(1.2)
 """Factor of each step of the successive over-relaxation, 1 to 2; chosen for speed."""
 
@@ -186,7 +191,22 @@ def _solved(
     """Label + 1 of each pixel, its probability, and the sweeps that it took."""
     report("labelling", 0.6)
     probability, sweeps = _walk(candidates, right, down, report)
-    found, confidence = _most_probable(candidates.state, candidates.start, candidates.label, probability, _SHARPENING)
+    found = np.zeros(candidates.state.shape, dtype=np.int32)
+    confidence = np.zeros(found.shape, dtype=np.float32)
+    in_blocks(
+        len(found),
+        lambda first, last: _most_probable(
+            candidates.state[first:last],
+            candidates.start,
+            candidates.label,
+            probability,
+            _SHARPENING,
+            found[first:last],
+            confidence[first:last],
+        ),
+        size=_ROWS_OF_A_THREAD,
+        poll=lambda: report("labelling", 0.9),
+    )
     return found, confidence, sweeps
 
 
@@ -214,14 +234,11 @@ def _noise_within_labels(field: Field, state: npt.NDArray[np.int32]) -> float:
     """
     from scipy.special import ndtri
 
-    pairs = zip(neighbours(bse_fractions(field)), neighbours(state), strict=True)
-    steps = np.concatenate(
-        [np.abs(b - a)[(state_b < NOTHING) & (state_a == state_b)] for (a, b), (state_a, state_b) in pairs]
-    )
+    step, n_steps = quantile_of_steps(field, _NOISE_QUANTILE, state, int(np.iinfo(state.dtype).min), int(NOTHING) - 1)
     least = noise_of_step(field)
-    if len(steps) < _FEWEST_STEPS:
+    if n_steps < _FEWEST_STEPS:
         return least
-    return max(float(np.quantile(steps, _NOISE_QUANTILE) / ndtri(0.5 + _NOISE_QUANTILE / 2)), least)
+    return max(float(step / ndtri(0.5 + _NOISE_QUANTILE / 2)), least)
 
 
 def _walk(
@@ -232,26 +249,34 @@ def _walk(
     awake = np.ones(len(candidates.pixel), dtype=np.bool_)
     sweep = 0
     while sweep < _MOST_SWEEPS and awake.any():
-        for colour in (0, 1):
-            _relax(
-                colour,
-                awake,
-                probability,
-                candidates.state,
-                candidates.start,
-                candidates.label,
-                candidates.prior,
-                candidates.pixel,
-                right,
-                down,
-            )
-        report("labelling", 0.6 + 0.3 * min(sweep / _USUAL_SWEEPS, 1))
+        done = 0.6 + 0.3 * min(sweep / _USUAL_SWEEPS, 1)
+        for colour in (0, 1):  # pixels of one colour do not depend on each other
+
+            def relax(first: int, last: int, colour: int = colour) -> None:
+                _relax(
+                    first,
+                    last,
+                    colour,
+                    awake,
+                    probability,
+                    candidates.state,
+                    candidates.start,
+                    candidates.label,
+                    candidates.prior,
+                    candidates.pixel,
+                    right,
+                    down,
+                )
+
+            in_blocks(len(awake), relax, size=_PIXELS_OF_A_THREAD, poll=partial(report, "labelling", done))
         sweep += 1
     return probability, sweep
 
 
 @nb.njit(cache=True, nogil=True)
 def _relax(
+    begin: int,
+    end: int,
     colour: int,
     awake: npt.NDArray[np.bool_],
     probability: npt.NDArray[np.float32],
@@ -263,17 +288,17 @@ def _relax(
     right: npt.NDArray[np.float32],
     down: npt.NDArray[np.float32],
 ) -> None:
-    """Half a red-black sweep, in place, over the pixels awake; those that change wake their neighbours.
+    """Half a red-black sweep, in place, over those awake of the pixels begin..end - 1; changed ones wake neighbours.
 
-    Relies on `state` that holds -1 or below, or the number of a contested pixel, on `start` that rises to the length of
-    `label` with no more than `MOST_CANDIDATES` for a pixel, and on finite conductances of 0 or more that are 0 at the
-    border of the image: those of `conductances`, of BSE that `Field` has checked.
+    Relies on 0 <= begin <= end <= M, on `state` that holds -1 or below, or the number of a contested pixel, on `start`
+    that rises to the length of `label` with no more than `MOST_CANDIDATES` for a pixel, and on finite conductances of 0
+    or more that are 0 at the border of the image: those of `conductances`, of BSE that `Field` has checked.
     """
     width = state.shape[1]
     weight = np.empty(4, dtype=np.float32)
     beside = np.empty(4, dtype=np.int32)
     total = np.empty(MOST_CANDIDATES, dtype=np.float32)
-    for k in range(len(pixel)):
+    for k in range(begin, end):
         if not awake[k]:
             continue
         y, x = pixel[k] // width, pixel[k] % width
@@ -325,15 +350,15 @@ def _most_probable(
     label: npt.NDArray[np.int32],
     probability: npt.NDArray[np.float32],
     sharpening: float,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Label + 1 and its probability, (H, W).
+    found: npt.NDArray[np.int32],
+    confidence: npt.NDArray[np.float32],
+) -> None:
+    """Write label + 1 and its probability of the pixels of some rows, where they hold 0.
 
     Relies on `state` and `start` as `_relax` does, and on a positive probability among the
     candidates of each pixel.
     """
     height, width = state.shape
-    found = np.zeros((height, width), dtype=np.int32)
-    confidence = np.zeros((height, width), dtype=np.float32)
     for y in range(height):
         for x in range(width):
             k = state[y, x]
@@ -352,4 +377,3 @@ def _most_probable(
                     best = c
             found[y, x] = label[best] + 1
             confidence[y, x] = probability[best] ** sharpening / total
-    return found, confidence

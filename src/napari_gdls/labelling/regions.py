@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba as nb
@@ -10,9 +11,13 @@ import numpy.typing as npt
 
 from napari_gdls.checks import checked_whole_number
 from napari_gdls.errors import GdlsError
-from napari_gdls.lattice import neighbours
+from napari_gdls.graph.borders import border_sides
+from napari_gdls.threads import in_blocks
 
 _Ids = npt.NDArray[np.int64]
+
+_ROWS_OF_A_THREAD = 64
+"""Rows of an image that a thread looks at a time: some milliseconds where they are 2,000 px wide."""
 
 
 def connected_regions(
@@ -74,6 +79,7 @@ def segments_of_labels(
     *,
     single: npt.NDArray[np.bool_],
     smallest: int = 0,
+    poll: Callable[[], None] = lambda: None,
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     """Segments: the connected regions of equal label, where each label that is to be `single` is one segment.
 
@@ -87,6 +93,8 @@ def segments_of_labels(
         For label k + 1, whether it is one segment, in one piece or not; `smallest` does not hold for it.
     smallest : int
         Regions of fewer pixels are absorbed; see `connected_regions`.
+    poll : callable
+        Called between the steps; may raise.
 
     Returns
     -------
@@ -96,7 +104,9 @@ def segments_of_labels(
         Label of each segment, less one: the one that most of its pixels have.
     """
     regions = _regions_but_single(labels, locations, np.concatenate([[False], single]), smallest)
+    poll()
     label = _majority(regions, labels)
+    poll()
     first = np.arange(len(label))
     of_single = np.flatnonzero(single[label])
     _, head, group = np.unique(label[of_single], return_index=True, return_inverse=True)
@@ -121,12 +131,44 @@ def _regions_but_single(
 
 def _majority(regions: npt.NDArray[np.int32], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """Label, less one, that most pixels of each region have, (K,)."""
-    inside = (regions > 0) & (labels > 0)
     n = int(labels.max()) + 1
-    pair, count = np.unique(regions[inside].astype(np.int64) * n + labels[inside], return_counts=True)
+    runs = in_blocks(len(labels), lambda a, b: _runs(regions[a:b], labels[a:b], n), size=_ROWS_OF_A_THREAD)
+    pair, count = _summed_by_key(runs)
     region, label = pair // n, pair % n
     order = np.lexsort((label, -count, region))
-    return np.asarray(label[order][np.unique(region[order], return_index=True)[1]] - 1)
+    first = np.diff(region, prepend=-1) > 0  # `order` sorts by region, too
+    return np.asarray(label[order][first] - 1)
+
+
+def _summed_by_key(parts: list[tuple[_Ids, _Ids]]) -> tuple[_Ids, _Ids]:
+    """Keys of 0 or more, each once and rising, and the sums of what was counted for each."""
+    key, number = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    return key[first], np.add.reduceat(number[order], first) if len(first) else number
+
+
+@nb.njit(cache=True, nogil=True)
+def _runs(regions: npt.NDArray[np.int32], labels: npt.NDArray[np.int32], n: int) -> tuple[_Ids, _Ids]:
+    """Region times n plus label of each run of pixels in a row that have both, and the lengths of the runs.
+
+    Relies on two images of one shape, and on labels below n, where n times the highest region is below 2**63.
+    """
+    key, length, m = np.empty(regions.size, dtype=np.int64), np.empty(regions.size, dtype=np.int64), 0
+    for y in range(regions.shape[0]):
+        last = np.int64(-1)
+        for x in range(regions.shape[1]):
+            own = np.int64(-1)
+            if regions[y, x] > 0 and labels[y, x] > 0:
+                own = np.int64(regions[y, x]) * n + labels[y, x]
+                if own == last:
+                    length[m - 1] += 1
+                else:
+                    key[m], length[m] = own, 1
+                    m += 1
+            last = own
+    return key[:m].copy(), length[:m].copy()
 
 
 def _checked_labels(labels: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -170,14 +212,13 @@ def _numbered(image: npt.NDArray[Any]) -> _Ids:
 def _borders(regions: _Ids) -> tuple[_Ids, _Ids, _Ids]:
     """Neighbours of every region: those of r are start[r]:start[r + 1] in the other two, region and sides shared."""
     n_regions = int(regions.max()) + 1
-    keys = []
-    for here, there in neighbours(regions):
-        border = (here != there) & (here > 0) & (there > 0)
-        a, b = here[border], there[border]
-        keys += [a * n_regions + b, b * n_regions + a]
-    key, length = np.unique(np.concatenate(keys), return_counts=True)
-    start = np.searchsorted(key, np.arange(n_regions + 1) * n_regions)
-    return start.astype(np.int64), key % n_regions, length
+    some = regions > 0
+    sides = in_blocks(len(regions), lambda a, b: border_sides(regions, some, n_regions, a, b), size=_ROWS_OF_A_THREAD)
+    pair, length = _summed_by_key(sides)
+    both = np.concatenate([pair, pair % n_regions * n_regions + pair // n_regions])
+    order = np.argsort(both, kind="stable")
+    start = np.searchsorted(both[order], np.arange(n_regions + 1) * n_regions)
+    return start.astype(np.int64), both[order] % n_regions, np.concatenate([length, length])[order]
 
 
 def _largest_where_none_stands(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -41,7 +42,11 @@ def run(prepared: Prepared) -> Found:
         kept = constrained(field, prepared.graph, found.labels, prepared.constraints)
         labels, confidence, task = labels_of_pixels(prepared, kept.labels, _purity(found, kept))
         segments, of_segment = segments_of_labels(
-            labels, field.locations, single=kept.single, smallest=prepared.recipe.smallest
+            labels,
+            field.locations,
+            single=kept.single,
+            smallest=prepared.recipe.smallest,
+            poll=partial(prepared.progress, "labelling", 1.0),
         )
     if confidence is not None:
         confidence[tuple(field.locations.T)] *= found.confidence
@@ -89,7 +94,7 @@ def _phases(prepared: Prepared) -> tuple[MergeTree, MeasurementPhases]:
     assert recipe.significance is not None
     z, model = prepared.z, prepared.model
     with prepared.stages.stage("tree"):
-        counts = window_counts(field)
+        counts = window_counts(field, poll=partial(prepared.progress, "tree", 0.0))
         tree = build_merge_tree(field, prepared.graph, counts=counts, progress=prepared.progress)
     with prepared.stages.stage("segments"):
         found = find_phases(
