@@ -2,6 +2,7 @@ from . import batch as batch
 from . import embedding as embedding
 from . import errors as errors
 from . import evaluation as evaluation
+from . import first_use as first_use
 from . import graph as graph
 from . import io as io
 from . import labelling as labelling
@@ -24,6 +25,7 @@ from .energy import EnergyAxis as EnergyAxis
 from .evaluation import evaluate as evaluate
 from .field import Field as Field
 from .graph import build_graph as build_graph
+from .growing import GrowingField as GrowingField
 from .io import read_field as read_field
 from .io import write_field as write_field
 from .labelling import label_pixels as label_pixels

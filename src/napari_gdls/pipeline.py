@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_gdls.checks import checked_number, shown
 from napari_gdls.embedding import EmbeddingCache, embed, load_embedding
 from napari_gdls.embedding.inference import checked_device
-from napari_gdls.errors import GdlsError
+from napari_gdls.errors import GdlsError, RecipeError
 from napari_gdls.field import Field
+from napari_gdls.field.joining import evenly_thinned
 from napari_gdls.graph import MeasurementGraph, build_graph, calibrate_on_field
 from napari_gdls.io.limits import checked_memory_limit
 from napari_gdls.methods.contract import Prepared, Stages
@@ -27,9 +29,42 @@ from napari_gdls.segmentation.correcting import corrected
 from napari_gdls.segmentation.names import UNNAMED, PhaseName
 from napari_gdls.segmentation.places import names_at_places
 from napari_gdls.spectra import Drift, measure_drift, without_drift
+from napari_gdls.threads import one_thread_for_blas
 
 STAGES = ("drift", "embedding", "graph", "tree", "segments", "labelling")
 """Stages of `segment`, in order, as `Progress` and `Segmentation.timings` name them."""
+
+
+@overload
+def segment(
+    field: Field,
+    recipe: Recipe | None = None,
+    *,
+    constraints: Constraints | None = None,
+    embedding: npt.NDArray[np.float32] | None = None,
+    graph: MeasurementGraph | None = None,
+    at: None = None,
+    progress: Progress | None = None,
+    cache: EmbeddingCache | None = None,
+    memory_limit: int | None = None,
+    **changes: Any,
+) -> Segmentation: ...
+
+
+@overload
+def segment(
+    field: Field,
+    recipe: Recipe | None = None,
+    *,
+    constraints: Constraints | None = None,
+    embedding: npt.NDArray[np.float32] | None = None,
+    graph: None = None,
+    at: Sequence[float],
+    progress: Progress | None = None,
+    cache: EmbeddingCache | None = None,
+    memory_limit: int | None = None,
+    **changes: Any,
+) -> tuple[Segmentation, ...]: ...
 
 
 def segment(
@@ -39,11 +74,12 @@ def segment(
     constraints: Constraints | None = None,
     embedding: npt.NDArray[np.float32] | None = None,
     graph: MeasurementGraph | None = None,
+    at: Sequence[float] | None = None,
     progress: Progress | None = None,
     cache: EmbeddingCache | None = None,
     memory_limit: int | None = None,
     **changes: Any,
-) -> Segmentation:
+) -> Segmentation | tuple[Segmentation, ...]:
     """Segment a field: embed the spectra, build and cut the measurement graph, label the pixels.
 
     Parameters
@@ -58,6 +94,9 @@ def segment(
         Result of an earlier run with the same model, to be taken instead of embedding again.
     graph : MeasurementGraph, optional
         Result of an earlier run with the same model and max_distance, likewise; needs `embedding`.
+    at : sequence of float, optional
+        Shares of the measurements, above 0 and up to 1: a result for each, as if only so many had been measured, spread
+        evenly over the field. See `napari_gdls.field.joining.evenly_thinned`. None: one result, with all of them.
     progress : Progress, optional
         Receives every stage; may cancel.
     cache : EmbeddingCache, optional
@@ -70,7 +109,8 @@ def segment(
 
     Returns
     -------
-    Segmentation
+    Segmentation, or tuple of Segmentation
+        With `at`, one for each share, in their order; that of 1 is the result without `at`.
 
     Warns
     -----
@@ -80,8 +120,8 @@ def segment(
     Raises
     ------
     RecipeError
-        If a parameter is unknown or out of range, constraints cannot be kept, or more memory than `memory_limit` would
-        be needed.
+        If a parameter or a share is unknown or out of range, constraints cannot be kept, or more memory than
+        `memory_limit` would be needed.
     EmbeddingError
         If the model or the device is not there.
     Cancelled
@@ -91,7 +131,21 @@ def segment(
     --------
     >>> import napari_gdls as gdls
     >>> result = gdls.segment(gdls.sample_field("synthetic"), tau_z=0.5)  # doctest: +SKIP
+    >>> tenth, third, whole = gdls.segment(field, at=[0.1, 1 / 3, 1])  # doctest: +SKIP
     """
+    if at is not None:
+        if graph is not None:
+            raise TypeError("segment() takes no graph with `at`: each share of the measurements has its own")
+        return _segmented_in_parts(
+            field,
+            _checked_shares(at),
+            (recipe or Recipe()).replace(**changes),
+            embedding,
+            constraints=constraints,
+            progress=progress,
+            cache=cache,
+            memory_limit=memory_limit,
+        )
     if graph is not None and embedding is None:
         raise TypeError("segment() takes a graph only together with the embedding that it was built from")
     asked = (recipe or Recipe()).replace(**changes)
@@ -104,8 +158,9 @@ def segment(
         limit = checked_memory_limit(memory_limit)
         require_memory_to_segment(field, asked, load_embedding(asked.model).dimension, limit)
     stages = Stages(progress or silent)
-    prepared, drift = _prepared(field, asked, kept, stages, embedding, graph, cache)
-    found = run_method(prepared)
+    with one_thread_for_blas():
+        prepared, drift = _prepared(field, asked, kept, stages, embedding, graph, cache)
+        found = run_method(prepared)
     timings = dict.fromkeys(STAGES, 0.0) | stages.timings
     graph = prepared.graph
     if found.tree is not None:
@@ -128,6 +183,39 @@ def segment(
         pixel_task=found.pixel_task,
     )
     return correct(result, corrections, progress=progress)
+
+
+def _checked_shares(at: Sequence[float]) -> list[float]:
+    if not isinstance(at, Iterable):
+        raise RecipeError(f"at is {shown(at)}; a list of shares of the measurements is needed, such as [0.1, 0.3, 1].")
+    return [checked_number("a share of the measurements in `at`", each, positive=True, highest=1.0) for each in at]
+
+
+def _segmented_in_parts(
+    field: Field,
+    shares: Sequence[float],
+    recipe: Recipe,
+    z: npt.NDArray[np.float32] | None,
+    *,
+    progress: Progress | None,
+    cache: EmbeddingCache | None,
+    **options: Any,
+) -> tuple[Segmentation, ...]:
+    """Results with shares of the measurements, each of which is embedded once, if drift does not change with them."""
+    if z is None and recipe.drift != "correct":
+        z = embed(
+            field,
+            recipe.model,
+            device=recipe.device,
+            batch_size=recipe.batch_size,
+            progress=progress,
+            cache=cache,
+        )
+    results = []
+    for share in shares:
+        part, rows = evenly_thinned(field, share)
+        results.append(segment(part, recipe, embedding=None if z is None else z[rows], progress=progress, **options))
+    return tuple(results)
 
 
 def correct(

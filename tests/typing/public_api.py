@@ -45,7 +45,7 @@ def parts_of_packages(path: Path, field: gdls.Field) -> None:
 
 def what_a_type_checker_refuses(field: gdls.Field) -> None:
     # Each comment is needed; were the API untyped, mypy would report it as unused.
-    gdls.segment("map.bcf")  # type: ignore[arg-type]
+    gdls.segment("map.bcf")  # type: ignore[call-overload]
     gdls.read_field(3.5)  # type: ignore[arg-type]
     field.spectre  # type: ignore[attr-defined]  # noqa: B018
     gdls.segmentate(field)  # type: ignore[attr-defined]

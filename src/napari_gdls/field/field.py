@@ -106,6 +106,9 @@ class Field:
         from those of any microscope, artefacts that are no elements, or a scale that cannot be inferred.
     """
 
+    DERIVED = ("total_counts", "total_spectrum", "bse_at_measurements")
+    """Attributes that are found again where other measurements or spectra take the place of these."""
+
     def __init__(
         self,
         bse: npt.ArrayLike,
@@ -315,7 +318,7 @@ class Field:
         counts = checked_counts(spectra, self.n_measurements, self.energy)
         check_sums(counts)
         other = copy.copy(self)
-        for derived in ("total_counts", "total_spectrum", "bse_at_measurements"):
+        for derived in self.DERIVED:
             other.__dict__.pop(derived, None)
         other.spectra = smaller_form(counts)
         return other
