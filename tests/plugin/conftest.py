@@ -22,10 +22,17 @@ from napari_gdls import (  # noqa: E402
     Field,
     Recipe,
     Segmentation,
+    first_use,
     segment,
 )
 from napari_gdls.plugin.layers.contents import LayerContents, contents_of_run  # noqa: E402
 from napari_gdls.progress import silent  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch) -> None:
+    """No test starts a process that compiles for the first use; `test_compiling.py` has its own."""
+    monkeypatch.setattr(first_use, "is_compiled", lambda: True)
 
 
 @pytest.fixture(scope="session")

@@ -77,10 +77,12 @@ def opened(name: str, make: Callable[..., list[Layer]], path: Path) -> list[Any]
     path : Path
         The file; what it leaves open can be chosen.
     """
+    from napari_gdls.plugin.compiling import compilation
     from napari_gdls.plugin.opening import open_beside, viewer_at_work
 
     viewer = viewer_at_work()
     if viewer is not None:
+        compilation()  # what the first run takes is ready by the time that the file is, or soon after
         open_beside(viewer, name, make, path)
         return NOTHING
     return shown_errors(make)

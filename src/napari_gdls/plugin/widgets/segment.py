@@ -30,6 +30,7 @@ from napari_gdls.plugin.qt_messages import take_back_message_handler_at_exit
 from napari_gdls.plugin.task import Task
 from napari_gdls.plugin.viewers import viewer_session
 from napari_gdls.plugin.widgets.closing import AskBeforeClosing
+from napari_gdls.plugin.widgets.compiling_line import CompilingLine
 from napari_gdls.plugin.widgets.dock_buttons import DockButtons
 from napari_gdls.plugin.widgets.export import ExportButton
 from napari_gdls.plugin.widgets.field_choice import FieldChoice
@@ -95,6 +96,7 @@ class SegmentWidget(QWidget):
         self.run_button = QPushButton("Segment", self)
         self.cancel_button = QPushButton("Cancel", self)
         self.progress_bar = RunProgress("Segment", self)
+        self.compiling = CompilingLine(self)
         self._before_closing = AskBeforeClosing(self, self._under_way, self.cancel)
         self.result_label = QLabel(self)
         self.result_label.setWordWrap(True)
@@ -137,6 +139,7 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.keep_earlier)
         inner.addLayout(row_of(self.run_button, self.cancel_button))
         inner.addWidget(self.progress_bar)
+        inner.addWidget(self.compiling)
         inner.addWidget(self.result_label)
         inner.addWidget(self.minerals_section)
         inner.addStretch(1)
