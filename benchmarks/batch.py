@@ -21,8 +21,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.machine import machine
 from benchmarks.section import cut
-from benchmarks.speed import machine
 from napari_gdls import simulate_field, write_field
 from napari_gdls.batch.inputs import FieldInput, field_inputs
 from napari_gdls.batch.journal import JournalWriter, read_journal, stamp_of

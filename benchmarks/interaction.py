@@ -24,8 +24,8 @@ os.environ.setdefault("NAPARI_CONFIG", str(Path(_SETTINGS.name) / "settings.yaml
 
 import numpy as np  # noqa: E402
 
+from benchmarks.machine import machine  # noqa: E402
 from benchmarks.reference_field import COARSE_AXIS, example_field  # noqa: E402
-from benchmarks.speed import machine  # noqa: E402
 from napari_gdls import Field, sample_field, simulate_field  # noqa: E402
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.speed import machine
+from benchmarks.machine import machine
 from napari_gdls.batch.field_parts import Parts
 from napari_gdls.batch.field_results import FieldResult, read_field_result, write_field_result
 from napari_gdls.batch.layout import Layout

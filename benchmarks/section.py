@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.machine import machine
 from benchmarks.segmentation.fields import AS_FOUND, SHARED_DATA, has_textures
-from benchmarks.speed import machine
 from napari_gdls import EnergyAxis, Field, Recipe, evaluate, segment, simulate_field
 from napari_gdls.batch.field_results import field_result, read_field_result, write_field_result
 from napari_gdls.batch.mosaic_fields import MosaicFields

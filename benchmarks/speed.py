@@ -1,22 +1,22 @@
-"""How long each step takes, beside the authors' way: ``python -m benchmarks.speed [--quick] [--repeat N]``.
+"""How long each step takes, beside other ways: ``python -m benchmarks.speed [--quick] [--before REVISION]``.
 
-One run prints: the machine; the time of compilation; a table of the steps from embedded spectra to pixel labels on a
-field like the authors' example, ours and theirs on the same embedding and equal thresholds, with ratios; the scores of
-both results; the steps on 2,000 x 2,000 px; and the peak memory of the whole chain. Times are the least of the repeats.
+One run prints: the machine; the time of compilation; each stage of `segment` on the dacite, on a field like the
+authors' example and on one of 305,000 spectra, with one core and with two, with ``--before`` beside an earlier
+revision; how long new measurements take to join; time and memory as fields grow, up to a million spectra; a table of
+the steps from embedded spectra to pixel labels on the example, ours and those of the authors on the same embedding and
+equal thresholds, and the multichannel watershed; the scores of both results; the steps on 2,000 x 2,000 px; and the
+peak memory of the whole chain. Times are the least of the repeats.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import version
+from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -24,7 +24,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from benchmarks import stages
+from benchmarks.machine import Time, machine, peak_memory, timed, verdict
 from benchmarks.reference_field import example_field, large_field
+from benchmarks.segmentation.fields import fields
 from napari_gdls import (
     EnergyAxis,
     Field,
@@ -33,8 +36,15 @@ from napari_gdls import (
     evaluate,
     label_pixels,
     load_embedding,
+    sample_field,
+    segment,
+    watershed,
+    write_field,
 )
+from napari_gdls.field.joining import part_of
 from napari_gdls.graph import cut_by_thresholds
+from napari_gdls.growing import GrowingField
+from napari_gdls.samples import SAMPLES
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,22 +53,17 @@ RATIO_TARGET = 15.0  # times as fast as the authors' steps
 LARGE_TARGET = 12.0  # seconds without the embedding
 MEMORY_TARGET = 1024.0  # MiB
 
+GROWTH = (256, 362, 645, 1140, 2000, 3620)
+"""Edges of the fields that show how times grow, in px: 5,000 to 1,000,000 spectra."""
+
+QUICK_SIZE = 100
+"""Edges of the fields whose labels are compared in a quick run, in px."""
+
+NEW = 1000
+"""Measurements that arrive at a time."""
+
 TAU_B = 0.05  # fraction of the BSE full scale; suits the example field
 TAU_Z = 1.0  # delta_z; where one in twenty pairs of equal spectra is parted
-
-
-@dataclass(frozen=True)
-class Time:
-    """Seconds on the clock, and of all processor cores together: on a busy machine these tell more."""
-
-    elapsed: float
-    processor: float
-
-    def __add__(self, other: Time) -> Time:
-        return Time(self.elapsed + other.elapsed, self.processor + other.processor)
-
-    def __str__(self) -> str:
-        return f"{self.elapsed:.2f} s (processor {self.processor:.2f} s)"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,6 +71,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a 200 x 200 px corner, one repeat, no large field")
     parser.add_argument(
         "--large", action=argparse.BooleanOptionalAction, default=None, help="the 2,000 x 2,000 px field"
+    )
+    parser.add_argument("--before", metavar="REVISION", help="compare each stage with that of this revision of git")
+    parser.add_argument(
+        "--only", choices=("stages", "steps"), help="the stages of `segment`, or the steps beside those of the authors"
     )
     parser.add_argument("--repeat", type=int, default=None, help="repeats, of which the quickest counts (default 3)")
     parser.add_argument("--model", default="cosine", help="embedding (default: cosine)")
@@ -80,7 +89,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     print(machine())
     small, _ = example_field(crop=64)
-    print(f"first run on 64 x 64 px, compilation included: {_timed(_chain, small, options.model)[1]}\n")
+    print(f"first run on 64 x 64 px, compilation included: {timed(_chain, small, options.model)[1]}\n")
+    if options.only != "steps":
+        report_stages(options.before, repeats, quick=options.quick)
+    if options.only == "stages":
+        return 0
     field, origin = example_field(crop=200 if options.quick else None)
     total = compare(field, origin, options.model, repeats)
     if not options.quick:
@@ -91,15 +104,39 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def machine() -> str:
-    """One line on the processor and the libraries that matter here."""
-    processor = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").is_file():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        processor = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), processor)
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba", "scikit-image", "networkx"))
-    return f"{processor}, {n_cores} cores; Python {platform.python_version()}, {packages}"
+def report_stages(before: str | None, repeats: int, *, quick: bool) -> None:
+    """Print the stages of `segment` on fields of several sizes, how new measurements join, and how times grow."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        versions = [stages.now()] if before is None else [stack.enter_context(stages.earlier(before)), stages.now()]
+        cases = {"dacite": sample_field("dacite"), "example": example_field(crop=150 if quick else None)[0]}
+        if not quick:
+            cases["large"] = large_field()
+        for name, field in cases.items():
+            path = Path(folder) / f"{name}.gdls.zarr"
+            write_field(path, field)
+            stages.report(versions, path, f"{name}, {field.n_measurements:,} spectra", repeats)
+        if before is not None:
+            several = fields(QUICK_SIZE)[:2] if quick else fields()
+            samples = ((name, sample_field(name)) for name in SAMPLES)
+            stages.report_labels(
+                versions, chain(samples, ((case.name, case.make()) for case in several)), Path(folder) / "all"
+            )
+        report_joining(cases["example"])
+        stages.report_growth(GROWTH[:2] if quick else GROWTH, Path(folder))
+
+
+def report_joining(field: Field) -> None:
+    """Print how long measurements that arrive later take to join graph and merge tree, beside building these anew."""
+    n_new = min(NEW, field.n_measurements // 6)
+    late = np.sort(np.random.default_rng(0).choice(field.n_measurements, 3 * n_new, replace=False))
+    early = np.setdiff1d(np.arange(field.n_measurements), late)
+    growing = GrowingField(part_of(field, early, sampling_distance=field.sampling_distance), device="cpu")
+    times = [timed(growing.add, field.spectra[new], field.locations[new])[1] for new in np.split(late, 3)]
+    least = min(times, key=lambda each: each.elapsed)
+    whole, run = timed(segment, field, device="cpu")
+    same = np.array_equal(growing.tree.height, whole.tree.height) and np.array_equal(growing.tree.kept, whole.tree.kept)
+    print(f"\n{n_new:,} new of {field.n_measurements:,} spectra join graph and tree: {least}; a run on all: {run}")
+    print(f"the same tree to the byte: {same}")
 
 
 def compare(field: Field, origin: str, model: str, repeats: int) -> float:
@@ -108,7 +145,7 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
     from napari_gdls.methods.published.pixels import component_colours, regions_of_colours
 
     print(f"{field!r}\n{origin}")
-    z, embedding_time = _timed(embed, field, model)
+    z, embedding_time = timed(embed, field, model)
     rate = field.n_measurements / embedding_time.elapsed
     print(f"embedding ({model}), the same for both: {embedding_time}, {rate:,.0f} spectra/s\n")
     calibration = load_embedding(model).calibration
@@ -128,6 +165,7 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
         theirs = clock("their components", components, edges, field.n_measurements)
         colours = clock("their colouring", component_colours, field.locations, theirs)
         their_labels = clock("their walker", regions_of_colours, field, colours)
+        clock("watershed", watershed, field)
 
     rows = [
         ("graph", clock.least("graph"), clock.least("their graph")),
@@ -144,6 +182,7 @@ def compare(field: Field, origin: str, model: str, repeats: int) -> float:
         print(f"{name:<12}" + "".join(f"{x:>9.3f}{y:>9.3f}{y / x:>7.1f}x" for x, y in pairs))
     colouring, walker = clock.least("their colouring"), clock.least("their walker")
     print(f"authors' labelling: colouring {colouring}, random walker and regions {walker}")
+    print(f"multichannel watershed of the same field: {clock.least('watershed')}")
     return total[2].elapsed / total[1].elapsed
 
 
@@ -151,7 +190,7 @@ def time_large_field(model: str, repeats: int) -> None:
     """Print the times of our steps on a field of 4 million pixels."""
     field = large_field()
     print(f"\n{field!r}")
-    z, embedding_time = _timed(embed, field, model)
+    z, embedding_time = timed(embed, field, model)
     calibration = load_embedding(model).calibration
     clock = _Clock()
     for _ in range(repeats):
@@ -205,30 +244,9 @@ def _print_memory(path: Path, model: str) -> int:
     return 0
 
 
-def peak_memory() -> float:
-    """Highest resident memory of this process so far, in MiB."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # The kernel's own figure: ru_maxrss of a child starts at the size of the process that started it.
-        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource  # not on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1 << 20) if sys.platform == "darwin" else peak / 1024
-
-
 def _chain(field: Field, model: str) -> npt.NDArray[np.int32]:
-    from napari_gdls import segment
-
     labels: npt.NDArray[np.int32] = segment(field, model=model, method="threshold", tau_b=TAU_B, tau_z=TAU_Z).labels
     return labels
-
-
-def _timed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, Time]:
-    elapsed, processor = time.perf_counter(), time.process_time()
-    result = function(*args, **kwargs)
-    return result, Time(time.perf_counter() - elapsed, time.process_time() - processor)
 
 
 class _Clock:
@@ -238,7 +256,7 @@ class _Clock:
         self.times: dict[str, list[Time]] = {}
 
     def __call__(self, step: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        result, duration = _timed(function, *args, **kwargs)
+        result, duration = timed(function, *args, **kwargs)
         self.times.setdefault(step, []).append(duration)
         return result
 
@@ -246,12 +264,6 @@ class _Clock:
         """Shortest time of a step."""
         times = self.times[step]
         return Time(min(each.elapsed for each in times), min(each.processor for each in times))
-
-
-def verdict(what: str, value: float, target: float, unit: str, *, higher_is_better: bool) -> str:
-    met = value >= target if higher_is_better else value <= target
-    bound = "at least" if higher_is_better else "at most"
-    return f"{what}: {value:,.1f}{unit}; target {bound} {target:,g}{unit}: {'met' if met else 'MISSED'}"
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from benchmarks.machine import machine
 from benchmarks.mineralogy import compositions, naming, solid_solutions, standards
-from benchmarks.speed import machine
 
 NUMBER, QUICK_NUMBER = 150, 30
 """Specimens."""

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from benchmarks.machine import machine
 from benchmarks.overlap import real_map
 from benchmarks.overlap.fields import COUNTS, SEEDS, TRAPS, Case, fields, hard_fields, large_field
 from benchmarks.overlap.methods import AUTOMATIC, DECOMPOSITIONS, Method, methods, timed
 from benchmarks.overlap.scores import Judgement, judge
-from benchmarks.speed import machine
 from napari_gdls.errors import GdlsError
 
 QUICK_SEED, QUICK_COUNTS = 100, 100.0

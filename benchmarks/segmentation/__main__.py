@@ -15,6 +15,7 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 
+from benchmarks.machine import machine
 from benchmarks.reference_field import example_field
 from benchmarks.segmentation.fields import SIZE, Case, fields
 from benchmarks.segmentation.methods import AUTHORS, CEILING, Method, methods
@@ -25,7 +26,6 @@ from benchmarks.segmentation.scores import (
     n_measured_grains,
     n_true_phases,
 )
-from benchmarks.speed import machine
 from napari_gdls import Field, Recipe
 
 QUICK_SIZE = 150

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numba
 import numpy as np
 import torch
 
-from benchmarks.reference_field import example_field, large_field
+from benchmarks.machine import verdict
+from benchmarks.reference_field import example_field
 from benchmarks.segmentation.methods import AUTHORS_TAU_Z, WEIGHTS, authors_vectors
-from benchmarks.speed import peak_memory, verdict
 from napari_gdls import Field, Segmentation, segment
 from napari_gdls.graph.merging import build_merge_tree
 from napari_gdls.methods.published.measurements import PUBLISHED_TAU_B, label_measurements_as_published
 from napari_gdls.methods.published.pixels import label_pixels_as_published
-from napari_gdls.pipeline import STAGES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_WITHOUT_EMBEDDING = 1.5  # seconds, 500 x 500 px with 31,766 dots
 MOST_IN_ALL = 3.0  # seconds, the same field
-MOST_ON_LARGE_FIELD = 20.0  # seconds, 2,000 x 2,000 px with 304,704 dots
-MOST_MEMORY = 1536.0  # MiB
 MOST_FOR_A_CUT = 10.0  # ms, at 32,000 dots
-
-SIZES = (256, 362, 645, 1140, 2000)
-"""Edges of the fields of the table, in px: 5,000 to 305,000 dots."""
 
 REPEATS = 3  # of the example, of which the quickest counts
 RUNS = 10  # whose results have to be equal
@@ -47,7 +36,6 @@ def report(*, quick: bool = False) -> None:
     field, origin = example_field(crop=150 if quick else None)
     result = report_example(field, origin, 1 if quick else REPEATS, with_authors=WEIGHTS.is_file() and not quick)
     report_cuts(result)
-    report_sizes(SIZES[:1] if quick else SIZES)
     report_repeatability(example_field(crop=80 if quick else 200)[0], 3 if quick else RUNS)
 
 
@@ -93,34 +81,6 @@ def report_cuts(result: Segmentation) -> None:
     times = [1000 * _timed(tree.cut, float(height))[1] for height in heights]
     print(f"\nmerge tree of {tree.n_measurements:,} measurements: {built:.2f} s")
     print(verdict("cut, the slowest of 20", max(times), MOST_FOR_A_CUT, " ms", higher_is_better=False))
-
-
-def report_sizes(sizes: tuple[int, ...]) -> None:
-    """Print time and memory over the number of measurements, each in a process of its own."""
-    print(
-        f"\n{'px':>6}{'dots':>9}"
-        + "".join(f"{stage:>11}" for stage in STAGES)
-        + f"{'all but':>11}{'in all':>9}{'peak':>11}"
-    )
-    print(f"{'':>15}" + "".join(f"{'s':>11}" for _ in STAGES) + f"{'embed, s':>11}{'s':>9}{'MiB':>11}")
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "benchmarks.segmentation.speed", str(Path(folder) / "field.gdls.zarr")]
-            # Simulated in another process than segmented: its memory does not count.
-            subprocess.run([*command, "--write", str(size)], check=True)
-            answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-        n_dots, whole, loaded, peak, *stages = map(float, answer)
-        without = whole - stages[STAGES.index("embedding")]
-        print(
-            f"{size:>6}{n_dots:>9,.0f}"
-            + "".join(f"{stage:>11.2f}" for stage in stages)
-            + f"{without:>11.2f}{whole:>9.2f}{peak:>11,.0f}"
-        )
-        if size == SIZES[-1]:
-            print(verdict("2,000 x 2,000 px", without, MOST_ON_LARGE_FIELD, " s", higher_is_better=False), end="; ")
-            print(f"the embedding {stages[STAGES.index('embedding')]:.1f} s")
-            print(verdict("peak memory", peak, MOST_MEMORY, " MiB", higher_is_better=False), end="; ")
-            print(f"with the field loaded, before the chain: {loaded:,.0f} MiB")
 
 
 def report_repeatability(field: Field, runs: int) -> None:
@@ -175,25 +135,3 @@ def _timed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple
     start = time.perf_counter()
     result = function(*args, **kwargs)
     return result, time.perf_counter() - start
-
-
-def main() -> None:
-    """Parts that run in processes of their own: write a large field, or segment one and print what that took."""
-    from napari_gdls.io import read_field, write_field
-
-    parser = argparse.ArgumentParser(description="Parts of `benchmarks.segmentation`; run that.")
-    parser.add_argument("path", type=Path)
-    parser.add_argument("--write", type=int, metavar="SIZE")
-    options = parser.parse_args()
-    if options.write is not None:
-        write_field(options.path, large_field(options.write))
-        return
-    _warm_up()
-    field = read_field(options.path)
-    loaded = peak_memory()
-    result, whole = _timed(segment, field)
-    print(field.n_measurements, whole, loaded, peak_memory(), *(result.timings[stage] for stage in STAGES))
-
-
-if __name__ == "__main__":
-    main()
