@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from scipy.special import xlogy
 from scipy.stats import chi2_contingency
 
-from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE
-from napari_gdls.phases.agglomeration import agglomerate, times_the_limit
+from napari_gdls.embedding.calibration import MEAN_SQUARE_NOISE, Calibration
+from napari_gdls.phases.agglomeration import agglomerate, nearest_sums, times_the_limit
+from napari_gdls.phases.difference import Scale
+from napari_gdls.phases.sums import Pool
 
 
 def partition_of(group):
@@ -137,3 +139,25 @@ def test_nothing_given_is_changed_and_next_to_nothing_can_be_grouped():
     assert agglomerate(pool_of(np.zeros((3, N_WINDOWS))), scale_of()).tolist() == [0, 0, 0]
     assert agglomerate(pool, scale_of(tau_z=0.0)).tolist() == [0, 1]
     assert MEAN_SQUARE_NOISE * CALIBRATION.c**2 * 1000 == pytest.approx((N_WINDOWS - 1) / 4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 10_000), alike=st.floats(0, 1), counts=st.sampled_from([0, 3, 100, 5_000, 10**6]))
+def test_the_bound_of_g_changes_no_difference_within_the_limit(seed, alike, counts):
+    """G itself, from its definition, beside the difference that a bound may have decided."""
+    rng = np.random.default_rng(seed)
+    spectra = rng.dirichlet(np.full(6, 0.5), 2)
+    spectra[1] = alike * spectra[0] + (1 - alike) * spectra[1]
+    summed = np.stack([rng.multinomial(counts * k, each / each.sum()) for k, each in zip((1, 3), spectra, strict=True)])
+    z = np.sqrt(spectra)
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    pool = Pool(summed.astype(np.int64), z, np.array([4, 7]), np.zeros(2))
+    scale = Scale(Calibration(c=0.05), dispersion=rng.choice([0.0, 1e-4]), height=20.0, tau_z=0.4)
+    distance = np.linalg.norm(z[0] - z[1])
+    material = (scale.difference(distance, *np.maximum(pool.total, 1)) / scale.tau_z) ** 2
+    expected = min(float(material), times_the_limit(pool, 0, 1, scale))
+    _, least = nearest_sums(pool[np.array([0])], pool[np.array([1])], scale)
+    assert least[0] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    together = agglomerate(pool, scale)[1] == 0
+    if abs(expected - 1) > 1e-6:
+        assert together == (expected < 1)

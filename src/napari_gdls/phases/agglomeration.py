@@ -207,7 +207,8 @@ def _difference(
         return 0.0
     harmonic = n_a * n_b / (n_a + n_b)
     apart = _sum_of_differences(shares, a, b)
-    least = over_limit(harmonic * apart * apart, harmonic, scale.dispersion, scale.height)
+    bound = float(total[a]) * float(total[b]) / (n_a + n_b) * apart * apart
+    least = over_limit(bound, harmonic, scale.dispersion, scale.height)
     if least > min(material, limit) * _BEYOND_ROUNDING:
         return float(min(material, least))
     g = g_statistic(counts, a, b, entropy[a] + entropy[b], total[a] + total[b], table)
