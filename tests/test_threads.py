@@ -38,8 +38,21 @@ def test_each_number_comes_once_and_results_in_order(n, size, n_threads):
 
 
 def test_several_threads_work_at_once():
-    barrier = threading.Barrier(4, timeout=20)
-    in_blocks(4, lambda *_: barrier.wait(), size=1)  # would wait for ever in fewer threads
+    barriers = [threading.Barrier(1), threading.Barrier(4, timeout=20)]
+
+    def wait(*_):
+        barriers[0].wait()
+
+    in_blocks(4, wait, size=1)
+    barriers.pop(0)
+    in_blocks(4, wait, size=1)  # would wait for ever in fewer threads
+
+
+def test_the_first_block_of_a_new_function_is_done_by_the_caller():
+    """So that what is compiled for it is reported there."""
+    seen = []
+    in_blocks(40, lambda first, _: seen.append((first, threading.get_ident())), size=1)
+    assert seen[0] == (0, threading.get_ident())
 
 
 def test_one_core_means_the_thread_of_the_caller():

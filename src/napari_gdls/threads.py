@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from types import CodeType
 from typing import Generic, ParamSpec, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -27,6 +28,8 @@ _POLL_SECONDS = 0.05
 """Seconds between two calls of `poll` while others compute; twice as often as is asked of what can be cancelled."""
 
 _most: ContextVar[int | None] = ContextVar("_most", default=None)
+_called: set[CodeType] = set()
+"""Code of the functions that were called before in this process."""
 _pools: dict[int, ThreadPoolExecutor] = {}
 _pools_lock = threading.Lock()
 _this_thread = threading.local()
@@ -88,6 +91,12 @@ def in_blocks(
             poll()
         return results
     work = _Work(n, function, starts, size)
+    code = getattr(function, "__code__", None)
+    if code is not None and code not in _called:
+        # The first block alone: what it has to compile is compiled here, where it is reported, and not waited for.
+        work.one_more()
+        poll()
+        _called.add(code)
     waiting = [_pool(helpers).submit(work.help) for _ in range(helpers)]
     try:
         while work.one_more():
