@@ -114,8 +114,11 @@ def local_workers(plan: WorkerPlan) -> Iterator[Any]:
 
 
 def _silence_distributed() -> None:
-    """What there is to say of lost workers and schedulers, the batch says."""
-    for name in ("distributed", "distributed.client"):  # the second has a level of its own
+    """What there is to say of lost workers and schedulers, the batch says.
+
+    The second has a level of its own; the third says what goes wrong in calls that were under way when a batch ends.
+    """
+    for name in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
