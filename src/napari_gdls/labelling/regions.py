@@ -21,7 +21,11 @@ _ROWS_OF_A_THREAD = 64
 
 
 def connected_regions(
-    labels: npt.ArrayLike, *, anchors: npt.ArrayLike | None = None, smallest: int = 0
+    labels: npt.ArrayLike,
+    *,
+    anchors: npt.ArrayLike | None = None,
+    smallest: int = 0,
+    poll: Callable[[], None] = lambda: None,
 ) -> npt.NDArray[np.int32]:
     """Number the connected regions of equal label, and let others absorb those that cannot stand alone.
 
@@ -37,6 +41,8 @@ def connected_regions(
         Row and column of every measurement. None: every region may stand without one.
     smallest : int
         Regions of fewer pixels are absorbed. Where all that are joined are smaller, the largest absorbs the others.
+    poll : callable
+        Called between the steps; may raise.
 
     Returns
     -------
@@ -54,6 +60,7 @@ def connected_regions(
     places = None if anchors is None else _checked_anchors(anchors, image.shape)
     smallest = checked_whole_number("smallest", smallest, 0)
     regions = _numbered(image)
+    poll()
     stands = np.ones(int(regions.max()) + 1, dtype=bool)
     if places is not None:
         stands[:] = False
@@ -69,6 +76,7 @@ def connected_regions(
         label_of = np.zeros(len(stands), dtype=image.dtype)
         label_of[regions] = image
         home = _absorbed(*_borders(regions), stands)
+        poll()
         regions = _numbered(label_of[home][regions])
     return regions.astype(np.int32)
 
@@ -103,7 +111,7 @@ def segments_of_labels(
     label : (K,) array of int64
         Label of each segment, less one: the one that most of its pixels have.
     """
-    regions = _regions_but_single(labels, locations, np.concatenate([[False], single]), smallest)
+    regions = _regions_but_single(labels, locations, np.concatenate([[False], single]), smallest, poll)
     poll()
     label = _majority(regions, labels)
     poll()
@@ -117,16 +125,20 @@ def segments_of_labels(
 
 
 def _regions_but_single(
-    labels: npt.NDArray[np.int32], locations: npt.NDArray[np.int64], single: npt.NDArray[np.bool_], smallest: int
+    labels: npt.NDArray[np.int32],
+    locations: npt.NDArray[np.int64],
+    single: npt.NDArray[np.bool_],
+    smallest: int,
+    poll: Callable[[], None],
 ) -> npt.NDArray[np.int32]:
     """Connected regions with a measurement; `smallest` does not hold for labels that are `single`, (L + 1,)."""
     if smallest <= 1 or not single.any():
-        return connected_regions(labels, anchors=locations, smallest=smallest)
-    regions = connected_regions(labels, anchors=locations)
+        return connected_regions(labels, anchors=locations, smallest=smallest, poll=poll)
+    regions = connected_regions(labels, anchors=locations, poll=poll)
     settled = np.concatenate([[0], _majority(regions, labels) + 1])[regions]
     given = single[settled]
-    others = connected_regions(np.where(given, 0, settled), anchors=locations, smallest=smallest)
-    return connected_regions(np.where(given, int(others.max()) + regions, others))
+    others = connected_regions(np.where(given, 0, settled), anchors=locations, smallest=smallest, poll=poll)
+    return connected_regions(np.where(given, int(others.max()) + regions, others), poll=poll)
 
 
 def _majority(regions: npt.NDArray[np.int32], labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
